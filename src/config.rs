@@ -1,0 +1,230 @@
+//! What a client can be told, with a named default for everything that has one.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::credentials;
+use crate::endpoint::Endpoint;
+use crate::error::{ConfigError, Error};
+use crate::host::{Host, System};
+
+/// Default of [`Timeouts::connect`]. The AWS SDKs' own default is 3.1 s; a TLS handshake over a slow link takes more.
+pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default of [`Timeouts::send`].
+pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Default of [`Timeouts::response`]. SageMaker gives a model 60 s, and AWS's advice for models that use them is
+/// a client timeout of 70 s.
+pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(70);
+/// Default of [`Timeouts::read`].
+pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Default of [`Config::max_response_bytes`]: 64 MiB, more than twice what a real-time endpoint can answer.
+pub const DEFAULT_MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
+/// Default of [`Config::max_idle_connections`].
+pub const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 32;
+/// Default of [`Config::max_idle_age`]. Load balancers of AWS close an idle connection after 60 s, proxies at times
+/// after 20.
+pub const DEFAULT_MAX_IDLE_AGE: Duration = Duration::from_secs(15);
+/// Default of [`Config::address_ttl`]: the time to live of the records of AWS's load balancers.
+pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
+
+/// Everything that a [`Client`](crate::Client) is made of. A plain struct: change what you like and keep the rest.
+///
+/// ```
+/// use sagemaker_invoke::{Config, Credentials};
+///
+/// let config = Config {
+///     region: Some("eu-central-1".to_owned()),
+///     credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
+///     ..Config::default()
+/// };
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The region, `us-east-1` for example. Needed but for [`Endpoint::Container`]. Default: none.
+    pub region: Option<String>,
+    /// Where credentials come from. Not asked for [`Endpoint::Container`]. Default: the environment.
+    pub credentials: credentials::Source,
+    /// Where requests go. Default: AWS's host in the region.
+    pub endpoint: Endpoint,
+    /// How long each step may take.
+    pub timeouts: Timeouts,
+    /// The proxy to go through. Default: as the environment says.
+    pub proxy: Proxy,
+    /// Certificates in PEM form that are trusted in place of Mozilla's roots. Default: none.
+    pub ca_bundle_pem: Option<Vec<u8>>,
+    /// The longest body of a response that is read, in bytes. Default: [`DEFAULT_MAX_RESPONSE_BYTES`].
+    pub max_response_bytes: u64,
+    /// How many idle connections are kept. At least the number of threads that share the client, or some of them
+    /// connect anew for each call. Default: [`DEFAULT_MAX_IDLE_CONNECTIONS`].
+    pub max_idle_connections: usize,
+    /// How long an idle connection is kept. Should be shorter than the server keeps it.
+    /// Default: [`DEFAULT_MAX_IDLE_AGE`].
+    pub max_idle_age: Duration,
+    /// How long the addresses of a host name are used again for new connections; they are looked up anew at once
+    /// when connecting to them fails. Default: [`DEFAULT_ADDRESS_TTL`].
+    pub address_ttl: Duration,
+    /// The world around the client. Default: the machine that the program runs on.
+    pub host: Arc<dyn Host>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            region: None,
+            credentials: credentials::Source::default(),
+            endpoint: Endpoint::default(),
+            timeouts: Timeouts::default(),
+            proxy: Proxy::default(),
+            ca_bundle_pem: None,
+            max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,
+            max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
+            max_idle_age: DEFAULT_MAX_IDLE_AGE,
+            address_ttl: DEFAULT_ADDRESS_TTL,
+            host: Arc::new(System),
+        }
+    }
+}
+
+impl Config {
+    /// What the environment says, with defaults for the rest.
+    ///
+    /// Reads `AWS_REGION`, else `AWS_DEFAULT_REGION`; `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, else `AWS_ENDPOINT_URL`,
+    /// unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is `true`; `AWS_USE_FIPS_ENDPOINT` and
+    /// `AWS_USE_DUALSTACK_ENDPOINT` (`true` or `false`); `AWS_CA_BUNDLE`, a file that is read at once.
+    /// A variable that is blank counts as not set. Credentials are read at the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] when a variable has a value that it cannot have.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_host(Arc::new(System))
+    }
+
+    /// The same for another host than this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::from_env`].
+    pub fn from_host(host: Arc<dyn Host>) -> Result<Self, Error> {
+        let variable =
+            |name: &str| host.variable(name).map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
+        let flag = |name| variable(name).map_or(Ok(false), |value| parse_flag(name, &value));
+        let config = Self {
+            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
+            endpoint: endpoint_from(&variable, &flag)?,
+            ca_bundle_pem: match variable("AWS_CA_BUNDLE") {
+                Some(path) => Some(read_ca_bundle(&*host, &path)?),
+                None => None,
+            },
+            ..Self::default()
+        };
+        Ok(Self { host, ..config })
+    }
+}
+
+fn endpoint_from(
+    variable: &dyn Fn(&str) -> Option<String>,
+    flag: &dyn Fn(&'static str) -> Result<bool, ConfigError>,
+) -> Result<Endpoint, ConfigError> {
+    let fips = flag("AWS_USE_FIPS_ENDPOINT")?;
+    let dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT")?;
+    let is_ignored = flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?;
+    let names = ["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL"];
+    let url = names.into_iter().filter(|_| !is_ignored).find_map(|name| Some((name, variable(name)?)));
+    match url {
+        None => Ok(Endpoint::Aws { fips, dual_stack }),
+        Some((name, _)) if fips || dual_stack => {
+            let other = if fips { "AWS_USE_FIPS_ENDPOINT" } else { "AWS_USE_DUALSTACK_ENDPOINT" };
+            Err(ConfigError::new(
+                name,
+                format!("and {other} are both set: an endpoint URL has no such variants"),
+            ))
+        }
+        Some((_, url)) => Ok(Endpoint::Url(url)),
+    }
+}
+
+fn parse_flag(name: &'static str, value: &str) -> Result<bool, ConfigError> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(ConfigError::new(name, format!("is {value:?}, and can only be true or false"))),
+    }
+}
+
+fn read_ca_bundle(host: &dyn Host, path: &str) -> Result<Vec<u8>, ConfigError> {
+    host.read_file(Path::new(path)).map_err(|error| {
+        ConfigError::new("AWS_CA_BUNDLE", format!("cannot be read from {path:?}")).with_source(error)
+    })
+}
+
+/// How long each step of a call may take. `Duration::MAX` takes a limit away; zero is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first look at the host name to the end of the TLS handshake. Costs nothing on a connection that is
+    /// used again. Default: [`DEFAULT_CONNECT_TIMEOUT`].
+    pub connect: Duration,
+    /// Without a byte that the peer takes, while the request is written. Default: [`DEFAULT_SEND_TIMEOUT`].
+    pub send: Duration,
+    /// From the last byte of the request to the end of the head of the response: the time that the model has.
+    /// Default: [`DEFAULT_RESPONSE_TIMEOUT`].
+    pub response: Duration,
+    /// Without a byte that arrives, while the body of the response is read. Default: [`DEFAULT_READ_TIMEOUT`].
+    pub read: Duration,
+    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them.
+    /// Default: none.
+    pub call: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: DEFAULT_CONNECT_TIMEOUT,
+            send: DEFAULT_SEND_TIMEOUT,
+            response: DEFAULT_RESPONSE_TIMEOUT,
+            read: DEFAULT_READ_TIMEOUT,
+            call: None,
+        }
+    }
+}
+
+impl Timeouts {
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let all = [
+            ("timeouts.connect", Some(self.connect)),
+            ("timeouts.send", Some(self.send)),
+            ("timeouts.response", Some(self.response)),
+            ("timeouts.read", Some(self.read)),
+            ("timeouts.call", self.call),
+        ];
+        match all.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+            Some((setting, _)) => Err(ConfigError::new(setting, "is zero, which no call can keep")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The proxy to go through.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// The first that is set of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, each also in lower case, but not for
+    /// the hosts in `NO_PROXY`; none for [`Endpoint::Container`].
+    #[default]
+    Environment,
+    /// None, whatever the environment says.
+    Off,
+    /// This one, for every host: `http://[user:password@]host[:port]`, or `https://`.
+    Url(String),
+}
+
+/// Hides the URL, which may hold a password.
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Environment => "Environment",
+            Self::Off => "Off",
+            Self::Url(_) => "Url(..)",
+        })
+    }
+}

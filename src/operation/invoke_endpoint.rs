@@ -1,0 +1,248 @@
+use std::fmt;
+
+use super::check::{ASCII, EXPRESSION, NAME, PRINTABLE_64, PRINTABLE_1024, Rule, SESSION, check};
+use super::{Operation, sealed};
+use crate::error::InvalidInput;
+use crate::http::HttpResponse;
+
+/// A request for one inference, with the members of AWS's `InvokeEndpoint`.
+///
+/// Only the endpoint's name and the body are required; what is `None` is not sent. An optional member that is an
+/// empty text is sent as an empty header where the model allows one (`content_type`, `accept`,
+/// `custom_attributes`), and refused where it does not. Every member is checked before anything is sent.
+///
+/// ```
+/// use sagemaker_invoke::InvokeEndpoint;
+///
+/// let request = InvokeEndpoint {
+///     content_type: Some("text/csv"),
+///     target_variant: Some("blue"),
+///     ..InvokeEndpoint::new("churn-model", b"1,2,3")
+/// };
+/// ```
+///
+/// A member that AWS adds comes with a minor release while this crate is at 0.x; the update syntax above goes on
+/// to compile.
+///
+/// Source: <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html>.
+#[derive(Clone, Copy)]
+pub struct InvokeEndpoint<'a> {
+    /// The endpoint's name: 1 to 63 letters, digits and hyphens.
+    pub endpoint_name: &'a str,
+    /// The input, as the container takes it. Sent as it is: never copied, never interpreted. May be empty.
+    /// AWS takes 25 MB, 4 MB on serverless endpoints; the limit is AWS's to enforce.
+    pub body: &'a [u8],
+    /// The MIME type of the body, `Content-Type`; at most 1024 ASCII characters. Not sent when `None`.
+    pub content_type: Option<&'a str>,
+    /// The MIME type that the answer should have, `Accept`; at most 1024 ASCII characters. Not sent when `None`.
+    pub accept: Option<&'a str>,
+    /// A text for the container, such as a trace id; at most 1024 ASCII characters. Kept out of every log and Debug.
+    pub custom_attributes: Option<&'a str>,
+    /// The model to run on a multi-model endpoint; 1 to 1024 printable characters, the first of them no space.
+    pub target_model: Option<&'a str>,
+    /// The production variant to run, past the traffic weights; as the endpoint's name.
+    pub target_variant: Option<&'a str>,
+    /// The container to run on a multi-container endpoint with direct invocation; as the endpoint's name.
+    pub target_container_hostname: Option<&'a str>,
+    /// An id for data capture and monitoring; 1 to 64 printable characters, the first of them no space.
+    pub inference_id: Option<&'a str>,
+    /// A JMESPath expression that says whether to explain this inference (Clarify); 1 to 64 characters.
+    pub enable_explanations: Option<&'a str>,
+    /// The inference component to run; as the endpoint's name.
+    pub inference_component_name: Option<&'a str>,
+    /// The session of a stateful model, or `NEW_SESSION` to open one; at most 256 letters, digits and hyphens.
+    pub session_id: Option<&'a str>,
+    /// Requests with the same id go to where their common prefix is cached, on endpoints with the routing strategy
+    /// `PREFIX_AWARE`; 1 to 64 printable characters, the first of them no space.
+    pub prefix_aware_id: Option<&'a str>,
+}
+
+impl<'a> InvokeEndpoint<'a> {
+    /// A request with the two required members.
+    #[must_use]
+    pub const fn new(endpoint_name: &'a str, body: &'a [u8]) -> Self {
+        Self {
+            endpoint_name,
+            body,
+            content_type: None,
+            accept: None,
+            custom_attributes: None,
+            target_model: None,
+            target_variant: None,
+            target_container_hostname: None,
+            inference_id: None,
+            enable_explanations: None,
+            inference_component_name: None,
+            session_id: None,
+            prefix_aware_id: None,
+        }
+    }
+
+    /// Member, header and rule of each optional member, in the order of the headers' names.
+    const fn table(&self) -> [(&'static str, &'static str, Option<&'a str>, Rule); 11] {
+        [
+            ("Accept", "accept", self.accept, ASCII),
+            ("ContentType", "content-type", self.content_type, ASCII),
+            ("CustomAttributes", "x-amzn-sagemaker-custom-attributes", self.custom_attributes, ASCII),
+            (
+                "EnableExplanations",
+                "x-amzn-sagemaker-enable-explanations",
+                self.enable_explanations,
+                EXPRESSION,
+            ),
+            (
+                "InferenceComponentName",
+                "x-amzn-sagemaker-inference-component",
+                self.inference_component_name,
+                NAME,
+            ),
+            ("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
+            ("PrefixAwareId", "x-amzn-sagemaker-prefix-aware-id", self.prefix_aware_id, PRINTABLE_64),
+            ("SessionId", "x-amzn-sagemaker-session-id", self.session_id, SESSION),
+            (
+                "TargetContainerHostname",
+                "x-amzn-sagemaker-target-container-hostname",
+                self.target_container_hostname,
+                NAME,
+            ),
+            ("TargetModel", "x-amzn-sagemaker-target-model", self.target_model, PRINTABLE_1024),
+            ("TargetVariant", "x-amzn-sagemaker-target-variant", self.target_variant, NAME),
+        ]
+    }
+}
+
+impl Operation for InvokeEndpoint<'_> {
+    type Output = InvokeEndpointResponse;
+}
+
+impl sealed::Request for InvokeEndpoint<'_> {
+    fn check(&self) -> Result<(), InvalidInput> {
+        check("EndpointName", self.endpoint_name, NAME)?;
+        self.table().iter().try_for_each(|(member, _, value, rule)| match value {
+            Some(value) => check(member, value, *rule),
+            None => Ok(()),
+        })
+    }
+
+    fn route(&self) -> (&str, &'static str) {
+        (self.endpoint_name, "/invocations")
+    }
+
+    fn container_path(&self) -> &'static str {
+        "/invocations"
+    }
+
+    fn headers(&self) -> Vec<(&str, &str)> {
+        // Room for host, date, token and authorization too, so that the list never grows.
+        let mut headers = Vec::with_capacity(16);
+        headers.extend(self.table().iter().filter_map(|(_, header, value, _)| Some((*header, (*value)?))));
+        headers
+    }
+
+    fn body(&self) -> &[u8] {
+        self.body
+    }
+}
+
+/// Shows the length of the body and of the custom attributes in place of what they say.
+impl fmt::Debug for InvokeEndpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("InvokeEndpoint");
+        fields.field("endpoint_name", &self.endpoint_name).field("body", &Bytes(self.body.len()));
+        for (member, _, value, _) in self.table() {
+            match (member, value) {
+                (_, None) => {}
+                ("CustomAttributes", Some(value)) => drop(fields.field(member, &Bytes(value.len()))),
+                (_, Some(value)) => drop(fields.field(member, &value)),
+            }
+        }
+        fields.finish()
+    }
+}
+
+/// The inference, and what SageMaker says of it.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvokeEndpointResponse {
+    /// The HTTP status, 200 to 299; SageMaker answers 200.
+    pub status: u16,
+    /// The container's answer, as it came.
+    pub body: Vec<u8>,
+    /// The MIME type of the body.
+    pub content_type: Option<String>,
+    /// The production variant that ran.
+    pub invoked_production_variant: Option<String>,
+    /// A text from the container. Kept out of Debug.
+    pub custom_attributes: Option<String>,
+    /// The session that a request with `NEW_SESSION` opened, as sent: `ID; Expires=YYYY-MM-DDThh:mm:ssZ`.
+    pub new_session_id: Option<String>,
+    /// The session that this request closed.
+    pub closed_session_id: Option<String>,
+    /// The id under which AWS's support finds the request, `x-amzn-RequestId`.
+    pub request_id: Option<String>,
+}
+
+impl sealed::Response for InvokeEndpointResponse {
+    fn parse(response: HttpResponse) -> Self {
+        let header = |name| response.headers.owned(name);
+        Self {
+            status: response.status,
+            content_type: header("content-type"),
+            invoked_production_variant: header("x-amzn-invoked-production-variant"),
+            custom_attributes: header("x-amzn-sagemaker-custom-attributes"),
+            new_session_id: header("x-amzn-sagemaker-new-session-id"),
+            closed_session_id: header("x-amzn-sagemaker-closed-session-id"),
+            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+            body: response.body,
+        }
+    }
+}
+
+/// Shows the length of the body and of the custom attributes in place of what they say.
+impl fmt::Debug for InvokeEndpointResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InvokeEndpointResponse")
+            .field("status", &self.status)
+            .field("body", &Bytes(self.body.len()))
+            .field("content_type", &self.content_type)
+            .field("invoked_production_variant", &self.invoked_production_variant)
+            .field("custom_attributes", &self.custom_attributes.as_ref().map(|it| Bytes(it.len())))
+            .field("new_session_id", &self.new_session_id)
+            .field("closed_session_id", &self.closed_session_id)
+            .field("request_id", &self.request_id)
+            .finish()
+    }
+}
+
+struct Bytes(usize);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_header_names() {
+        let request = InvokeEndpoint::new("a", b"");
+        assert!(request.table().is_sorted_by(|left, right| left.1 < right.1));
+    }
+
+    #[test]
+    fn debug_shows_lengths_only() {
+        let request = InvokeEndpoint {
+            custom_attributes: Some("hidden"),
+            target_model: Some("shown.tar.gz"),
+            ..InvokeEndpoint::new("name", b"hidden")
+        };
+        let text = format!("{request:?}");
+        assert!(
+            text.contains("shown.tar.gz") && text.contains("6 bytes") && !text.contains("hidden"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::encoding::{write_canonical_query, write_canonical_uri};
+use super::sha256_writer::Sha256Writer;
+use super::{Payload, Request};
+
+/// The request in its one agreed spelling: a view that writes itself into whatever it is given.
+///
+/// `Display` writes the text that AWS's document shows; signing writes the same into SHA-256, so that no
+/// intermediate text is built.
+#[derive(Clone, Debug)]
+pub struct CanonicalRequest<'a> {
+    request: &'a Request<'a>,
+    header_order: HeaderOrder,
+    payload: PayloadLine<'a>,
+}
+
+impl<'a> CanonicalRequest<'a> {
+    /// Puts the headers in order and hashes the body.
+    #[must_use]
+    pub fn new(request: &'a Request<'a>) -> Self {
+        Self {
+            request,
+            header_order: HeaderOrder::of(request.headers),
+            payload: PayloadLine::of(request.payload),
+        }
+    }
+
+    /// Writes the canonical request.
+    ///
+    /// # Errors
+    ///
+    /// Only what `writer` gives.
+    pub fn write_to<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
+        writer.write_str(self.request.method)?;
+        writer.write_char('\n')?;
+        write_canonical_uri(self.request.path, self.request.path_style, writer)?;
+        writer.write_char('\n')?;
+        write_canonical_query(self.request.query, writer)?;
+        writer.write_char('\n')?;
+        self.write_headers(writer)?;
+        writer.write_char('\n')?;
+        self.write_signed_headers(writer)?;
+        writer.write_char('\n')?;
+        writer.write_str(self.payload.as_str())
+    }
+
+    /// Writes the names of the signed headers: lower-case, sorted, joined by semicolons.
+    ///
+    /// # Errors
+    ///
+    /// Only what `writer` gives.
+    pub fn write_signed_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
+        let mut previous = None;
+        for (name, _) in self.headers() {
+            if !previous.is_some_and(|previous: &str| previous.eq_ignore_ascii_case(name)) {
+                if previous.is_some() {
+                    writer.write_char(';')?;
+                }
+                write_lower_case(name, writer)?;
+                previous = Some(name);
+            }
+        }
+        Ok(())
+    }
+
+    /// The SHA-256 of the canonical request.
+    #[must_use]
+    pub fn hash(&self) -> [u8; 32] {
+        let mut writer = Sha256Writer::new();
+        // This writer never fails.
+        let _ = self.write_to(&mut writer);
+        writer.finish()
+    }
+
+    /// The last line: the lower-case hex SHA-256 of the body, or the literal that stands for it.
+    #[must_use]
+    pub fn payload_hash(&self) -> &str {
+        self.payload.as_str()
+    }
+
+    fn write_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
+        let mut previous = None;
+        for (name, value) in self.headers() {
+            if previous.is_some_and(|previous: &str| previous.eq_ignore_ascii_case(name)) {
+                writer.write_char(',')?;
+            } else {
+                if previous.is_some() {
+                    writer.write_char('\n')?;
+                }
+                write_lower_case(name, writer)?;
+                writer.write_char(':')?;
+            }
+            write_trimmed(value, writer)?;
+            previous = Some(name);
+        }
+        if previous.is_some() { writer.write_char('\n') } else { Ok(()) }
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let headers = self.request.headers;
+        (0..headers.len()).filter_map(move |index| headers.get(self.header_order.at(index)).copied())
+    }
+}
+
+impl fmt::Display for CanonicalRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
+    }
+}
+
+/// The order of the headers by lower-case name; equal names stay in the order given.
+#[derive(Clone, Debug)]
+enum HeaderOrder {
+    AsGiven,
+    Sorted(Vec<usize>),
+}
+
+impl HeaderOrder {
+    fn of(headers: &[(&str, &str)]) -> Self {
+        if headers.is_sorted_by(|left, right| lower_case(left.0).le(lower_case(right.0))) {
+            return Self::AsGiven;
+        }
+        let mut order: Vec<(usize, &str)> = headers.iter().map(|header| header.0).enumerate().collect();
+        order.sort_by(|left, right| lower_case(left.1).cmp(lower_case(right.1)));
+        Self::Sorted(order.into_iter().map(|(index, _)| index).collect())
+    }
+
+    fn at(&self, index: usize) -> usize {
+        match self {
+            Self::AsGiven => index,
+            Self::Sorted(order) => order.get(index).copied().unwrap_or(index),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum PayloadLine<'a> {
+    Hash([u8; 64]),
+    Literal(&'a str),
+}
+
+impl<'a> PayloadLine<'a> {
+    fn of(payload: Payload<'a>) -> Self {
+        match payload {
+            Payload::Bytes(bytes) => Self::Hash(hex_of(Sha256::digest(bytes).into())),
+            Payload::Sha256(hash) => Self::Hash(hex_of(hash)),
+            Payload::Literal(literal) => Self::Literal(literal),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Hash(hex) => std::str::from_utf8(hex).unwrap_or_default(),
+            Self::Literal(literal) => literal,
+        }
+    }
+}
+
+/// 32 bytes in lower-case hex.
+pub(super) fn hex_of(bytes: [u8; 32]) -> [u8; 64] {
+    let mut text = [0; 64];
+    // Fails only when the lengths do not match, and they do.
+    let _ = hex::encode_to_slice(bytes, &mut text);
+    text
+}
+
+fn lower_case(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+fn write_lower_case<W: fmt::Write>(name: &str, writer: &mut W) -> fmt::Result {
+    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return writer.write_str(name);
+    }
+    name.chars().try_for_each(|letter| writer.write_char(letter.to_ascii_lowercase()))
+}
+
+/// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
+fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
+    let value = value.trim_matches(' ');
+    if !value.as_bytes().windows(2).any(|pair| pair == b"  ") {
+        return writer.write_str(value);
+    }
+    for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {
+        if index > 0 {
+            writer.write_char(' ')?;
+        }
+        writer.write_str(word)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(headers: &[(&str, &str)]) -> String {
+        CanonicalRequest::new(&Request { headers, ..Request::new("GET", "/") }).to_string()
+    }
+
+    #[test]
+    fn headers_are_lower_cased_sorted_joined_and_trimmed() {
+        let text = canonical(&[
+            ("X-B", "  two   words "),
+            ("x-b", ""),
+            ("Host", "h"),
+            ("X-b", "last"),
+            ("x-A", "\ta"),
+        ]);
+        assert!(
+            text.starts_with("GET\n/\n\nhost:h\nx-a:\ta\nx-b:two words,,last\n\nhost;x-a;x-b\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn no_headers_leave_their_lines_empty() {
+        assert!(canonical(&[]).starts_with("GET\n/\n\n\n\ne3b0c442"));
+    }
+
+    #[test]
+    fn the_payload_line_is_the_hash_or_the_literal() {
+        let with = |payload| {
+            let request = Request { payload, ..Request::new("PUT", "/") };
+            CanonicalRequest::new(&request).payload_hash().to_owned()
+        };
+        let hash = Sha256::digest(b"body").into();
+        assert_eq!(with(Payload::Bytes(b"body")), with(Payload::Sha256(hash)));
+        assert_eq!(with(Payload::Literal("UNSIGNED-PAYLOAD")), "UNSIGNED-PAYLOAD");
+    }
+}

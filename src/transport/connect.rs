@@ -1,0 +1,138 @@
+//! From addresses to a connection: the chain of connectors that the agent runs when its pool has none.
+//!
+//! ```text
+//! proxy's CONNECT ─▶ socket ─▶ TLS ─▶ exchange
+//! ```
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
+
+use super::addresses::Addresses;
+use super::exchange;
+use super::tcp::Tcp;
+use crate::error::Phase;
+use crate::host::{Host, System};
+
+/// Opens a socket, unless the proxy's connector has one already.
+#[derive(Debug)]
+pub(super) struct OpenSocket(pub(super) Arc<Addresses>);
+
+impl<In: Transport> Connector<In> for OpenSocket {
+    type Out = Either<In, Tcp>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        if let Some(tunnel) = chained {
+            return Ok(Some(Either::A(tunnel)));
+        }
+        let own_port = if details.needs_tls() { 443 } else { 80 };
+        let port = details.uri.port_u16().unwrap_or(own_port);
+        let name = details.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        exchange::enter(Phase::Lookup);
+        let addresses = self.0.of(name, port)?;
+        exchange::enter(Phase::Connect);
+        let stream = connect_to_one_of(&addresses).inspect_err(|_| self.0.forget(name, port))?;
+        stream.set_nodelay(true)?;
+        let socket = Tcp::new(stream);
+        (details.register_shutdown)(socket.shutdown_handle())?;
+        Ok(Some(Either::B(socket)))
+    }
+}
+
+/// Tries one address after the other. Each but the last gets half of the time that is left, so that one that
+/// drops packets leaves time for the others.
+fn connect_to_one_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let since = System.instant();
+    let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for (index, address) in addresses.iter().enumerate() {
+        let is_last = index + 1 == addresses.len();
+        let connected = match exchange::patience(since)? {
+            Some(left) => TcpStream::connect_timeout(address, if is_last { left } else { left / 2 }),
+            None => TcpStream::connect(address),
+        };
+        match connected {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last_error = error,
+        }
+    }
+    // Tells a time limit that ran out from a peer that did not answer before it.
+    exchange::patience(since)?;
+    Err(last_error)
+}
+
+/// Notes that the TLS handshake is next.
+#[derive(Debug)]
+pub(super) struct BeginHandshake;
+
+impl<In: Transport> Connector<In> for BeginHandshake {
+    type Out = In;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<In>, Error> {
+        if details.needs_tls() {
+            exchange::enter(Phase::Handshake);
+        }
+        Ok(chained)
+    }
+}
+
+/// Wraps a finished connection to the endpoint; one to a proxy stays as it is.
+#[derive(Debug)]
+pub(super) struct BeginExchange {
+    pub(super) has_proxy: bool,
+}
+
+impl<In: Transport> Connector<In> for BeginExchange {
+    type Out = Either<In, ExchangeTransport<In>>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        // ureq connects to the proxy itself with a configuration that has no proxy.
+        let is_hop_to_proxy = self.has_proxy && details.config.proxy().is_none();
+        Ok(chained.map(|transport| {
+            if is_hop_to_proxy { Either::A(transport) } else { Either::B(ExchangeTransport(transport)) }
+        }))
+    }
+}
+
+/// Keeps the account of the exchange: drops the head that ureq makes up, because ours comes as the first part of
+/// what ureq takes for the body, and counts what leaves.
+#[derive(Debug)]
+pub(super) struct ExchangeTransport<T>(T);
+
+impl<T: Transport> Transport for ExchangeTransport<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        if exchange::take_ureq_head() {
+            return Ok(());
+        }
+        self.0.transmit_output(amount, timeout)?;
+        exchange::wrote(amount);
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        exchange::begin_wait();
+        self.0.await_input(timeout)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
+    }
+}

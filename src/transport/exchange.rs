@@ -1,0 +1,241 @@
+//! What the call on this thread has sent so far, and how long it may go on.
+//!
+//! ureq gives a connection's transport no way to know which call it serves. A call runs on one thread from its
+//! first byte to its last, so the thread is the link: [`begin`] opens the account, the transports below write to
+//! it, [`end`] closes it.
+
+use std::cell::RefCell;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::Limits;
+use crate::error::{Phase, Sent};
+use crate::host::{Host, System};
+
+thread_local! {
+    static CURRENT: RefCell<Exchange> = const { RefCell::new(Exchange::IDLE) };
+}
+
+/// The account of one exchange.
+#[derive(Clone)]
+pub(super) struct Exchange {
+    pub(super) phase: Phase,
+    pub(super) connection_reused: bool,
+    pub(super) timed_out: bool,
+    /// Bytes of the request that had to leave, and that did leave.
+    total_bytes: u64,
+    written_bytes: u64,
+    head_bytes: u64,
+    /// A write failed, so the peer can never have the whole request, whatever was counted before.
+    write_failed: bool,
+    response_begun: bool,
+    /// The next thing that ureq transmits is a head of its own making.
+    expects_ureq_head: bool,
+    deadline: Option<Instant>,
+    phase_deadline: Option<Instant>,
+    limits: Limits,
+}
+
+impl Exchange {
+    const IDLE: Self = Self {
+        phase: Phase::Connect,
+        connection_reused: true,
+        timed_out: false,
+        total_bytes: 0,
+        written_bytes: 0,
+        head_bytes: 0,
+        write_failed: false,
+        response_begun: false,
+        expects_ureq_head: false,
+        deadline: None,
+        phase_deadline: None,
+        limits: Limits {
+            connect: Duration::MAX,
+            send: Duration::MAX,
+            response: Duration::MAX,
+            read: Duration::MAX,
+        },
+    };
+
+    pub(super) fn sent(&self) -> Sent {
+        if self.response_begun {
+            Sent::ResponseBegun
+        } else if self.written_bytes >= self.total_bytes && !self.write_failed {
+            Sent::Whole
+        } else if self.written_bytes == 0 && !self.write_failed {
+            Sent::Nothing
+        } else if self.written_bytes <= self.head_bytes {
+            Sent::PartOfHead
+        } else {
+            Sent::PartOfBody
+        }
+    }
+
+    /// When the next read or write must be done.
+    fn io_deadline(&self, now: Instant) -> Option<Instant> {
+        let limit = match self.phase {
+            Phase::Send => now.checked_add(self.limits.send),
+            Phase::Read => now.checked_add(self.limits.read),
+            _ => self.phase_deadline,
+        };
+        earlier(limit, self.deadline)
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+fn with<T>(look: impl FnOnce(&mut Exchange) -> T) -> T {
+    CURRENT.with_borrow_mut(look)
+}
+
+/// Opens the account of an exchange that writes `head_bytes` and then `body_bytes`.
+pub(super) fn begin(head_bytes: u64, body_bytes: u64, limits: Limits, deadline: Option<Instant>) {
+    let phase_deadline = System.instant().checked_add(limits.connect);
+    with(|exchange| {
+        *exchange = Exchange {
+            total_bytes: head_bytes + body_bytes,
+            head_bytes,
+            expects_ureq_head: true,
+            deadline,
+            phase_deadline,
+            limits,
+            ..Exchange::IDLE
+        };
+    });
+}
+
+/// Closes the account and hands it over.
+pub(super) fn end() -> Exchange {
+    with(|exchange| std::mem::replace(exchange, Exchange::IDLE))
+}
+
+/// A new connection is being made for this exchange.
+pub(super) fn enter(phase: Phase) {
+    with(|exchange| {
+        exchange.phase = phase;
+        exchange.connection_reused = false;
+    });
+}
+
+/// Whether what is transmitted now is ureq's own head; true once.
+pub(super) fn take_ureq_head() -> bool {
+    with(|exchange| {
+        exchange.phase = Phase::Send;
+        std::mem::take(&mut exchange.expects_ureq_head)
+    })
+}
+
+/// The connection took so many bytes of the request.
+pub(super) fn wrote(bytes: usize) {
+    with(|exchange| exchange.written_bytes += u64::try_from(bytes).unwrap_or(u64::MAX));
+}
+
+/// How long the request of this exchange is, head and body.
+pub(super) fn request_bytes() -> usize {
+    with(|exchange| usize::try_from(exchange.total_bytes).unwrap_or(usize::MAX))
+}
+
+/// A write failed.
+pub(super) fn write_failed() {
+    with(|exchange| exchange.write_failed = true);
+}
+
+/// The request is written; from here on the response is awaited.
+pub(super) fn begin_wait() {
+    if with(|exchange| exchange.phase == Phase::Send) {
+        let now = System.instant();
+        with(|exchange| {
+            exchange.phase = Phase::Wait;
+            exchange.phase_deadline = now.checked_add(exchange.limits.response);
+        });
+    }
+}
+
+/// Bytes of the response are here.
+pub(super) fn response_begun() {
+    with(|exchange| exchange.response_begun |= exchange.phase == Phase::Wait && !exchange.write_failed);
+}
+
+/// The head of the response is read.
+pub(super) fn begin_read() {
+    with(|exchange| exchange.phase = Phase::Read);
+}
+
+/// How long the next read or write may wait; `None` for ever, an error when the time is over.
+pub(super) fn patience(since: Instant) -> io::Result<Option<Duration>> {
+    let (deadline, is_over) = with(|exchange| (exchange.io_deadline(since), exchange.timed_out));
+    if is_over {
+        return Err(timed_out());
+    }
+    let Some(deadline) = deadline else { return Ok(None) };
+    match deadline.checked_duration_since(System.instant()).filter(|left| !left.is_zero()) {
+        Some(left) => Ok(Some(left)),
+        None => Err(timed_out()),
+    }
+}
+
+/// Marks the exchange as timed out, so that nothing that is tried after it can hide it.
+pub(super) fn timed_out() -> io::Error {
+    with(|exchange| exchange.timed_out = true);
+    io::ErrorKind::TimedOut.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        connect: Duration::from_secs(1),
+        send: Duration::from_secs(2),
+        response: Duration::from_secs(3),
+        read: Duration::from_secs(4),
+    };
+
+    #[test]
+    fn what_was_sent_follows_the_count() {
+        begin(10, 5, LIMITS, None);
+        assert_eq!(with(|it| it.sent()), Sent::Nothing);
+        wrote(10);
+        assert_eq!(with(|it| it.sent()), Sent::PartOfHead);
+        wrote(1);
+        assert_eq!(with(|it| it.sent()), Sent::PartOfBody);
+        wrote(4);
+        assert_eq!(with(|it| it.sent()), Sent::Whole);
+        write_failed();
+        assert_eq!(end().sent(), Sent::PartOfBody);
+        begin(10, 0, LIMITS, None);
+        wrote(10);
+        assert_eq!(end().sent(), Sent::Whole);
+    }
+
+    #[test]
+    fn a_time_out_stays() {
+        begin(1, 0, LIMITS, Some(System.instant()));
+        assert!(patience(System.instant()).is_err());
+        with(|exchange| exchange.deadline = None);
+        assert!(patience(System.instant()).is_err());
+        assert!(end().timed_out);
+    }
+
+    #[test]
+    fn each_phase_has_its_limit_and_the_deadline_cuts_all() {
+        begin(1, 0, LIMITS, None);
+        let now = System.instant();
+        let left = || patience(now).unwrap().unwrap().as_secs_f64().ceil();
+        assert_eq!(left(), 1.0);
+        assert!(take_ureq_head() && !take_ureq_head());
+        assert_eq!(left(), 2.0);
+        begin_wait();
+        assert_eq!(left(), 3.0);
+        begin_read();
+        assert_eq!(left(), 4.0);
+        with(|exchange| exchange.deadline = now.checked_add(Duration::from_millis(1500)));
+        assert_eq!(left(), 2.0);
+        end();
+    }
+}

@@ -1,0 +1,45 @@
+//! The head of a request as bytes.
+
+use crate::http::HttpRequest;
+
+/// Names this crate to the service, as AWS asks of every client. Not signed.
+const USER_AGENT: &str = concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"));
+
+/// Request line, the request's headers in their order, `content-length` and `user-agent`; nothing else.
+pub(super) fn write_head(request: &HttpRequest<'_>) -> Vec<u8> {
+    let headers_bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    // The other lines take less than 128 bytes beside method and path.
+    let mut head = Vec::with_capacity(request.method.len() + request.path.len() + headers_bytes + 128);
+    let mut write =
+        |pieces: &[&str]| pieces.iter().for_each(|piece| head.extend_from_slice(piece.as_bytes()));
+    write(&[request.method, " ", request.path, " HTTP/1.1\r\n"]);
+    for (name, value) in &request.headers {
+        write(&[name, ": ", value, "\r\n"]);
+    }
+    if request.method != "GET" {
+        write(&["content-length: ", &request.body.len().to_string(), "\r\n"]);
+    }
+    write(&["user-agent: ", USER_AGENT, "\r\n\r\n"]);
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_holds_what_it_was_given_and_two_lines_more() {
+        let request = HttpRequest {
+            method: "POST",
+            path: "/a%20b",
+            headers: vec![("host", "h:1"), ("x", "")],
+            body: b"12",
+        };
+        let text = String::from_utf8(write_head(&request)).unwrap();
+        let user_agent = format!("user-agent: {USER_AGENT}\r\n\r\n");
+        assert_eq!(
+            text,
+            format!("POST /a%20b HTTP/1.1\r\nhost: h:1\r\nx: \r\ncontent-length: 2\r\n{user_agent}")
+        );
+    }
+}

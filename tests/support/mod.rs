@@ -1,0 +1,327 @@
+//! What the network tests share: a raw loopback peer, a parser of the requests that it receives, and the
+//! independent check of their signatures.
+#![allow(dead_code, reason = "each test crate uses a part")]
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts};
+
+/// AWS's own example key.
+pub(crate) const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// No test waits longer than this for its peer.
+const PEER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// A request as it came off the wire.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) request_line: String,
+    /// Name and value as sent, in order.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Head and body, byte for byte.
+    pub(crate) raw: Vec<u8>,
+}
+
+impl Received {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find_map(|(it, value)| it.eq_ignore_ascii_case(name).then_some(value.as_str()))
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.request_line.split(' ').nth(1).unwrap()
+    }
+
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.headers.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Reads one request; `None` when the connection ends before it is whole.
+    pub(crate) fn read(stream: &mut TcpStream) -> Option<Self> {
+        let mut raw = Vec::new();
+        let mut piece = [0; 64 * 1024];
+        let head_end = loop {
+            if let Some(at) = raw.windows(4).position(|window| window == b"\r\n\r\n") {
+                break at + 4;
+            }
+            match stream.read(&mut piece) {
+                Ok(bytes @ 1..) => raw.extend_from_slice(&piece[..bytes]),
+                _ => return None,
+            }
+        };
+        let head = String::from_utf8(raw[..head_end].to_vec()).unwrap();
+        let mut lines = head.trim_end().split("\r\n");
+        let request_line = lines.next().unwrap().to_owned();
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(':').unwrap())
+            .map(|(name, value)| (name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned()))
+            .collect();
+        let mut received = Self { request_line, headers, ..Self::default() };
+        let length: usize = received.header("content-length").map_or(0, |it| it.parse().unwrap());
+        while raw.len() < head_end + length {
+            match stream.read(&mut piece) {
+                Ok(bytes @ 1..) => raw.extend_from_slice(&piece[..bytes]),
+                _ => return None,
+            }
+        }
+        received.body = raw[head_end..].to_vec();
+        received.raw = raw;
+        Some(received)
+    }
+}
+
+/// A loopback peer whose every connection is handed to a closure. Ends with the value.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    requests: Mutex<Vec<Received>>,
+    connections: Mutex<Vec<TcpStream>>,
+    is_over: std::sync::atomic::AtomicBool,
+}
+
+/// One connection to a [`Peer`].
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    /// Its number, from 0.
+    pub(crate) number: usize,
+    shared: Arc<Shared>,
+}
+
+impl Connection {
+    /// Reads a whole request and enters it in the peer's book.
+    pub(crate) fn request(&mut self) -> Option<Received> {
+        let received = Received::read(&mut self.stream)?;
+        self.shared.requests.lock().unwrap().push(received.clone());
+        Some(received)
+    }
+
+    pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
+        // The client may be gone already, which is what some tests are about.
+        let _ = self.stream.write_all(text.as_ref());
+    }
+
+    /// Answers each request of the connection with the same bytes.
+    pub(crate) fn always(&mut self, response: impl AsRef<[u8]>) {
+        while self.request().is_some() {
+            self.say(response.as_ref());
+        }
+    }
+
+    /// Closes with a reset: what lies unread makes the system send one.
+    pub(crate) fn reset(self) {
+        socket2_linger_zero(&self.stream);
+    }
+
+    /// Keeps the connection open and says nothing until the client hangs up or the test ends.
+    pub(crate) fn stall(&mut self) {
+        let _ = std::io::copy(&mut self.stream, &mut std::io::sink());
+    }
+}
+
+/// Without an option to set, a reset is had by closing while unread bytes lie in the socket.
+fn socket2_linger_zero(stream: &TcpStream) {
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    // Wait until there is something unread, then let the stream drop.
+    let _ = stream.peek(&mut [0]);
+}
+
+impl Peer {
+    pub(crate) fn new(serve: impl Fn(Connection) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let (book, serve) = (Arc::clone(&shared), Arc::new(serve));
+        let acceptor = std::thread::spawn(move || {
+            let mut handlers = Vec::new();
+            for stream in listener.incoming().flatten() {
+                if book.is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                    break;
+                }
+                stream.set_read_timeout(Some(PEER_PATIENCE)).unwrap();
+                stream.set_nodelay(true).unwrap();
+                let number = {
+                    let mut connections = book.connections.lock().unwrap();
+                    connections.push(stream.try_clone().unwrap());
+                    connections.len() - 1
+                };
+                let connection = Connection { stream, number, shared: Arc::clone(&book) };
+                let serve = Arc::clone(&serve);
+                handlers.push(std::thread::spawn(move || serve(connection)));
+            }
+            for handler in handlers {
+                handler.join().unwrap();
+            }
+        });
+        Self { address, shared, acceptor: Some(acceptor) }
+    }
+
+    /// Answers every request with the same bytes.
+    pub(crate) fn answering(response: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        Self::new(move |mut connection| connection.always(&response))
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The requests that came whole, in the order of their ends.
+    pub(crate) fn requests(&self) -> Vec<Received> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.lock().unwrap().len()
+    }
+
+    /// A configuration for this peer with limits that no test outlasts.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.url())
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.shared.is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        for stream in self.shared.connections.lock().unwrap().iter() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        let _ = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            let outcome = acceptor.join();
+            if !std::thread::panicking() {
+                outcome.unwrap();
+            }
+        }
+    }
+}
+
+pub(crate) fn config(url: &str) -> Config {
+    Config {
+        region: Some(REGION.to_owned()),
+        credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).into(),
+        endpoint: Endpoint::Url(url.to_owned()),
+        proxy: Proxy::Off,
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            send: Duration::from_secs(5),
+            response: Duration::from_secs(5),
+            read: Duration::from_secs(5),
+            call: None,
+        },
+        ..Config::default()
+    }
+}
+
+/// A whole response with a length.
+pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut text = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.as_ref().len());
+    for (name, value) in headers {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    [text.as_bytes(), b"\r\n", body.as_ref()].concat()
+}
+
+/// Computes the signature anew with AWS's own signer from what was received, and says what differs.
+pub(crate) fn verify(received: &Received, secret_access_key: &str, region: &str) -> Result<(), String> {
+    let authorization = received.header("authorization").ok_or("no Authorization header")?;
+    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=").ok_or("another algorithm")?;
+    let (credential, rest) = rest.split_once(", SignedHeaders=").ok_or("no SignedHeaders")?;
+    let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
+    let access_key_id = credential.split('/').next().unwrap_or_default();
+    let date = received.header("x-amz-date").ok_or("no X-Amz-Date header")?;
+    let time = time_of(date).ok_or("a date that is none")?;
+    if time.elapsed().unwrap_or_default() > Duration::from_secs(300) {
+        return Err("Signature expired".to_owned());
+    }
+    let signed: Vec<&str> = signed_headers.split(';').collect();
+    for (name, _) in &received.headers {
+        let must_be_signed =
+            name == "host" || name.starts_with("x-amz-") || name.starts_with("x-amzn-sagemaker");
+        if must_be_signed && !signed.contains(&name.as_str()) {
+            return Err(format!("{name} is not signed"));
+        }
+    }
+    let headers: Vec<(&str, &str)> =
+        signed.iter().filter_map(|name| Some((*name, received.header(name)?))).collect();
+    let expected = aws_signature(&Oracle {
+        method: received.request_line.split(' ').next().unwrap_or_default(),
+        url: &format!("http://{}{}", received.header("host").unwrap_or_default(), received.path()),
+        headers: &headers,
+        body: &received.body,
+        access_key_id,
+        secret_access_key,
+        region,
+        service: "sagemaker",
+        time,
+    });
+    if expected == signature { Ok(()) } else { Err("the signature does not match".to_owned()) }
+}
+
+/// A request for the independent signer.
+pub(crate) struct Oracle<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) url: &'a str,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
+    pub(crate) access_key_id: &'a str,
+    pub(crate) secret_access_key: &'a str,
+    pub(crate) region: &'a str,
+    pub(crate) service: &'a str,
+    pub(crate) time: SystemTime,
+}
+
+/// The signature that the aws-sigv4 crate makes.
+pub(crate) fn aws_signature(oracle: &Oracle<'_>) -> String {
+    use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+    use aws_sigv4::sign::v4;
+
+    let identity = aws_credential_types::Credentials::new(
+        oracle.access_key_id,
+        oracle.secret_access_key,
+        // A token comes as a header like any other, because the order of adding it must not matter.
+        None,
+        None,
+        "test",
+    )
+    .into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(oracle.region)
+        .name(oracle.service)
+        .time(oracle.time)
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    // aws-sigv4 adds the date itself, from the time.
+    let headers = oracle.headers.iter().copied().filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
+    let request =
+        SignableRequest::new(oracle.method, oracle.url, headers, SignableBody::Bytes(oracle.body)).unwrap();
+    sign(request, &parameters).unwrap().signature().to_owned()
+}
+
+/// The instant that an X-Amz-Date header names.
+pub(crate) fn time_of(amz_date: &str) -> Option<SystemTime> {
+    let digits: String = amz_date.chars().filter(char::is_ascii_digit).collect();
+    let field = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();
+    let (year, month, day) = (field(0, 4)?, field(4, 6)?, field(6, 8)?);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let days = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum::<u64>()
+        + lengths.iter().take(usize::try_from(month).ok()?.checked_sub(1)?).sum::<u64>()
+        + day.checked_sub(1)?;
+    let seconds = days * 86_400 + field(8, 10)? * 3600 + field(10, 12)? * 60 + field(12, 14)?;
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
+}
