@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
+use crate::call::{Call, CallOptions, shorter};
+use crate::clock_skew::{ClockSkew, is_clock_code};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::endpoint::ResolvedEndpoint;
@@ -11,6 +14,7 @@ use crate::error::{ConfigError, CredentialsError, Error, ServiceError};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::operation::Operation;
 use crate::operation::sealed::Response;
+use crate::retry::{Attempts, TokenBucket};
 use crate::signed_request::SignedRequest;
 use crate::signing::{Signer, insert_at_host};
 use crate::sigv4::{AmzDate, percent_encode};
@@ -30,6 +34,9 @@ struct Inner {
     endpoint: ResolvedEndpoint,
     signer: Signer,
     transport: Transport,
+    token_bucket: TokenBucket,
+    clock_skew: ClockSkew,
+    is_shut_down: AtomicBool,
 }
 
 impl Client {
@@ -43,7 +50,16 @@ impl Client {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
         let signer = Signer::new(config.region.clone().unwrap_or_default(), SERVICE);
         let transport = Transport::new(&config, endpoint.origin.clone(), endpoint.is_container)?;
-        Ok(Self { inner: Arc::new(Inner { config, endpoint, signer, transport }) })
+        let inner = Inner {
+            config,
+            endpoint,
+            signer,
+            transport,
+            token_bucket: TokenBucket::default(),
+            clock_skew: ClockSkew::default(),
+            is_shut_down: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// A client as the environment says: [`Config::from_env`], then [`Client::new`].
@@ -61,15 +77,31 @@ impl Client {
     ///
     /// [`Error`] tells what went wrong, and [`Error::may_have_run`] whether the model may have run all the same.
     pub fn invoke<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
-        let started_at = self.inner.config.host.instant();
-        let deadline = self.inner.config.timeouts.call.and_then(|limit| started_at.checked_add(limit));
+        self.invoke_with(operation, &CallOptions::default())
+    }
+
+    /// The same with a time limit or a retry policy of this call's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub fn invoke_with<O: Operation>(
+        &self,
+        operation: &O,
+        options: &CallOptions,
+    ) -> Result<O::Output, Error> {
         operation.check()?;
         let path = self.inner.path_of(operation);
-        let response = self.inner.attempt(operation, &path, deadline).map_err(|error| {
-            let elapsed = self.inner.config.host.instant().duration_since(started_at);
-            error.after(1, elapsed)
-        })?;
-        Ok(O::Output::parse(response))
+        let mut call = self.inner.begin_call(options);
+        loop {
+            match self.inner.attempt(operation, &path, &mut call) {
+                Ok(mut response) => {
+                    call.succeed(&mut response.timings);
+                    return Ok(O::Output::parse(response));
+                }
+                Err(failed) => call.wait_to_retry(failed.error, failed.is_put_right)?,
+            }
+        }
     }
 
     /// What [`invoke`](Self::invoke) would send now, signed: for another HTTP stack, for debugging, for measuring.
@@ -81,8 +113,25 @@ impl Client {
         operation.check()?;
         let path = self.inner.path_of(operation);
         let origin = &self.inner.endpoint.origin;
-        self.inner
-            .with_signed(operation, &path, |request| SignedRequest::new(request, origin, operation.body()))
+        let request = self.inner.request(operation, &path, &[]);
+        if self.inner.endpoint.is_container {
+            return Ok(SignedRequest::new(&request, origin, operation.body()));
+        }
+        let credentials = self.inner.credentials()?;
+        let signed_for = self.inner.clock_skew.service_time(self.inner.config.host.now());
+        self.inner.signed(request, &credentials, signed_for, |request| {
+            SignedRequest::new(request, origin, operation.body())
+        })
+    }
+
+    /// Ends every call of this client and its clones, on whatever thread, and refuses new ones.
+    ///
+    /// A call that waits on its connection ends at once, one that sleeps between attempts within a tenth of a
+    /// second, one that is being connected or looks a name up when its limit is reached. Other clients are not
+    /// touched. The calls end with [`Error::ShutDown`].
+    pub fn shutdown(&self) {
+        self.inner.is_shut_down.store(true, Ordering::Relaxed);
+        self.inner.transport.shut_down();
     }
 }
 
@@ -92,45 +141,91 @@ impl fmt::Debug for Client {
     }
 }
 
+/// An attempt that failed, and whether what the service refused was put right since.
+struct FailedAttempt {
+    error: Error,
+    is_put_right: bool,
+}
+
+impl<E: Into<Error>> From<E> for FailedAttempt {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), is_put_right: false }
+    }
+}
+
 impl Inner {
+    fn begin_call(&self, options: &CallOptions) -> Call<'_> {
+        let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &self.token_bucket);
+        let timeout = shorter(options.timeout, self.config.timeouts.call);
+        Call::begin(
+            &*self.config.host,
+            &self.is_shut_down,
+            &self.endpoint.origin.authority,
+            attempts,
+            timeout,
+        )
+    }
+
     /// Signs, sends, and tells an answer from an error.
     fn attempt<O: Operation>(
         &self,
         operation: &O,
         path: &str,
-        deadline: Option<Instant>,
-    ) -> Result<HttpResponse, Error> {
-        let response =
-            self.with_signed(operation, path, |request| self.transport.send(request, deadline))??;
-        if (200..300).contains(&response.status) {
-            return Ok(response);
+        call: &mut Call<'_>,
+    ) -> Result<HttpResponse, FailedAttempt> {
+        call.begin_attempt()?;
+        if self.endpoint.is_container {
+            let response = self.transport.send(&self.request(operation, path, &[]), call.deadline())?;
+            return answer_or(response, ServiceError::from_container).map_err(FailedAttempt::from);
         }
-        let error = if self.endpoint.is_container {
-            ServiceError::from_container
-        } else {
-            ServiceError::from_service
-        };
-        Err(Error::Service(Box::new(error(&response))))
+        let host = &*self.config.host;
+        let begun_at = host.instant();
+        let credentials = self.credentials()?;
+        let (signing_at, sent_at) = (host.instant(), host.now());
+        let signed_for =
+            if call.policy().correct_clock { self.clock_skew.service_time(sent_at) } else { sent_at };
+        let request_info = call.request_info(signed_for, self.config.timeouts.response);
+        let unsigned = [("amz-sdk-invocation-id", call.invocation_id()), ("amz-sdk-request", &request_info)];
+        let request = self.request(operation, path, &unsigned);
+        let (response, sending_at) = self.signed(request, &credentials, signed_for, |request| {
+            let sending_at = host.instant();
+            (self.transport.send(request, call.deadline()), sending_at)
+        })?;
+        let mut response = response?;
+        response.timings.credentials = signing_at.saturating_duration_since(begun_at);
+        response.timings.signing = sending_at.saturating_duration_since(signing_at);
+        let was_skewed = self.clock_skew.learn(&response.headers, signed_for, sent_at, host.now());
+        answer_or(response, ServiceError::from_service).map_err(|error| {
+            let is_clock_error = error.code().is_some_and(is_clock_code);
+            FailedAttempt { is_put_right: call.policy().correct_clock && was_skewed && is_clock_error, error }
+        })
     }
 
-    /// Hands the finished request on; a container's is not signed.
-    fn with_signed<O: Operation, T>(
+    /// The request but for what signing adds; a container's is complete.
+    fn request<'a, O: Operation>(
+        &'a self,
+        operation: &'a O,
+        path: &'a str,
+        unsigned_headers: &'a [(&'a str, &'a str)],
+    ) -> HttpRequest<'a> {
+        let mut headers = operation.headers();
+        if self.endpoint.is_container {
+            insert_at_host(&mut headers, [("host", self.endpoint.origin.authority.as_str())]);
+        }
+        HttpRequest { method: "POST", path, headers, unsigned_headers, body: operation.body() }
+    }
+
+    fn signed<T>(
         &self,
-        operation: &O,
-        path: &str,
+        request: HttpRequest<'_>,
+        credentials: &Credentials,
+        signed_for: SystemTime,
         hand_on: impl FnOnce(&HttpRequest<'_>) -> T,
     ) -> Result<T, Error> {
-        let host = &self.endpoint.origin.authority;
-        let mut request =
-            HttpRequest { method: "POST", path, headers: operation.headers(), body: operation.body() };
-        if self.endpoint.is_container {
-            insert_at_host(&mut request.headers, [("host", host.as_str())]);
-            return Ok(hand_on(&request));
-        }
-        let credentials = self.credentials()?;
-        let amz_date = AmzDate::from_system_time(self.config.host.now())
+        let amz_date = AmzDate::from_system_time(signed_for)
             .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
-        Ok(self.signer.signed(request, host, &credentials, amz_date, hand_on))
+        let host = &self.endpoint.origin.authority;
+        Ok(self.signer.signed(request, host, credentials, amz_date, hand_on))
     }
 
     fn credentials(&self) -> Result<Credentials, CredentialsError> {
@@ -150,5 +245,16 @@ impl Inner {
         let _ = percent_encode(endpoint_name, &mut path);
         path.push_str(rest);
         path
+    }
+}
+
+fn answer_or(
+    response: HttpResponse,
+    error: impl FnOnce(&HttpResponse) -> ServiceError,
+) -> Result<HttpResponse, Error> {
+    if (200..300).contains(&response.status) {
+        Ok(response)
+    } else {
+        Err(Error::Service(Box::new(error(&response))))
     }
 }

@@ -8,6 +8,7 @@ use crate::credentials;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
 use crate::host::{Host, System};
+use crate::retry::RetryPolicy;
 
 /// Default of [`Timeouts::connect`]. The AWS SDKs' own default is 3.1 s; a TLS handshake over a slow link takes more.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +50,8 @@ pub struct Config {
     pub endpoint: Endpoint,
     /// How long each step may take.
     pub timeouts: Timeouts,
+    /// What may be sent again, how often, and how long to wait for a model that is not ready.
+    pub retry: RetryPolicy,
     /// The proxy to go through. Default: as the environment says.
     pub proxy: Proxy,
     /// Certificates in PEM form that are trusted in place of Mozilla's roots. Default: none.
@@ -75,6 +78,7 @@ impl Default for Config {
             credentials: credentials::Source::default(),
             endpoint: Endpoint::default(),
             timeouts: Timeouts::default(),
+            retry: RetryPolicy::default(),
             proxy: Proxy::default(),
             ca_bundle_pem: None,
             max_response_bytes: DEFAULT_MAX_RESPONSE_BYTES,

@@ -41,6 +41,10 @@ pub enum Error {
     /// the request had been written whole. If the inference can bear to run twice, send it again.
     Broken(Box<Fault>),
 
+    /// [`Client::shutdown`](crate::Client::shutdown) ended the call. The inference may have run when the request had
+    /// been written whole.
+    ShutDown(Box<Fault>),
+
     /// What came back is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run.
     /// Look at what stands between here and SageMaker.
     InvalidResponse(Box<Fault>),
@@ -61,12 +65,9 @@ impl Error {
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) | Self::Connect(_) => false,
-            Self::Timeout(fault) | Self::Broken(fault) | Self::InvalidResponse(fault) => {
-                fault.sent.is_whole()
-            }
             Self::ResponseTooLarge(_) => true,
             Self::Service(error) => error.may_have_run(),
+            _ => self.fault().is_some_and(|fault| fault.sent.is_whole()),
         }
     }
 
@@ -102,35 +103,62 @@ impl Error {
         }
     }
 
+    /// The service's code for its error, without namespace and link.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Service(error) => error.code.as_deref(),
+            _ => None,
+        }
+    }
+
     /// How many requests were begun, connections that failed included; 0 when the call ended before the first.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         match self {
-            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) => 0,
+            Self::ResponseTooLarge(error) => error.attempts,
+            Self::Service(error) => error.attempts,
+            _ => self.fault().map_or(0, |fault| fault.attempts),
+        }
+    }
+
+    /// What the transport knows of an exchange that ended without a response; `None` for the other errors.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
             Self::Connect(fault)
             | Self::Timeout(fault)
             | Self::Broken(fault)
-            | Self::InvalidResponse(fault) => fault.attempts,
-            Self::ResponseTooLarge(error) => error.attempts,
-            Self::Service(error) => error.attempts,
+            | Self::ShutDown(fault)
+            | Self::InvalidResponse(fault) => Some(fault),
+            _ => None,
         }
     }
 
     /// Notes how many requests were begun and how long the call has taken.
     pub(crate) fn after(mut self, count: u32, time: Duration) -> Self {
         match &mut self {
-            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) => {}
             Self::Connect(fault)
             | Self::Timeout(fault)
             | Self::Broken(fault)
+            | Self::ShutDown(fault)
             | Self::InvalidResponse(fault) => {
                 fault.attempts = count;
                 fault.elapsed = time;
             }
             Self::ResponseTooLarge(error) => error.attempts = count,
             Self::Service(error) => error.attempts = count,
+            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) => {}
         }
         self
+    }
+
+    /// What a fault is called when the client was shut down meanwhile; an answer of the service stays what it is.
+    pub(crate) fn into_shut_down(self) -> Self {
+        match self {
+            Self::Connect(fault) | Self::Timeout(fault) | Self::Broken(fault) => Self::ShutDown(fault),
+            other => other,
+        }
     }
 
     fn service_error_kind(&self) -> Option<&ServiceErrorKind> {
@@ -156,6 +184,9 @@ impl fmt::Display for Error {
             Self::Broken(fault) => {
                 write!(f, "the connection to {} broke {}{}", fault.authority, fault.phase, fault.tail())
             }
+            Self::ShutDown(fault) => {
+                write!(f, "the client was shut down while {}{}", fault.phase, fault.tail())
+            }
             Self::InvalidResponse(fault) => {
                 write!(f, "{} did not answer in HTTP{}", fault.authority, fault.tail())
             }
@@ -165,24 +196,20 @@ impl fmt::Display for Error {
     }
 }
 
-fn without_marker_traits<'a>(
-    source: &'a (dyn StdError + Send + Sync + 'static),
-) -> &'a (dyn StdError + 'static) {
-    source
-}
-
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Config(error) => error.source(),
             Self::Credentials(error) => error.source(),
-            Self::Connect(fault)
-            | Self::Timeout(fault)
-            | Self::Broken(fault)
-            | Self::InvalidResponse(fault) => fault.source.as_deref().map(without_marker_traits),
-            Self::InvalidInput(_) | Self::ResponseTooLarge(_) | Self::Service(_) => None,
+            _ => self.fault()?.source.as_deref().map(without_marker_traits),
         }
     }
+}
+
+fn without_marker_traits<'a>(
+    source: &'a (dyn StdError + Send + Sync + 'static),
+) -> &'a (dyn StdError + 'static) {
+    source
 }
 
 /// A setting and what is wrong with it.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::timings::Timings;
+
 /// Scheme, host and port: where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -26,6 +28,8 @@ pub(crate) struct HttpRequest<'a> {
     pub(crate) path: &'a str,
     /// Lower-case names in the order of writing; the values hold no control characters.
     pub(crate) headers: Vec<(&'a str, &'a str)>,
+    /// Headers of the same kind that no signature covers, written after the others.
+    pub(crate) unsigned_headers: &'a [(&'a str, &'a str)],
     pub(crate) body: &'a [u8],
 }
 
@@ -35,6 +39,7 @@ pub struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
+    pub(crate) timings: Timings,
 }
 
 /// Shows lengths: headers and body are the caller's own.

@@ -114,6 +114,7 @@ mod tests {
             method: "POST",
             path: "/endpoints/e/invocations",
             headers: vec![("accept", "a"), ("x-amzn-sagemaker-session-id", "s")],
+            unsigned_headers: &[],
             body: b"body",
         };
         let credentials = Credentials::new("AKID", secret).with_session_token("token");

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -28,6 +29,8 @@ pub struct ServiceError {
     pub body: String,
     /// How many requests were begun, connections that failed included.
     pub attempts: u32,
+    /// How long the service wishes us to wait, `x-amz-retry-after`.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// The errors of the service, told apart by what the caller can do.
@@ -92,6 +95,7 @@ impl ServiceError {
             request_id: request_id(response),
             body,
             attempts: 1,
+            retry_after: retry_after(response),
         }
     }
 
@@ -103,15 +107,15 @@ impl ServiceError {
             original_message: (!original_message.is_empty()).then_some(original_message),
             log_stream_arn: None,
         });
-        let request_id = request_id(response);
         Self {
             kind,
             status: response.status,
             code: None,
             message: None,
-            request_id,
+            request_id: request_id(response),
             body: String::new(),
             attempts: 1,
+            retry_after: retry_after(response),
         }
     }
 
@@ -213,6 +217,11 @@ impl fmt::Display for OneLine<'_> {
 
 fn request_id(response: &HttpResponse) -> Option<String> {
     response.headers.owned("x-amzn-requestid").or_else(|| response.headers.owned("x-amz-request-id"))
+}
+
+/// Whole milliseconds; anything else is no wish.
+fn retry_after(response: &HttpResponse) -> Option<Duration> {
+    response.headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
 }
 
 fn parse_object(body: &[u8]) -> Option<Map<String, Value>> {

@@ -4,6 +4,7 @@ use super::check::{ASCII, EXPRESSION, NAME, PRINTABLE_64, PRINTABLE_1024, Rule, 
 use super::{Operation, sealed};
 use crate::error::InvalidInput;
 use crate::http::HttpResponse;
+use crate::timings::Timings;
 
 /// A request for one inference, with the members of AWS's `InvokeEndpoint`.
 ///
@@ -180,6 +181,8 @@ pub struct InvokeEndpointResponse {
     pub closed_session_id: Option<String>,
     /// The id under which AWS's support finds the request, `x-amzn-RequestId`.
     pub request_id: Option<String>,
+    /// Where the time went.
+    pub timings: Timings,
 }
 
 impl sealed::Response for InvokeEndpointResponse {
@@ -193,6 +196,7 @@ impl sealed::Response for InvokeEndpointResponse {
             new_session_id: header("x-amzn-sagemaker-new-session-id"),
             closed_session_id: header("x-amzn-sagemaker-closed-session-id"),
             request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+            timings: response.timings,
             body: response.body,
         }
     }
@@ -210,6 +214,7 @@ impl fmt::Debug for InvokeEndpointResponse {
             .field("new_session_id", &self.new_session_id)
             .field("closed_session_id", &self.closed_session_id)
             .field("request_id", &self.request_id)
+            .field("timings", &self.timings)
             .finish()
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::Limits;
 use crate::error::{Phase, Sent};
 use crate::host::{Host, System};
+use crate::timings::Timings;
 
 thread_local! {
     static CURRENT: RefCell<Exchange> = const { RefCell::new(Exchange::IDLE) };
@@ -34,6 +35,10 @@ pub(super) struct Exchange {
     deadline: Option<Instant>,
     phase_deadline: Option<Instant>,
     limits: Limits,
+    begun_at: Option<Instant>,
+    connected_at: Option<Instant>,
+    written_at: Option<Instant>,
+    head_read_at: Option<Instant>,
 }
 
 impl Exchange {
@@ -55,6 +60,10 @@ impl Exchange {
             response: Duration::MAX,
             read: Duration::MAX,
         },
+        begun_at: None,
+        connected_at: None,
+        written_at: None,
+        head_read_at: None,
     };
 
     pub(super) fn sent(&self) -> Sent {
@@ -68,6 +77,23 @@ impl Exchange {
             Sent::PartOfHead
         } else {
             Sent::PartOfBody
+        }
+    }
+
+    /// The steps of an exchange that has just ended with a response.
+    pub(super) fn timings(&self) -> Timings {
+        let span = |from: Option<Instant>, to: Option<Instant>| match (from, to) {
+            (Some(from), Some(to)) => to.saturating_duration_since(from),
+            _ => Duration::ZERO,
+        };
+        Timings {
+            connection_reused: self.connection_reused,
+            connect: span(self.begun_at, self.connected_at),
+            send: span(self.connected_at, self.written_at),
+            wait: span(self.written_at, self.head_read_at),
+            read: span(self.head_read_at, Some(System.instant())),
+            bytes_sent: self.written_bytes,
+            ..Timings::default()
         }
     }
 
@@ -95,7 +121,8 @@ fn with<T>(look: impl FnOnce(&mut Exchange) -> T) -> T {
 
 /// Opens the account of an exchange that writes `head_bytes` and then `body_bytes`.
 pub(super) fn begin(head_bytes: u64, body_bytes: u64, limits: Limits, deadline: Option<Instant>) {
-    let phase_deadline = System.instant().checked_add(limits.connect);
+    let begun_at = System.instant();
+    let phase_deadline = begun_at.checked_add(limits.connect);
     with(|exchange| {
         *exchange = Exchange {
             total_bytes: head_bytes + body_bytes,
@@ -104,6 +131,7 @@ pub(super) fn begin(head_bytes: u64, body_bytes: u64, limits: Limits, deadline: 
             deadline,
             phase_deadline,
             limits,
+            begun_at: Some(begun_at),
             ..Exchange::IDLE
         };
     });
@@ -125,8 +153,12 @@ pub(super) fn enter(phase: Phase) {
 /// Whether what is transmitted now is ureq's own head; true once.
 pub(super) fn take_ureq_head() -> bool {
     with(|exchange| {
-        exchange.phase = Phase::Send;
-        std::mem::take(&mut exchange.expects_ureq_head)
+        let is_ureq_head = std::mem::take(&mut exchange.expects_ureq_head);
+        if is_ureq_head {
+            exchange.phase = Phase::Send;
+            exchange.connected_at = Some(System.instant());
+        }
+        is_ureq_head
     })
 }
 
@@ -152,6 +184,7 @@ pub(super) fn begin_wait() {
         with(|exchange| {
             exchange.phase = Phase::Wait;
             exchange.phase_deadline = now.checked_add(exchange.limits.response);
+            exchange.written_at = Some(now);
         });
     }
 }
@@ -163,7 +196,10 @@ pub(super) fn response_begun() {
 
 /// The head of the response is read.
 pub(super) fn begin_read() {
-    with(|exchange| exchange.phase = Phase::Read);
+    with(|exchange| {
+        exchange.phase = Phase::Read;
+        exchange.head_read_at = Some(System.instant());
+    });
 }
 
 /// How long the next read or write may wait; `None` for ever, an error when the time is over.

@@ -28,6 +28,7 @@ use self::outcome::Failure;
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
 use crate::http::{Headers, HttpRequest, HttpResponse, Origin};
+use crate::timings::Timings;
 
 /// The limits of an exchange's phases.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +82,19 @@ impl Transport {
         exchange::begin(length(&head), length(request.body), self.limits, deadline);
         let outcome = self.exchange(&head, request.body);
         let exchange = exchange::end();
-        outcome.map_err(|failure| self.error(failure, &exchange, length(request.body)))
+        match outcome {
+            Ok(mut response) => {
+                response.timings = exchange.timings();
+                response.timings.bytes_received = length(&response.body);
+                Ok(response)
+            }
+            Err(failure) => Err(self.error(failure, &exchange, length(request.body))),
+        }
+    }
+
+    /// Ends every exchange, on whatever thread, and refuses new ones.
+    pub(crate) fn shut_down(&self) {
+        self.agent.clone().shutdown();
     }
 
     fn exchange(&self, head: &[u8], body: &[u8]) -> Result<HttpResponse, Failure> {
@@ -100,7 +113,7 @@ impl Transport {
         }
         let status = response.status().as_u16();
         match read_body(response.body_mut(), self.max_response_bytes) {
-            Ok(body) => Ok(HttpResponse { status, headers, body }),
+            Ok(body) => Ok(HttpResponse { status, headers, body, timings: Timings::default() }),
             Err(ReadFailure::TooLarge(announced)) => Err(Failure::TooLarge { announced, status, headers }),
             Err(ReadFailure::Ureq(error)) => Err(Failure::Ureq(error)),
         }

@@ -7,13 +7,14 @@ const USER_AGENT: &str = concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"))
 
 /// Request line, the request's headers in their order, `content-length` and `user-agent`; nothing else.
 pub(super) fn write_head(request: &HttpRequest<'_>) -> Vec<u8> {
-    let headers_bytes: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+    let headers = || request.headers.iter().chain(request.unsigned_headers);
+    let headers_bytes: usize = headers().map(|(name, value)| name.len() + value.len() + 4).sum();
     // The other lines take less than 128 bytes beside method and path.
     let mut head = Vec::with_capacity(request.method.len() + request.path.len() + headers_bytes + 128);
     let mut write =
         |pieces: &[&str]| pieces.iter().for_each(|piece| head.extend_from_slice(piece.as_bytes()));
     write(&[request.method, " ", request.path, " HTTP/1.1\r\n"]);
-    for (name, value) in &request.headers {
+    for (name, value) in headers() {
         write(&[name, ": ", value, "\r\n"]);
     }
     if request.method != "GET" {
@@ -32,7 +33,8 @@ mod tests {
         let request = HttpRequest {
             method: "POST",
             path: "/a%20b",
-            headers: vec![("host", "h:1"), ("x", "")],
+            headers: vec![("host", "h:1")],
+            unsigned_headers: &[("x", "")],
             body: b"12",
         };
         let text = String::from_utf8(write_head(&request)).unwrap();
