@@ -186,7 +186,7 @@ fn any_run_of_outcomes_equals_the_naive_model() {
             let wait = attempts.after(failure(error), jitter);
             match (wait, expected) {
                 (Some(wait), Some(expected)) => {
-                    assert!((wait.as_secs_f64() * 1000.0 - expected).abs() < 0.001)
+                    assert!((wait.as_secs_f64() * 1000.0 - expected).abs() < 0.001);
                 }
                 (wait, expected) => assert_eq!((wait, expected), (None, None)),
             }
@@ -259,10 +259,10 @@ fn step(step: &Value, attempts: &mut Attempts<'_>, long_polling: bool) {
     };
     assert_eq!(wait.is_some(), expected["outcome"] == "retry_request", "{step}");
     // An operation that polls for long sleeps even when the bucket is empty; this service has none.
-    if !long_polling || wait.is_some() {
-        if let Some(delay) = expected["delay"].as_f64() {
-            assert_eq!(wait.unwrap().as_millis(), Duration::from_secs_f64(delay).as_millis(), "{step}");
-        }
+    if (!long_polling || wait.is_some())
+        && let Some(delay) = expected["delay"].as_f64()
+    {
+        assert_eq!(wait.unwrap().as_millis(), Duration::from_secs_f64(delay).as_millis(), "{step}");
     }
     if let Some(quota) = expected["retry_quota"].as_u64() {
         assert_eq!(u64::from(attempts.bucket.tokens()), quota, "{step}");

@@ -172,14 +172,14 @@ pub(super) fn request_bytes() -> usize {
     with(|exchange| usize::try_from(exchange.total_bytes).unwrap_or(usize::MAX))
 }
 
-/// A write failed.
+/// A write failed. What is read from now on are the peer's last words; the phase stays that of sending.
 pub(super) fn write_failed() {
     with(|exchange| exchange.write_failed = true);
 }
 
 /// The request is written; from here on the response is awaited.
 pub(super) fn begin_wait() {
-    if with(|exchange| exchange.phase == Phase::Send) {
+    if with(|exchange| exchange.phase == Phase::Send && !exchange.write_failed) {
         let now = System.instant();
         with(|exchange| {
             exchange.phase = Phase::Wait;

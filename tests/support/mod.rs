@@ -25,8 +25,6 @@ pub(crate) struct Received {
     /// Name and value as sent, in order.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
-    /// Head and body, byte for byte.
-    pub(crate) raw: Vec<u8>,
 }
 
 impl Received {
@@ -70,8 +68,7 @@ impl Received {
                 _ => return None,
             }
         }
-        received.body = raw[head_end..].to_vec();
-        received.raw = raw;
+        received.body = raw.split_off(head_end);
         Some(received)
     }
 }
@@ -86,8 +83,8 @@ pub(crate) struct Peer {
 
 #[derive(Debug, Default)]
 struct Shared {
-    requests: Mutex<Vec<Received>>,
-    connections: Mutex<Vec<TcpStream>>,
+    requests: Mutex<Vec<Arc<Received>>>,
+    connections: Mutex<Vec<Option<TcpStream>>>,
     is_over: std::sync::atomic::AtomicBool,
 }
 
@@ -101,9 +98,9 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Reads a whole request and enters it in the peer's book.
-    pub(crate) fn request(&mut self) -> Option<Received> {
-        let received = Received::read(&mut self.stream)?;
-        self.shared.requests.lock().unwrap().push(received.clone());
+    pub(crate) fn request(&mut self) -> Option<Arc<Received>> {
+        let received = Arc::new(Received::read(&mut self.stream)?);
+        self.shared.requests.lock().unwrap().push(Arc::clone(&received));
         Some(received)
     }
 
@@ -119,22 +116,28 @@ impl Connection {
         }
     }
 
-    /// Closes with a reset: what lies unread makes the system send one.
+    /// Closes with a reset.
     pub(crate) fn reset(self) {
-        socket2_linger_zero(&self.stream);
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        // The peer's book holds a copy of the socket, which would keep it open.
+        self.shared.connections.lock().unwrap()[self.number] = None;
+    }
+
+    /// Closes, so that the client reads the end.
+    pub(crate) fn close(self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+        self.shared.connections.lock().unwrap()[self.number] = None;
+    }
+
+    /// Reads so many bytes and no more, or fewer when the connection ends.
+    pub(crate) fn read_bytes(&mut self, count: usize) {
+        let _ = (&mut self.stream).take(count as u64).read_to_end(&mut Vec::new());
     }
 
     /// Keeps the connection open and says nothing until the client hangs up or the test ends.
     pub(crate) fn stall(&mut self) {
         let _ = std::io::copy(&mut self.stream, &mut std::io::sink());
     }
-}
-
-/// Without an option to set, a reset is had by closing while unread bytes lie in the socket.
-fn socket2_linger_zero(stream: &TcpStream) {
-    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    // Wait until there is something unread, then let the stream drop.
-    let _ = stream.peek(&mut [0]);
 }
 
 impl Peer {
@@ -153,7 +156,7 @@ impl Peer {
                 stream.set_nodelay(true).unwrap();
                 let number = {
                     let mut connections = book.connections.lock().unwrap();
-                    connections.push(stream.try_clone().unwrap());
+                    connections.push(Some(stream.try_clone().unwrap()));
                     connections.len() - 1
                 };
                 let connection = Connection { stream, number, shared: Arc::clone(&book) };
@@ -177,7 +180,7 @@ impl Peer {
     }
 
     /// The requests that came whole, in the order of their ends.
-    pub(crate) fn requests(&self) -> Vec<Received> {
+    pub(crate) fn requests(&self) -> Vec<Arc<Received>> {
         self.shared.requests.lock().unwrap().clone()
     }
 
@@ -194,7 +197,7 @@ impl Peer {
 impl Drop for Peer {
     fn drop(&mut self) {
         self.shared.is_over.store(true, std::sync::atomic::Ordering::SeqCst);
-        for stream in self.shared.connections.lock().unwrap().iter() {
+        for stream in self.shared.connections.lock().unwrap().iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
         let _ = TcpStream::connect(self.address);
