@@ -11,7 +11,7 @@ mod token_bucket;
 use std::time::Duration;
 
 pub(crate) use self::token_bucket::TokenBucket;
-use crate::error::{Error, ServiceErrorKind};
+use crate::error::{Error, Phase, ServiceErrorKind};
 
 /// Default of [`RetryPolicy::max_attempts`], as in every AWS SDK.
 pub const DEFAULT_MAX_ATTEMPTS: u32 = 3;
@@ -184,7 +184,7 @@ impl<'a> Attempts<'a> {
     }
 
     fn backoff(&self, base: Duration) -> Duration {
-        let retries_before = self.count - self.waited_for_model - 1;
+        let retries_before = (self.count - self.waited_for_model).saturating_sub(1);
         let factor = 2_u32.checked_pow(retries_before).unwrap_or(u32::MAX);
         base.saturating_mul(factor).min(self.policy.max_backoff)
     }
@@ -193,6 +193,8 @@ impl<'a> Attempts<'a> {
 fn cause_of(failure: &Failure<'_>) -> Cause {
     match failure.error {
         Error::Connect(_) => Cause::NotSent,
+        // The call's own deadline, before there was an attempt to speak of.
+        Error::Timeout(fault) if fault.phase == Phase::Prepare => Cause::Final,
         Error::Timeout(fault) | Error::Broken(fault) | Error::InvalidResponse(fault) => {
             if fault.sent.is_whole() { Cause::Unknown } else { Cause::NotSent }
         }
