@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -85,7 +86,9 @@ pub(crate) struct Peer {
 struct Shared {
     requests: Mutex<Vec<Arc<Received>>>,
     connections: Mutex<Vec<Option<TcpStream>>>,
-    is_over: std::sync::atomic::AtomicBool,
+    open: AtomicUsize,
+    most_open: AtomicUsize,
+    is_over: AtomicBool,
 }
 
 /// One connection to a [`Peer`].
@@ -102,6 +105,11 @@ impl Connection {
         let received = Arc::new(Received::read(&mut self.stream)?);
         self.shared.requests.lock().unwrap().push(Arc::clone(&received));
         Some(received)
+    }
+
+    /// Reads a whole request, gives its body, and keeps no book of it.
+    pub(crate) fn unbooked_request(&mut self) -> Option<Vec<u8>> {
+        Received::read(&mut self.stream).map(|received| received.body)
     }
 
     pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
@@ -147,11 +155,15 @@ impl Peer {
         let shared = Arc::new(Shared::default());
         let (book, serve) = (Arc::clone(&shared), Arc::new(serve));
         let acceptor = std::thread::spawn(move || {
-            let mut handlers = Vec::new();
+            let mut handlers: Vec<JoinHandle<()>> = Vec::new();
             for stream in listener.incoming().flatten() {
-                if book.is_over.load(std::sync::atomic::Ordering::SeqCst) {
+                if book.is_over.load(Ordering::SeqCst) {
                     break;
                 }
+                // A thread that has ended keeps its stack until it is joined.
+                handlers
+                    .extract_if(.., |handler| handler.is_finished())
+                    .for_each(|handler| handler.join().unwrap());
                 stream.set_read_timeout(Some(PEER_PATIENCE)).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let number = {
@@ -160,8 +172,14 @@ impl Peer {
                     connections.len() - 1
                 };
                 let connection = Connection { stream, number, shared: Arc::clone(&book) };
-                let serve = Arc::clone(&serve);
-                handlers.push(std::thread::spawn(move || serve(connection)));
+                let (serve, open) = (Arc::clone(&serve), Arc::clone(&book));
+                let now_open = book.open.fetch_add(1, Ordering::SeqCst) + 1;
+                book.most_open.fetch_max(now_open, Ordering::SeqCst);
+                handlers.push(std::thread::spawn(move || {
+                    serve(connection);
+                    open.open.fetch_sub(1, Ordering::SeqCst);
+                    open.connections.lock().unwrap()[number] = None;
+                }));
             }
             for handler in handlers {
                 handler.join().unwrap();
@@ -188,6 +206,11 @@ impl Peer {
         self.shared.connections.lock().unwrap().len()
     }
 
+    /// How many connections were open at the same time, at the most.
+    pub(crate) fn most_open_connections(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
+    }
+
     /// A configuration for this peer with limits that no test outlasts.
     pub(crate) fn config(&self) -> Config {
         config(&self.url())
@@ -196,7 +219,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.shared.is_over.store(true, Ordering::SeqCst);
         for stream in self.shared.connections.lock().unwrap().iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
