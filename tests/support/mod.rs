@@ -42,7 +42,7 @@ impl Received {
     }
 
     /// Reads one request; `None` when the connection ends before it is whole.
-    pub(crate) fn read(stream: &mut TcpStream) -> Option<Self> {
+    pub(crate) fn read(stream: &mut impl Read) -> Option<Self> {
         let mut raw = Vec::new();
         let mut piece = [0; 64 * 1024];
         let head_end = loop {

@@ -1,0 +1,262 @@
+//! Whom the client trusts, and what it says of those that it does not.
+#![cfg(feature = "rustls")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sagemaker_invoke::error::Phase;
+use sagemaker_invoke::host::Host;
+use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy};
+use support::{Connection, Peer, REGION, Received, SECRET_ACCESS_KEY, config, response, verify};
+
+/// A throw-away authority and a server certificate that it signed.
+struct Certificates {
+    authority_pem: String,
+    server: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate().unwrap();
+        let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let mut leaf = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut leaf);
+        let leaf_key = KeyPair::generate().unwrap();
+        let certificate = leaf.signed_by(&leaf_key, &issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        Self { authority_pem, server: Arc::new(server) }
+    }
+
+    fn trusted() -> Self {
+        Self::new("localhost", |_| {})
+    }
+
+    /// A peer that speaks TLS and answers every request.
+    fn peer(&self) -> Peer {
+        let server = Arc::clone(&self.server);
+        Peer::new(move |connection| answer_over_tls(connection, &server))
+    }
+
+    fn config(&self, peer: &Peer) -> Config {
+        let ca_bundle_pem = Some(self.authority_pem.clone().into_bytes());
+        Config { ca_bundle_pem, ..config(&url(peer)) }
+    }
+}
+
+fn url(peer: &Peer) -> String {
+    format!("https://localhost:{}", peer.address.port())
+}
+
+fn answer_over_tls(connection: Connection, server: &Arc<ServerConfig>) {
+    let session = ServerConnection::new(Arc::clone(server)).unwrap();
+    let stream = connection.stream.try_clone().unwrap();
+    let mut stream = StreamOwned::new(session, stream);
+    while let Some(request) = Received::read(&mut stream) {
+        let verdict = verify(&request, SECRET_ACCESS_KEY, REGION);
+        let status = if verdict.is_ok() { 200 } else { 403 };
+        if stream.write_all(&response(status, &[], request.body)).is_err() {
+            return;
+        }
+    }
+}
+
+fn refusal(config: Config) -> Error {
+    let error = Client::new(config).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    assert!(matches!(error, Error::Connect(_)) && !error.may_have_run(), "{error:?}");
+    assert_eq!(error.fault().unwrap().phase, Phase::Handshake);
+    assert!(error.to_string().contains("the TLS handshake failed"), "{error}");
+    error
+}
+
+fn chain(error: &Error) -> String {
+    let mut texts = Vec::new();
+    let mut source = error.source();
+    while let Some(error) = source {
+        texts.push(error.to_string());
+        source = error.source();
+    }
+    texts.join(": ")
+}
+
+#[test]
+fn a_trusted_server_gets_the_request_over_one_connection() {
+    let certificates = Certificates::trusted();
+    let peer = certificates.peer();
+    let client = Client::new(certificates.config(&peer)).unwrap();
+    let large = vec![b'x'; 3_000_000];
+    for body in [&b"small"[..], b"", &large, b"small"] {
+        assert!(client.invoke(&InvokeEndpoint::new("e", body)).unwrap().body == body);
+    }
+    assert_eq!(peer.connections(), 1);
+}
+
+#[test]
+fn an_unknown_authority_is_refused() {
+    let certificates = Certificates::trusted();
+    let peer = certificates.peer();
+    let mut without = certificates.config(&peer);
+    without.ca_bundle_pem = None;
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    let error = refusal(Config { retry, ..without });
+    assert!(chain(&error).contains("UnknownIssuer"), "{}", chain(&error));
+}
+
+#[test]
+fn a_wrong_name_and_an_old_certificate_are_refused() {
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    let wrong_name = Certificates::new("example.com", |_| {});
+    let peer = wrong_name.peer();
+    let error = refusal(Config { retry, ..wrong_name.config(&peer) });
+    assert!(chain(&error).contains("name"), "{}", chain(&error));
+    let old = Certificates::new("localhost", |leaf| leaf.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let peer = old.peer();
+    let error = refusal(Config { retry, ..old.config(&peer) });
+    assert!(chain(&error).to_lowercase().contains("expired"), "{}", chain(&error));
+}
+
+#[test]
+fn plain_http_where_tls_was_expected_is_told() {
+    let peer = Peer::new(|mut connection| {
+        connection.read_bytes(10);
+        connection.say("HTTP/1.1 400 Bad Request\r\n\r\n");
+        connection.close();
+    });
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    refusal(Config { retry, ..config(&url(&peer)) });
+}
+
+/// Variables and files of the test's own.
+#[derive(Debug, Default)]
+struct TestHost {
+    variables: HashMap<&'static str, String>,
+    files: HashMap<&'static str, String>,
+}
+
+impl Host for TestHost {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let file = path.to_str().and_then(|path| self.files.get(path));
+        file.map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn host_for(peer: &Peer, more: &[(&'static str, String)]) -> TestHost {
+    let mut variables = HashMap::from([
+        ("AWS_REGION", REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", support::ACCESS_KEY_ID.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY.to_owned()),
+        ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url(peer)),
+    ]);
+    variables.extend(more.iter().cloned());
+    TestHost { variables, files: HashMap::new() }
+}
+
+#[test]
+fn the_bundle_of_the_environment_is_trusted() {
+    let certificates = Certificates::trusted();
+    let peer = certificates.peer();
+    let mut host = host_for(&peer, &[("AWS_CA_BUNDLE", "/bundle.pem".to_owned())]);
+    let error =
+        Config::from_host(Arc::new(TestHost { files: HashMap::new(), variables: host.variables.clone() }));
+    assert!(error.unwrap_err().to_string().contains("/bundle.pem"));
+    host.files.insert("/bundle.pem", certificates.authority_pem.clone());
+    let client = Client::new(Config::from_host(Arc::new(host)).unwrap()).unwrap();
+    assert_eq!(client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap().body, b"body");
+}
+
+/// A proxy that tunnels to whatever it is asked for and counts; or refuses.
+fn proxy(is_refusing: bool) -> Peer {
+    Peer::new(move |mut connection| {
+        let Some(request) = connection.request() else { return };
+        if is_refusing {
+            return connection.say("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+        }
+        let target = request.path().replace("localhost", "127.0.0.1");
+        let target = std::net::TcpStream::connect(target).unwrap();
+        connection.say("HTTP/1.1 200 OK\r\n\r\n");
+        let (mut to, mut from) = (target.try_clone().unwrap(), connection.stream.try_clone().unwrap());
+        let upstream = std::thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(std::net::Shutdown::Both);
+        });
+        let _ = io::copy(&mut &target, &mut connection.stream);
+        let _ = connection.stream.shutdown(std::net::Shutdown::Both);
+        upstream.join().unwrap();
+    })
+}
+
+#[test]
+fn a_proxy_tunnels_and_no_proxy_goes_past_it() {
+    let certificates = Certificates::trusted();
+    let (peer, proxy) = (certificates.peer(), proxy(false));
+    let tunnels = |host: TestHost| {
+        let before = proxy.requests().len();
+        let mut config = Config::from_host(Arc::new(host)).unwrap();
+        config.ca_bundle_pem = Some(certificates.authority_pem.clone().into_bytes());
+        let client = Client::new(config).unwrap();
+        for _ in 0..2 {
+            let response = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+            assert_eq!(response.body, b"body");
+        }
+        proxy.requests().len() - before
+    };
+    let through = ("HTTPS_PROXY", proxy.url());
+    assert_eq!(tunnels(host_for(&peer, std::slice::from_ref(&through))), 1);
+    let request = proxy.requests().pop().unwrap();
+    assert_eq!(request.request_line, format!("CONNECT localhost:{} HTTP/1.1", peer.address.port()));
+    assert!(request.header("authorization").is_none());
+    assert_eq!(
+        tunnels(host_for(&peer, &[through.clone(), ("NO_PROXY", "example.com, localhost".to_owned())])),
+        0
+    );
+    assert_eq!(tunnels(host_for(&peer, &[through.clone(), ("NO_PROXY", "example.com".to_owned())])), 1);
+    assert_eq!(tunnels(host_for(&peer, &[])), 0);
+}
+
+#[test]
+fn a_proxy_that_is_set_tunnels_plain_http_too_and_off_means_off() {
+    let (peer, proxy) = (Peer::answering(response(200, &[], "answer")), proxy(false));
+    let client = Client::new(Config { proxy: Proxy::Url(proxy.url()), ..peer.config() }).unwrap();
+    let answer = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    assert_eq!((answer.body.as_slice(), proxy.requests().len()), (&b"answer"[..], 1));
+    verify(&peer.requests().pop().unwrap(), SECRET_ACCESS_KEY, REGION).unwrap();
+    let mut off = Config::from_host(Arc::new(host_for(&peer, &[("ALL_PROXY", proxy.url())]))).unwrap();
+    (off.proxy, off.endpoint) = (Proxy::Off, Endpoint::Url(peer.url()));
+    Client::new(off).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    assert_eq!(proxy.requests().len(), 1);
+}
+
+#[test]
+fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
+    let (peer, proxy) = (Peer::answering(response(200, &[], "answer")), proxy(true));
+    let url = format!("http://me:hidden@{}", proxy.address);
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    let client = Client::new(Config { proxy: Proxy::Url(url), retry, ..peer.config() }).unwrap();
+    let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    assert!(matches!(error, Error::Connect(_)) && !error.may_have_run(), "{error:?}");
+    assert!(chain(&error).contains("407"), "{}", chain(&error));
+    assert!(!format!("{error:?} {client:?}").contains("hidden"));
+    assert!(proxy.requests().pop().unwrap().header("proxy-authorization").unwrap().starts_with("Basic "));
+}
