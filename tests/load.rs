@@ -27,7 +27,7 @@ fn scrambled(seed: u64) -> u64 {
 fn serve(mut connection: Connection, count: &AtomicU64) {
     while let Some(body) = connection.unbooked_request() {
         let draw = scrambled(count.fetch_add(1, Ordering::SeqCst));
-        match if draw % 10 == 0 { draw / 10 % 6 } else { 6 } {
+        match if draw.is_multiple_of(10) { draw / 10 % 6 } else { 6 } {
             0 => connection.say(response(500, &[], "{}")),
             1 => connection.say(response(400, &[("x-amzn-errortype", "ThrottlingException")], "{}")),
             2 => connection.say(response(424, &[("x-amzn-errortype", "ModelError")], "{}")),

@@ -138,8 +138,8 @@ impl Connection {
     }
 
     /// Reads so many bytes and no more, or fewer when the connection ends.
-    pub(crate) fn read_bytes(&mut self, count: usize) {
-        let _ = (&mut self.stream).take(count as u64).read_to_end(&mut Vec::new());
+    pub(crate) fn read_bytes(&mut self, count: u64) {
+        let _ = (&mut self.stream).take(count).read_to_end(&mut Vec::new());
     }
 
     /// Keeps the connection open and says nothing until the client hangs up or the test ends.
