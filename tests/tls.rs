@@ -53,7 +53,7 @@ impl Certificates {
     /// A peer that speaks TLS and answers every request.
     fn peer(&self) -> Peer {
         let server = Arc::clone(&self.server);
-        Peer::new(move |connection| answer_over_tls(connection, &server))
+        Peer::new(move |connection| answer_over_tls(&connection, &server))
     }
 
     fn config(&self, peer: &Peer) -> Config {
@@ -66,7 +66,7 @@ fn url(peer: &Peer) -> String {
     format!("https://localhost:{}", peer.address.port())
 }
 
-fn answer_over_tls(connection: Connection, server: &Arc<ServerConfig>) {
+fn answer_over_tls(connection: &Connection, server: &Arc<ServerConfig>) {
     let session = ServerConnection::new(Arc::clone(server)).unwrap();
     let stream = connection.stream.try_clone().unwrap();
     let mut stream = StreamOwned::new(session, stream);

@@ -1,6 +1,7 @@
 //! What the network tests share: a raw loopback peer, a parser of the requests that it receives, and the
 //! independent check of their signatures.
 #![allow(dead_code, reason = "each test crate uses a part")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
