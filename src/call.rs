@@ -1,16 +1,20 @@
 //! One call: its deadline, its attempts, its waits.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Fault, Phase, Sent};
 use crate::host::Host;
-use crate::retry::{Attempts, Failure, RetryPolicy};
+use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, RetryPolicy};
 use crate::sigv4::AmzDate;
 use crate::timings::Timings;
 
 /// A wait looks this often whether the client was shut down meanwhile.
 const SHUTDOWN_LATENCY: Duration = Duration::from_millis(100);
+
+/// What `amz-sdk-request` says nearly always.
+const USUAL_REQUEST_INFO: &str = "attempt=1; max=3";
 
 /// What one call does differently from the client's configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +35,7 @@ pub(crate) struct Call<'a> {
     started_at: Instant,
     deadline: Option<Instant>,
     /// Tells the service which requests are attempts of one call.
-    invocation_id: String,
+    invocation_id: InvocationId,
 }
 
 impl<'a> Call<'a> {
@@ -44,7 +48,7 @@ impl<'a> Call<'a> {
     ) -> Self {
         let started_at = host.instant();
         let deadline = timeout.and_then(|timeout| started_at.checked_add(timeout));
-        let invocation_id = invocation_id(host.random(), host.random());
+        let invocation_id = InvocationId::new(host.random(), host.random());
         Self { host, is_shut_down, authority, attempts, started_at, deadline, invocation_id }
     }
 
@@ -57,29 +61,36 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn invocation_id(&self) -> &str {
-        &self.invocation_id
+        self.invocation_id.as_str()
     }
 
-    /// Begins an attempt, unless the call is over.
-    pub(crate) fn begin_attempt(&mut self) -> Result<(), Error> {
+    /// Begins an attempt, unless the call is over, and tells when.
+    pub(crate) fn begin_attempt(&mut self) -> Result<Instant, Error> {
         if self.is_shut_down.load(Ordering::Relaxed) {
             return Err(Error::ShutDown(self.fault()));
         }
-        if self.deadline.is_some_and(|deadline| self.host.instant() >= deadline) {
+        let is_first = self.attempts.begin() == 1;
+        let now = if is_first && self.deadline.is_none() { self.started_at } else { self.host.instant() };
+        if self.deadline.is_some_and(|deadline| now >= deadline) {
+            self.attempts.withdraw();
             return Err(Error::Timeout(self.fault()));
         }
-        self.attempts.begin();
-        Ok(())
+        Ok(now)
     }
 
     /// The value of `amz-sdk-request`: which attempt this is, and from the second on until when it is worth
     /// an answer.
-    pub(crate) fn request_info(&self, service_time: SystemTime, response_timeout: Duration) -> String {
+    pub(crate) fn request_info(
+        &self,
+        service_time: SystemTime,
+        response_timeout: Duration,
+    ) -> Cow<'static, str> {
         let (count, max) = (self.attempts.count(), self.policy().max_attempts.max(1));
         let ttl = service_time.checked_add(response_timeout).and_then(AmzDate::from_system_time);
         match ttl.filter(|_| count > 1) {
-            Some(ttl) => format!("ttl={ttl}; attempt={count}; max={max}"),
-            None => format!("attempt={count}; max={max}"),
+            Some(ttl) => format!("ttl={ttl}; attempt={count}; max={max}").into(),
+            None if (count, max) == (1, DEFAULT_MAX_ATTEMPTS) => USUAL_REQUEST_INFO.into(),
+            None => format!("attempt={count}; max={max}").into(),
         }
     }
 
@@ -151,18 +162,28 @@ fn fraction(random: u64) -> f64 {
     f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
-/// A random UUID, version 4.
-fn invocation_id(high: u64, low: u64) -> String {
-    let high = (high & !0xf000) | 0x4000;
-    let low = (low & !(0b11 << 62)) | (0b10 << 62);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )
+/// A random UUID, version 4, in its text form.
+#[derive(Debug)]
+struct InvocationId([u8; 36]);
+
+impl InvocationId {
+    fn new(high: u64, low: u64) -> Self {
+        let bits = u128::from(high) << 64 | u128::from(low);
+        let bits = bits & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
+        let mut digits = [0; 32];
+        // Fails only when the lengths do not match, and they do.
+        let _ = hex::encode_to_slice(bits.to_be_bytes(), &mut digits);
+        let mut text = [b'-'; 36];
+        let places = text.iter_mut().enumerate().filter(|(index, _)| !matches!(index, 8 | 13 | 18 | 23));
+        for ((_, place), digit) in places.zip(digits) {
+            *place = digit;
+        }
+        Self(text)
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]
@@ -171,12 +192,17 @@ mod tests {
 
     #[test]
     fn an_invocation_id_is_a_uuid_of_version_4() {
-        assert_eq!(invocation_id(0, 0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(invocation_id(u64::MAX, u64::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        assert_eq!(InvocationId::new(0, 0).as_str(), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(InvocationId::new(u64::MAX, u64::MAX).as_str(), "ffffffff-ffff-4fff-bfff-ffffffffffff");
         assert_eq!(
-            invocation_id(0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef),
+            InvocationId::new(0x0123_4567_89ab_cdef, 0x0123_4567_89ab_cdef).as_str(),
             "01234567-89ab-4def-8123-456789abcdef"
         );
+    }
+
+    #[test]
+    fn the_usual_request_info_is_that_of_the_default_policy() {
+        assert_eq!(USUAL_REQUEST_INFO, format!("attempt=1; max={DEFAULT_MAX_ATTEMPTS}"));
     }
 
     #[test]

@@ -173,13 +173,12 @@ impl Inner {
         path: &str,
         call: &mut Call<'_>,
     ) -> Result<HttpResponse, FailedAttempt> {
-        call.begin_attempt()?;
+        let begun_at = call.begin_attempt()?;
         if self.endpoint.is_container {
             let response = self.transport.send(&self.request(operation, path, &[]), call.deadline())?;
             return answer_or(response, ServiceError::from_container).map_err(FailedAttempt::from);
         }
         let host = &*self.config.host;
-        let begun_at = host.instant();
         let credentials = self.credentials()?;
         let (signing_at, sent_at) = (host.instant(), host.now());
         let signed_for =

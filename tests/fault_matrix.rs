@@ -2,8 +2,7 @@
 //! whole requests the peer saw, what the caller is told, and that the client goes on.
 //!
 //! `cargo test --test fault_matrix -- --nocapture` prints the table.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "the table is for reading")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 

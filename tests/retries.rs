@@ -186,11 +186,11 @@ fn http_date(time: SystemTime) -> String {
     let amz_date = sagemaker_invoke::sigv4::AmzDate::from_unix_seconds(seconds).unwrap().to_string();
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let (day, month) = (&amz_date[6..8], months[amz_date[4..6].parse::<usize>().unwrap() - 1]);
+    let field = |from: usize, to: usize| amz_date.get(from..to).unwrap();
+    let (day, month) = (field(6, 8), months[field(4, 6).parse::<usize>().unwrap() - 1]);
     let weekday = days[usize::try_from(seconds / 86_400 % 7).unwrap()];
-    let (year, hour, minute, second) =
-        (&amz_date[..4], &amz_date[9..11], &amz_date[11..13], &amz_date[13..15]);
-    format!("{weekday}, {day} {month} {year} {hour}:{minute}:{second} GMT")
+    let (year, time) = (field(0, 4), [field(9, 11), field(11, 13), field(13, 15)].join(":"));
+    format!("{weekday}, {day} {month} {year} {time} GMT")
 }
 
 #[test]

@@ -125,6 +125,11 @@ impl<'a> Attempts<'a> {
         self.count
     }
 
+    /// Takes back an attempt that was not made.
+    pub(crate) fn withdraw(&mut self) {
+        self.count = self.count.saturating_sub(1);
+    }
+
     pub(crate) fn count(&self) -> u32 {
         self.count
     }

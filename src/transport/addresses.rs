@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::exchange;
-use crate::host::Host;
+use crate::host::{Host, System};
 
 /// What a host name and a port stood for, and since when.
 type Known = HashMap<(String, u16), (Arc<[SocketAddr]>, Instant)>;
@@ -59,7 +59,8 @@ impl Addresses {
             // Nobody listens any more when the call has timed out.
             let _ = sender.send(host.lookup(&owned_name, port));
         })?;
-        let Some(patience) = exchange::patience(crate::host::System.instant())? else {
+        let now = System.instant();
+        let Some(patience) = exchange::patience(now, now)? else {
             return receiver.recv().unwrap_or_else(|_| Err(io::Error::other("the name lookup ended early")));
         };
         match receiver.recv_timeout(patience) {

@@ -53,7 +53,7 @@ fn connect_to_one_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for (index, address) in addresses.iter().enumerate() {
         let is_last = index + 1 == addresses.len();
-        let connected = match exchange::patience(since)? {
+        let connected = match exchange::patience(since, System.instant())? {
             Some(left) => TcpStream::connect_timeout(address, if is_last { left } else { left / 2 }),
             None => TcpStream::connect(address),
         };
@@ -63,7 +63,7 @@ fn connect_to_one_of(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         }
     }
     // Tells a time limit that ran out from a peer that did not answer before it.
-    exchange::patience(since)?;
+    exchange::patience(since, System.instant())?;
     Err(last_error)
 }
 

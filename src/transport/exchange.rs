@@ -39,6 +39,8 @@ pub(super) struct Exchange {
     connected_at: Option<Instant>,
     written_at: Option<Instant>,
     head_read_at: Option<Instant>,
+    /// A look at the clock that the next read or write can use.
+    clock: Option<Instant>,
 }
 
 impl Exchange {
@@ -64,6 +66,7 @@ impl Exchange {
         connected_at: None,
         written_at: None,
         head_read_at: None,
+        clock: None,
     };
 
     pub(super) fn sent(&self) -> Sent {
@@ -157,6 +160,7 @@ pub(super) fn take_ureq_head() -> bool {
         if is_ureq_head {
             exchange.phase = Phase::Send;
             exchange.connected_at = Some(System.instant());
+            exchange.clock = exchange.connected_at;
         }
         is_ureq_head
     })
@@ -185,6 +189,7 @@ pub(super) fn begin_wait() {
             exchange.phase = Phase::Wait;
             exchange.phase_deadline = now.checked_add(exchange.limits.response);
             exchange.written_at = Some(now);
+            exchange.clock = Some(now);
         });
     }
 }
@@ -202,14 +207,20 @@ pub(super) fn begin_read() {
     });
 }
 
-/// How long the next read or write may wait; `None` for ever, an error when the time is over.
-pub(super) fn patience(since: Instant) -> io::Result<Option<Duration>> {
+/// When the read or write begins that is next: now, but for a look at the clock that was had a moment ago.
+pub(super) fn io_begins_at() -> Instant {
+    with(|exchange| exchange.clock.take()).unwrap_or_else(|| System.instant())
+}
+
+/// How long, at `now`, a read or write may still wait that began at `since`; `None` for ever, an error when the
+/// time is over.
+pub(super) fn patience(since: Instant, now: Instant) -> io::Result<Option<Duration>> {
     let (deadline, is_over) = with(|exchange| (exchange.io_deadline(since), exchange.timed_out));
     if is_over {
         return Err(timed_out());
     }
     let Some(deadline) = deadline else { return Ok(None) };
-    match deadline.checked_duration_since(System.instant()).filter(|left| !left.is_zero()) {
+    match deadline.checked_duration_since(now).filter(|left| !left.is_zero()) {
         Some(left) => Ok(Some(left)),
         None => Err(timed_out()),
     }
@@ -252,9 +263,9 @@ mod tests {
     #[test]
     fn a_time_out_stays() {
         begin(1, 0, LIMITS, Some(System.instant()));
-        assert!(patience(System.instant()).is_err());
+        assert!(patience(System.instant(), System.instant()).is_err());
         with(|exchange| exchange.deadline = None);
-        assert!(patience(System.instant()).is_err());
+        assert!(patience(System.instant(), System.instant()).is_err());
         assert!(end().timed_out);
     }
 
@@ -262,7 +273,10 @@ mod tests {
     fn each_phase_has_its_limit_and_the_deadline_cuts_all() {
         begin(1, 0, LIMITS, None);
         let now = System.instant();
-        let left = || patience(now).unwrap().unwrap().as_secs_f64().ceil();
+        let left = || {
+            let now = System.instant();
+            patience(now, now).unwrap().unwrap().as_secs_f64().ceil()
+        };
         assert_eq!(left(), 1.0);
         assert!(take_ureq_head() && !take_ureq_head());
         assert_eq!(left(), 2.0);

@@ -50,9 +50,10 @@ impl Tcp {
 
     fn write_all(&mut self, amount: usize) -> io::Result<()> {
         let mut written = 0;
-        let mut since = System.instant();
+        let mut since = exchange::io_begins_at();
+        let mut now = since;
         while written < amount {
-            let patience = exchange::patience(since)?.map(rounded);
+            let patience = exchange::patience(since, now)?.map(rounded);
             if patience != self.write_timeout {
                 self.stream.set_write_timeout(patience)?;
                 self.write_timeout = patience;
@@ -63,10 +64,11 @@ impl Tcp {
                 Ok(bytes) => {
                     written += bytes;
                     if written < amount {
-                        since = System.instant();
+                        now = System.instant();
+                        since = now;
                     }
                 }
-                Err(error) if is_pause(&error) => {}
+                Err(error) if is_pause(&error) => now = System.instant(),
                 Err(error) => return Err(error),
             }
         }
@@ -74,15 +76,16 @@ impl Tcp {
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
-        let since = System.instant();
+        let since = exchange::io_begins_at();
+        let mut now = since;
         loop {
-            let patience = exchange::patience(since)?.map(rounded);
+            let patience = exchange::patience(since, now)?.map(rounded);
             if patience != self.read_timeout {
                 self.stream.set_read_timeout(patience)?;
                 self.read_timeout = patience;
             }
             match (&*self.stream).read(self.buffers.input_append_buf()) {
-                Err(error) if is_pause(&error) => {}
+                Err(error) if is_pause(&error) => now = System.instant(),
                 other => return other,
             }
         }
