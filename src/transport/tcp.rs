@@ -15,7 +15,7 @@ use crate::host::{Host, System};
 /// A buffer's first size: the head and body of most responses fit.
 const FIRST_BUFFER_BYTES: usize = 8 * 1024;
 /// A buffer's last size: more saves no time over loopback.
-const LAST_BUFFER_BYTES: usize = 128 * 1024;
+const LAST_BUFFER_BYTES: usize = 256 * 1024;
 
 /// A connection's socket and buffers.
 #[derive(Debug)]
