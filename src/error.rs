@@ -1,5 +1,6 @@
 //! Everything that can go wrong, told apart by what the caller can do about it.
 
+mod answer;
 mod fault;
 mod service;
 
