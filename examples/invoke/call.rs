@@ -1,7 +1,7 @@
 //! A call of the real service.
 
 use std::error::Error;
-use std::fs::File;
+use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ fn body(arguments: &Arguments) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     match arguments.value("body") {
         Some(text) => match text.strip_prefix('@') {
-            Some(path) => drop(File::open(path)?.read_to_end(&mut body)?),
+            Some(path) => return read_file(path),
             None => body.extend_from_slice(text.as_bytes()),
         },
         None => {
@@ -64,6 +64,10 @@ fn body(arguments: &Arguments) -> io::Result<Vec<u8>> {
         }
     }
     Ok(body)
+}
+
+fn read_file(path: &str) -> io::Result<Vec<u8>> {
+    fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
 }
 
 fn request<'a>(arguments: &'a Arguments, body: &'a [u8]) -> InvokeEndpoint<'a> {

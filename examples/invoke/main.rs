@@ -38,7 +38,8 @@ fn run() -> Result<(), Box<dyn Error>> {
 fn report(error: &(dyn Error + 'static)) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     writeln!(stderr, "error: {error}")?;
-    let mut source = error.source();
+    // lexopt's errors are their own source.
+    let mut source = if error.is::<lexopt::Error>() { None } else { error.source() };
     while let Some(error) = source {
         writeln!(stderr, "  because: {error}")?;
         source = error.source();
