@@ -48,10 +48,9 @@ fn licence(words: &mut &[&str], allowed: &[&str]) -> bool {
         *words = words.strip_prefix(&[")"]).unwrap();
         return is_met;
     }
-    match rest {
-        // An exception only adds permissions.
-        ["WITH", _, rest @ ..] => *words = rest,
-        _ => {}
+    // An exception only adds permissions.
+    if let ["WITH", _, rest @ ..] = rest {
+        *words = rest;
     }
     allowed.contains(first)
 }
