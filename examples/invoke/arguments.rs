@@ -58,7 +58,6 @@ const OPTIONS: [&str; 16] = [
 ];
 
 /// What the command line says.
-#[derive(Debug)]
 pub(crate) struct Arguments {
     pub endpoint_name: String,
     pub dry_run: bool,
