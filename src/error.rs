@@ -1,5 +1,6 @@
 //! Everything that can go wrong, told apart by what the caller can do about it.
 
+mod answer;
 mod fault;
 mod service;
 
@@ -308,6 +309,7 @@ impl fmt::Display for ResponseTooLarge {
         if let Some(announced) = self.announced {
             write!(f, ": it announced {announced}")?;
         }
-        f.write_str("; the inference has run")
+        let has_run = (200..300).contains(&self.status);
+        write!(f, "; the inference {} run", if has_run { "has" } else { "may have" })
     }
 }

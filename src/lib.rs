@@ -1,23 +1,105 @@
-//! Blocking Amazon SageMaker inference: one function, `invoke`, over plain structs, without an async runtime.
-#![warn(missing_docs)]
+//! Inference from an Amazon SageMaker endpoint for programs without an async runtime: one blocking function,
+//! [`invoke`](Client::invoke), over plain structs.
+//!
+//! ```no_run
+//! use sagemaker_invoke::{Client, InvokeEndpoint};
+//!
+//! # fn main() -> Result<(), sagemaker_invoke::Error> {
+//! let client = Client::from_env()?;
+//! let response = client.invoke(&InvokeEndpoint {
+//!     content_type: Some("text/csv"),
+//!     ..InvokeEndpoint::new("churn-model", b"1.5,2.5,4.5")
+//! })?;
+//! println!("{}", String::from_utf8_lossy(&response.body));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Flow
+//!
+//! ```text
+//! InvokeEndpoint ─ checks ─▶ request ─ sigv4 ─▶ signed ─ transport ─▶ answer ─▶ InvokeEndpointResponse, or
+//!   a plain struct             ▲        ▲  ▲             time limits,           Error: may the model have run?
+//!                     endpoint ┘  clock ┘  └ credentials connection pool
+//! ```
+//!
+//! A [`Client`] is made of a [`Config`], or of [what the environment says](Client::from_env). It is cheap to clone,
+//! and its clones share connections and credentials; give one to each thread. [`Client::sign`] stops before the
+//! transport and returns what would be sent.
+//!
+//! # Contract
+//!
+//! - **Checked**: every member is held against the service's model before anything is sent; the first that breaks
+//!   a rule is named by [`Error::InvalidInput`].
+//! - **Sent**: what you set, what the signature needs, `content-length` and `user-agent`. No Accept, Accept-Encoding,
+//!   Content-Type or cookie is invented, and no redirect is followed. The body is never interpreted.
+//! - **Signed**: every header but `authorization`, `content-length` and `user-agent`, and the whole body.
+//! - **Run**: [`Error::may_have_run`] says for every failure whether the model may have run all the same. False is
+//!   a promise.
+//! - **Bounded**: each step has a limit of its own in [`Timeouts`], and [`Timeouts::call`] bounds them all together.
+//!   A warm call starts no thread and looks up no name.
+//! - **Logged**: keys, tokens, signatures, request bodies and custom attributes show in no Debug, no Display and no
+//!   record of the `log` crate, at any level. Bytes of *responses* do: at level `trace`, under the target
+//!   `ureq_proto`. Keep that target at `debug` or above where inferences must stay out of the logs.
+//!
+//! # Limits
+//!
+//! A response is read up to [`Config::max_response_bytes`], 64 MiB by default. The payload limit is AWS's to enforce:
+//! 25 MB for real-time endpoints, 4 MB for serverless ones, 60 s for the model's answer.
+//! The caller needs the permission `sagemaker:InvokeEndpoint`.
+//!
+//! # What it is not
+//!
+//! No async interface, no presigned URLs (the service takes none), no calls that create or describe endpoints, no
+//! HTTP/2 stream in both directions, no SigV4a. It does not serialise: bytes in, bytes out.
+//!
+//! # Features
+//!
+//! - `rustls` (default): TLS by rustls with the ring provider and Mozilla's root certificates.
+//! - `rustls-no-provider`: TLS by rustls with the crypto provider that the program installed as the process default.
+//! - `native-tls`: TLS by the operating system's library; used when no rustls feature is on.
+//! - `platform-verifier`: certificates are checked by the operating system's verifier; goes with rustls.
+//!
+//! Without any of them, [`sigv4`], containers and endpoints over plain HTTP still work.
+
+// The whole flow, as one short function, and the state of one call.
+pub mod client;
 
 mod call;
-pub mod client;
-mod clock_skew;
+
+// What a caller says: settings, and a request as a plain struct.
 pub mod config;
-pub mod credentials;
-pub mod endpoint;
-pub mod error;
-pub mod host;
-mod http;
 pub mod operation;
+
+// Where it goes: scheme, host and path.
+pub mod endpoint;
 mod region;
-pub mod retry;
+
+// What it becomes: the only types that cross the line to the network.
+mod http;
+
+// Who sends it, and the proof.
+pub mod credentials;
 mod signed_request;
 mod signing;
 pub mod sigv4;
-mod timings;
+
+// How it leaves: pool, time limits, TLS. The only room that names ureq.
 mod transport;
+
+// Whether, when and with what time it is sent again.
+pub mod retry;
+
+mod clock_skew;
+
+// What can go wrong, and whether the model may have run.
+pub mod error;
+
+// Where the time went.
+mod timings;
+
+// The only room that touches environment, files, clock and names.
+pub mod host;
 
 pub use call::CallOptions;
 pub use client::Client;
@@ -29,3 +111,7 @@ pub use operation::{InvokeEndpoint, InvokeEndpointResponse, Operation};
 pub use retry::{Resend, RetryPolicy};
 pub use signed_request::SignedRequest;
 pub use timings::Timings;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,16 +1,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
-use crate::http::HttpResponse;
-
-/// So much of an error's body is kept. The service's own errors are far shorter; a gateway's HTML page is not.
-const KEPT_BODY_BYTES: usize = 4096;
-
-/// So many bytes of a body are looked at for JSON. A ModelError carries the container's answer, which is long at times.
-const PARSED_BODY_BYTES: usize = 1024 * 1024;
-
 /// An answer of the service that is not an inference.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -21,11 +11,14 @@ pub struct ServiceError {
     pub status: u16,
     /// The error's code as the service sent it, without namespace and link; `None` when it sent none.
     pub code: Option<String>,
-    /// The service's own words; `None` when it sent none, as with throttling.
+    /// The service's own words; `None` when it sent none, as with throttling. For
+    /// [`InvalidSignature`](ServiceErrorKind::InvalidSignature) the first line only: behind it the service repeats the
+    /// signed headers, session token and custom attributes among them.
     pub message: Option<String>,
     /// The id under which AWS's support finds the request.
     pub request_id: Option<String>,
-    /// The first 4 KiB of a body that was not understood; empty when it was.
+    /// The first 4 KiB of the body when the fields above do not tell all of it: it is no JSON, has none of the members
+    /// that errors have, or the kind is [`Unknown`](ServiceErrorKind::Unknown). Empty otherwise.
     pub body: String,
     /// How many requests were begun, connections that failed included.
     pub attempts: u32,
@@ -79,46 +72,6 @@ pub struct ModelError {
 }
 
 impl ServiceError {
-    /// Reads an answer of SageMaker.
-    pub(crate) fn from_service(response: &HttpResponse) -> Self {
-        let document = parse_object(&response.body);
-        let code = error_code(response, document.as_ref());
-        let message = document.as_ref().and_then(|it| text_of(it, &["message", "Message", "errorMessage"]));
-        let kind = kind_of(code.as_deref(), response.status, document.as_ref());
-        let body = if document.is_some() { String::new() } else { kept_text(&response.body) };
-        let message = message.or_else(|| plain_text_message(response, &body));
-        Self {
-            kind,
-            status: response.status,
-            code,
-            message,
-            request_id: request_id(response),
-            body,
-            attempts: 1,
-            retry_after: retry_after(response),
-        }
-    }
-
-    /// Reads an answer of a container that was called without SageMaker before it.
-    pub(crate) fn from_container(response: &HttpResponse) -> Self {
-        let original_message = kept_text(&response.body);
-        let kind = ServiceErrorKind::Model(ModelError {
-            original_status_code: Some(response.status),
-            original_message: (!original_message.is_empty()).then_some(original_message),
-            log_stream_arn: None,
-        });
-        Self {
-            kind,
-            status: response.status,
-            code: None,
-            message: None,
-            request_id: request_id(response),
-            body: String::new(),
-            attempts: 1,
-            retry_after: retry_after(response),
-        }
-    }
-
     /// Whether the model may have run.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
@@ -127,8 +80,7 @@ impl ServiceError {
             | ServiceErrorKind::InternalFailure
             | ServiceErrorKind::ServiceUnavailable
             | ServiceErrorKind::InternalDependency => true,
-            // 424 is the status of a ModelError, whatever its code.
-            ServiceErrorKind::Unknown => !(400..500).contains(&self.status) || self.status == 424,
+            ServiceErrorKind::Unknown => !(400..500).contains(&self.status),
             _ => false,
         }
     }
@@ -138,7 +90,7 @@ impl std::error::Error for ServiceError {}
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code.as_deref().unwrap_or_else(|| self.kind.name()))?;
+        write!(f, "{}", OneLine(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
         write!(f, " (HTTP {}", self.status)?;
         if let Some(request_id) = &self.request_id {
             write!(f, ", request id {}", OneLine(request_id))?;
@@ -147,11 +99,12 @@ impl fmt::Display for ServiceError {
             write!(f, ", attempt {}", self.attempts)?;
         }
         f.write_str(")")?;
-        if let Some(message) = self.message.as_deref().or((!self.body.is_empty()).then_some(&self.body)) {
-            write!(f, ": {}", OneLine(message))?;
+        let told = self.message.as_deref().unwrap_or(&self.body);
+        if !told.trim().is_empty() {
+            write!(f, ": {}", OneLine(told))?;
         }
         match &self.kind {
-            ServiceErrorKind::Model(model_error) => write!(f, "{model_error}"),
+            ServiceErrorKind::Model(model_error) => model_error.write_after(told, f),
             ServiceErrorKind::PayloadTooLarge => f.write_str(
                 "; the payload limit is 25 MB for real-time endpoints and 4 MB for serverless ones",
             ),
@@ -160,14 +113,15 @@ impl fmt::Display for ServiceError {
     }
 }
 
-impl fmt::Display for ModelError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ModelError {
+    /// Ends an error's line with what stands in no part of it yet.
+    fn write_after(&self, told: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.original_status_code {
             Some(0) => f.write_str("; the container did not answer within 60 s")?,
             Some(status) => write!(f, "; the container answered {status}")?,
             None => {}
         }
-        if let Some(message) = &self.original_message {
+        if let Some(message) = self.original_message.as_deref().filter(|it| !told.contains(*it)) {
             write!(f, ": {}", OneLine(message))?;
         }
         if let Some(arn) = &self.log_stream_arn {
@@ -212,133 +166,5 @@ impl fmt::Display for OneLine<'_> {
             f.write_char(if letter.is_control() { ' ' } else { letter })?;
         }
         if letters.next().is_some() { f.write_str("...") } else { Ok(()) }
-    }
-}
-
-fn request_id(response: &HttpResponse) -> Option<String> {
-    response.headers.owned("x-amzn-requestid").or_else(|| response.headers.owned("x-amz-request-id"))
-}
-
-/// Whole milliseconds; anything else is no wish.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    response.headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
-}
-
-fn parse_object(body: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(body.get(..PARSED_BODY_BYTES).unwrap_or(body)) {
-        Ok(Value::Object(document)) => Some(document),
-        _ => None,
-    }
-}
-
-/// The header, else the body; only texts count.
-fn error_code(response: &HttpResponse, document: Option<&Map<String, Value>>) -> Option<String> {
-    let header = response.headers.get("x-amzn-errortype").map(sanitized_code).filter(|code| !code.is_empty());
-    header.map(str::to_owned).or_else(|| {
-        let code = text_of(document?, &["code", "Code", "__type"])?;
-        Some(sanitized_code(&code).to_owned()).filter(|code| !code.is_empty())
-    })
-}
-
-/// `aws.protocoltests.restjson#FooError:http://...` is `FooError`.
-fn sanitized_code(code: &str) -> &str {
-    let code = code.split(':').next().unwrap_or(code);
-    code.rsplit('#').next().unwrap_or(code).trim()
-}
-
-fn text_of(document: &Map<String, Value>, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| document.get(*name)?.as_str()).map(str::to_owned)
-}
-
-fn kept_text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body.get(..KEPT_BODY_BYTES).unwrap_or(body)).into_owned()
-}
-
-/// The front end says some things in plain words, such as "HTTP content length exceeded 5246976 bytes."
-fn plain_text_message(response: &HttpResponse, body: &str) -> Option<String> {
-    let is_plain = response.headers.get("content-type").is_none_or(|it| it.starts_with("text/plain"));
-    let text = body.trim();
-    (is_plain && !text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
-}
-
-fn kind_of(code: Option<&str>, status: u16, document: Option<&Map<String, Value>>) -> ServiceErrorKind {
-    match code {
-        Some("ModelError") => ServiceErrorKind::Model(model_error(document)),
-        Some(code) => kind_of_code(code).unwrap_or_else(|| kind_of_status(status)),
-        None if status == 424 => ServiceErrorKind::Model(model_error(document)),
-        None => kind_of_status(status),
-    }
-}
-
-fn model_error(document: Option<&Map<String, Value>>) -> ModelError {
-    let Some(document) = document else { return ModelError::default() };
-    let status = document.get("OriginalStatusCode").and_then(Value::as_u64);
-    ModelError {
-        original_status_code: status.and_then(|status| u16::try_from(status).ok()),
-        original_message: text_of(document, &["OriginalMessage"]),
-        log_stream_arn: text_of(document, &["LogStreamArn"]),
-    }
-}
-
-/// Source: the service's model, and the error lists of the AWS SDKs for what every service can say.
-fn kind_of_code(code: &str) -> Option<ServiceErrorKind> {
-    Some(match code {
-        "ModelNotReadyException" => ServiceErrorKind::ModelNotReady,
-        "ValidationError" | "ValidationException" => ServiceErrorKind::Validation,
-        "InternalFailure" | "InternalServerException" => ServiceErrorKind::InternalFailure,
-        "ServiceUnavailable" | "ServiceUnavailableException" => ServiceErrorKind::ServiceUnavailable,
-        "InternalDependencyException" => ServiceErrorKind::InternalDependency,
-        "ExpiredToken" | "ExpiredTokenException" => ServiceErrorKind::ExpiredToken,
-        "UnrecognizedClientException" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "AuthFailure" => {
-            ServiceErrorKind::UnrecognizedClient
-        }
-        "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "RequestTimeTooSkewed"
-        | "RequestExpired"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" => ServiceErrorKind::InvalidSignature,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "OptInRequired" => {
-            ServiceErrorKind::AccessDenied
-        }
-        "RequestEntityTooLarge" | "RequestEntityTooLargeException" | "RequestTooLargeException" => {
-            ServiceErrorKind::PayloadTooLarge
-        }
-        _ if is_throttling_code(code) => ServiceErrorKind::Throttling,
-        _ => return None,
-    })
-}
-
-/// Source: the throttling error codes of AWS Retry Behavior 2.1.
-fn is_throttling_code(code: &str) -> bool {
-    matches!(
-        code,
-        "Throttling"
-            | "ThrottlingException"
-            | "ThrottledException"
-            | "RequestThrottledException"
-            | "TooManyRequestsException"
-            | "ProvisionedThroughputExceededException"
-            | "TransactionInProgressException"
-            | "RequestLimitExceeded"
-            | "BandwidthLimitExceeded"
-            | "LimitExceededException"
-            | "RequestThrottled"
-            | "SlowDown"
-            | "PriorRequestNotComplete"
-            | "EC2ThrottledException"
-    )
-}
-
-/// What an answer without a known code can only be. A bare 429 is somebody's rate limit: SageMaker's own 429 has
-/// a code.
-fn kind_of_status(status: u16) -> ServiceErrorKind {
-    match status {
-        413 => ServiceErrorKind::PayloadTooLarge,
-        429 => ServiceErrorKind::Throttling,
-        500 => ServiceErrorKind::InternalFailure,
-        503 => ServiceErrorKind::ServiceUnavailable,
-        _ => ServiceErrorKind::Unknown,
     }
 }

@@ -1,0 +1,94 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
+
+pub(crate) const HELP: &str = "\
+Gets one inference from an Amazon SageMaker endpoint and writes it to standard output.
+
+  invoke                            shows a call to an endpoint on this machine; needs no AWS account
+  invoke ENDPOINT_NAME [OPTION]...  calls SageMaker
+  invoke --container URL [OPTION]...  calls a model container without SageMaker before it
+
+Region, credentials and endpoint come from the environment: AWS_REGION, AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME and others.
+
+Where:
+  --region REGION              in place of AWS_REGION
+  --url URL                    this host in place of AWS's, signed all the same
+  --container URL              POST URL/invocations, unsigned
+  --timeout SECONDS            for the whole call
+  --dry-run                    send nothing: print the request as a curl command, secrets masked
+
+What:
+  --body TEXT, --body @FILE    the input; standard input without it
+  --content-type TYPE          of the input
+  --accept TYPE                of the answer
+  --target-model NAME          on a multi-model endpoint
+  --target-variant NAME        past the traffic weights
+  --target-container NAME      on a multi-container endpoint
+  --inference-component NAME
+  --inference-id ID            for data capture
+  --session-id ID              of a stateful model; NEW_SESSION opens one
+  --prefix-aware-id ID
+  --enable-explanations EXPR
+  --custom-attributes TEXT     for the container
+";
+
+/// The options that take a value.
+const OPTIONS: [&str; 16] = [
+    "region",
+    "url",
+    "container",
+    "timeout",
+    "body",
+    "content-type",
+    "accept",
+    "target-model",
+    "target-variant",
+    "target-container",
+    "inference-component",
+    "inference-id",
+    "session-id",
+    "prefix-aware-id",
+    "enable-explanations",
+    "custom-attributes",
+];
+
+/// What the command line says.
+pub(crate) struct Arguments {
+    pub endpoint_name: String,
+    pub dry_run: bool,
+    values: BTreeMap<&'static str, String>,
+}
+
+impl Arguments {
+    /// `None` when help is asked for.
+    pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
+        let mut endpoint_name = None;
+        let mut dry_run = false;
+        let mut values = BTreeMap::new();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("help") | Short('h') => return Ok(None),
+                Long("dry-run") => dry_run = true,
+                Long(name) => match OPTIONS.into_iter().find(|option| *option == name) {
+                    Some(option) => drop(values.insert(option, parser.value()?.string()?)),
+                    None => return Err(argument.unexpected()),
+                },
+                Value(value) if endpoint_name.is_none() => endpoint_name = Some(value.string()?),
+                _ => return Err(argument.unexpected()),
+            }
+        }
+        // A container serves one model and does not look at the name.
+        let default_name = values.contains_key("container").then(|| "local".to_owned());
+        let endpoint_name = endpoint_name.or(default_name).ok_or("the endpoint's name is missing")?;
+        Ok(Some(Self { endpoint_name, dry_run, values }))
+    }
+
+    pub(crate) fn value(&self, option: &str) -> Option<&str> {
+        self.values.get(option).map(String::as_str)
+    }
+}

@@ -1,0 +1,100 @@
+//! A call of the real service.
+
+use std::error::Error;
+use std::fs;
+use std::io::{self, IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
+
+use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint, InvokeEndpointResponse};
+
+use crate::arguments::Arguments;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let client = Client::new(config(arguments)?)?;
+    let body = body(arguments)?;
+    let request = request(arguments, &body);
+    if arguments.dry_run {
+        return Ok(writeln!(io::stdout(), "{}", client.sign(&request)?.curl())?);
+    }
+    let started_at = Instant::now();
+    let response = client.invoke(&request)?;
+    let elapsed = started_at.elapsed();
+    io::stdout().write_all(&response.body)?;
+    Ok(writeln!(io::stderr(), "\n{}", summary(&response, elapsed))?)
+}
+
+/// What the environment says, changed by what the arguments say.
+fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
+    let mut config = Config::from_env()?;
+    if let Some(region) = arguments.value("region") {
+        config.region = Some(region.to_owned());
+    }
+    if let Some(url) = arguments.value("url") {
+        config.endpoint = Endpoint::Url(url.to_owned());
+    }
+    if let Some(url) = arguments.value("container") {
+        config.endpoint = Endpoint::Container(url.to_owned());
+    }
+    if let Some(seconds) = arguments.value("timeout") {
+        config.timeouts.call = Some(whole_call(seconds)?);
+    }
+    Ok(config)
+}
+
+fn whole_call(seconds: &str) -> Result<Duration, lexopt::Error> {
+    let wrong = || lexopt::Error::from(format!("--timeout is {seconds:?}, and must be a number of seconds"));
+    let seconds = seconds.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+/// The text, the file, or standard input.
+fn body(arguments: &Arguments) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    match arguments.value("body") {
+        Some(text) => match text.strip_prefix('@') {
+            Some(path) => return read_file(path),
+            None => body.extend_from_slice(text.as_bytes()),
+        },
+        None => {
+            let mut stdin = io::stdin().lock();
+            if stdin.is_terminal() {
+                writeln!(io::stderr(), "The body is read from standard input; end it with Ctrl-D.")?;
+            }
+            stdin.read_to_end(&mut body)?;
+        }
+    }
+    Ok(body)
+}
+
+fn read_file(path: &str) -> io::Result<Vec<u8>> {
+    fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{path}: {error}")))
+}
+
+fn request<'a>(arguments: &'a Arguments, body: &'a [u8]) -> InvokeEndpoint<'a> {
+    InvokeEndpoint {
+        content_type: arguments.value("content-type"),
+        accept: arguments.value("accept"),
+        custom_attributes: arguments.value("custom-attributes"),
+        target_model: arguments.value("target-model"),
+        target_variant: arguments.value("target-variant"),
+        target_container_hostname: arguments.value("target-container"),
+        inference_id: arguments.value("inference-id"),
+        enable_explanations: arguments.value("enable-explanations"),
+        inference_component_name: arguments.value("inference-component"),
+        session_id: arguments.value("session-id"),
+        prefix_aware_id: arguments.value("prefix-aware-id"),
+        ..InvokeEndpoint::new(&arguments.endpoint_name, body)
+    }
+}
+
+fn summary(response: &InvokeEndpointResponse, elapsed: Duration) -> String {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    format!(
+        "HTTP {}, {} bytes, content type {}, variant {}, request id {}, in {elapsed:.1?}",
+        response.status,
+        response.body.len(),
+        or_none(&response.content_type),
+        or_none(&response.invoked_production_variant),
+        or_none(&response.request_id),
+    )
+}
