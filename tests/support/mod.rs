@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test crate uses a part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+pub(crate) mod random;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -311,7 +313,15 @@ pub(crate) struct Oracle<'a> {
 
 /// The signature that the aws-sigv4 crate makes.
 pub(crate) fn aws_signature(oracle: &Oracle<'_>) -> String {
-    use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+    aws_signature_with(oracle, aws_sigv4::http_request::SigningSettings::default())
+}
+
+/// The same with other settings, for services other than SageMaker.
+pub(crate) fn aws_signature_with(
+    oracle: &Oracle<'_>,
+    settings: aws_sigv4::http_request::SigningSettings,
+) -> String {
+    use aws_sigv4::http_request::{SignableBody, SignableRequest, sign};
     use aws_sigv4::sign::v4;
 
     let identity = aws_credential_types::Credentials::new(
@@ -328,7 +338,7 @@ pub(crate) fn aws_signature(oracle: &Oracle<'_>) -> String {
         .region(oracle.region)
         .name(oracle.service)
         .time(oracle.time)
-        .settings(SigningSettings::default())
+        .settings(settings)
         .build()
         .unwrap()
         .into();
