@@ -31,9 +31,12 @@
 //!
 //! - **Checked**: every member is held against the service's model before anything is sent; the first that breaks
 //!   a rule is named by [`Error::InvalidInput`].
-//! - **Sent**: what you set, what the signature needs, `content-length` and `user-agent`. No Accept, Accept-Encoding,
+//! - **Sent**: what you set, what the signature needs, `amz-sdk-invocation-id`, `amz-sdk-request`, `content-length` and
+//!   `user-agent`. No Accept, Accept-Encoding,
 //!   Content-Type or cookie is invented, and no redirect is followed. The body is never interpreted.
-//! - **Signed**: every header but `authorization`, `content-length` and `user-agent`, and the whole body.
+//! - **Signed**: what you set, `host` and every `x-amz-*`, and the whole body.
+//! - **Sent again**: what [`RetryPolicy`] allows; by default only what cannot have run, so that one call never runs
+//!   the model twice.
 //! - **Run**: [`Error::may_have_run`] says for every failure whether the model may have run all the same. False is
 //!   a promise.
 //! - **Bounded**: each step has a limit of its own in [`Timeouts`], and [`Timeouts::call`] bounds them all together.

@@ -114,6 +114,12 @@ impl fmt::Display for ServiceError {
 }
 
 impl ModelError {
+    /// The log group in CloudWatch Logs, `/aws/sagemaker/Endpoints/NAME` for example, out of the ARN.
+    #[must_use]
+    pub fn log_group(&self) -> Option<&str> {
+        self.log_stream_arn.as_deref()?.split_once(":log-group:")?.1.split(':').next()
+    }
+
     /// Ends an error's line with what stands in no part of it yet.
     fn write_after(&self, told: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.original_status_code {
@@ -166,5 +172,23 @@ impl fmt::Display for OneLine<'_> {
             f.write_char(if letter.is_control() { ' ' } else { letter })?;
         }
         if letters.next().is_some() { f.write_str("...") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_group_is_taken_out_of_the_arn() {
+        let with = |arn: &str| ModelError { log_stream_arn: Some(arn.to_owned()), ..ModelError::default() };
+        for arn in [
+            "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/e",
+            "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/e:log-stream:AllTraffic/i-1",
+        ] {
+            assert_eq!(with(arn).log_group(), Some("/aws/sagemaker/Endpoints/e"));
+        }
+        assert_eq!(with("nonsense").log_group(), None);
+        assert_eq!(ModelError::default().log_group(), None);
     }
 }
