@@ -105,7 +105,11 @@ impl<'a> Call<'a> {
         let Some(wait) = wait.filter(|wait| self.has_time_for(*wait)) else {
             return Err(error);
         };
-        log::debug!("attempt {} failed, the next one follows in {wait:.1?}: {error}", self.attempts.count());
+        log::debug!(
+            "attempt {} failed, the next one follows in {wait:.1?}: {}",
+            self.attempts.count(),
+            brief(&error)
+        );
         self.wait(wait);
         Ok(())
     }
@@ -146,6 +150,14 @@ impl<'a> Call<'a> {
             is_likely_payload_limit: false,
             source: None,
         })
+    }
+}
+
+/// What a log may hold of an error: nothing of the answer but its status and code.
+fn brief(error: &Error) -> String {
+    match error.status() {
+        Some(status) => format!("HTTP {status} {}", error.code().unwrap_or_default()),
+        None => error.to_string(),
     }
 }
 

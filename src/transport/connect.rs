@@ -125,7 +125,11 @@ impl<T: Transport> Transport for ExchangeTransport<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         exchange::begin_wait();
-        self.0.await_input(timeout)
+        let has_input = self.0.await_input(timeout)?;
+        if has_input {
+            exchange::response_begun();
+        }
+        Ok(has_input)
     }
 
     fn is_open(&mut self) -> bool {

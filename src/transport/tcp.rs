@@ -149,9 +149,6 @@ impl Transport for Tcp {
         let bytes = outcome?;
         self.buffers.input_appended(bytes);
         self.is_fresh = bytes > 0;
-        if bytes > 0 {
-            exchange::response_begun();
-        }
         Ok(bytes > 0)
     }
 
