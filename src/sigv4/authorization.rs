@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::canonical_request::hex_of;
+use super::hex::hex_of;
 use super::{ALGORITHM, CanonicalRequest, Scope};
 
 /// A signature; `Display` writes its 64 lower-case hex digits, `Debug` hides them.

@@ -3,7 +3,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::encoding::{write_canonical_query, write_canonical_uri};
-use super::sha256_writer::Sha256Writer;
+use super::hash_writer::HashWriter;
+use super::hex::hex_of;
 use super::{Payload, Request};
 
 /// The request in its one agreed spelling: a view that writes itself into whatever it is given.
@@ -59,7 +60,7 @@ impl<'a> CanonicalRequest<'a> {
                 if previous.is_some() {
                     writer.write_char(';')?;
                 }
-                write_lower_case(name, writer)?;
+                self.write_name(name, writer)?;
                 previous = Some(name);
             }
         }
@@ -69,10 +70,10 @@ impl<'a> CanonicalRequest<'a> {
     /// The SHA-256 of the canonical request.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut writer = Sha256Writer::new();
+        let mut writer = HashWriter::new(Sha256::new());
         // This writer never fails.
         let _ = self.write_to(&mut writer);
-        writer.finish()
+        writer.into_hash().finalize().into()
     }
 
     /// The last line: the lower-case hex SHA-256 of the body, or the literal that stands for it.
@@ -90,13 +91,22 @@ impl<'a> CanonicalRequest<'a> {
                 if previous.is_some() {
                     writer.write_char('\n')?;
                 }
-                write_lower_case(name, writer)?;
+                self.write_name(name, writer)?;
                 writer.write_char(':')?;
             }
             write_trimmed(value, writer)?;
             previous = Some(name);
         }
         if previous.is_some() { writer.write_char('\n') } else { Ok(()) }
+    }
+
+    fn write_name<W: fmt::Write>(&self, name: &str, writer: &mut W) -> fmt::Result {
+        match self.header_order {
+            HeaderOrder::AsGiven => writer.write_str(name),
+            HeaderOrder::Sorted(_) => {
+                name.chars().try_for_each(|letter| writer.write_char(letter.to_ascii_lowercase()))
+            }
+        }
     }
 
     fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -114,13 +124,15 @@ impl fmt::Display for CanonicalRequest<'_> {
 /// The order of the headers by lower-case name; equal names stay in the order given.
 #[derive(Clone, Debug)]
 enum HeaderOrder {
+    /// The names are lower-case, sorted and each there once: they can be written as they are.
     AsGiven,
     Sorted(Vec<usize>),
 }
 
 impl HeaderOrder {
     fn of(headers: &[(&str, &str)]) -> Self {
-        if headers.is_sorted_by(|left, right| lower_case(left.0).le(lower_case(right.0))) {
+        let is_ascending = headers.is_sorted_by(|left, right| left.0 < right.0);
+        if is_ascending && headers.iter().all(|header| is_lower_case(header.0)) {
             return Self::AsGiven;
         }
         let mut order: Vec<(usize, &str)> = headers.iter().map(|header| header.0).enumerate().collect();
@@ -159,29 +171,18 @@ impl<'a> PayloadLine<'a> {
     }
 }
 
-/// 32 bytes in lower-case hex.
-pub(super) fn hex_of(bytes: [u8; 32]) -> [u8; 64] {
-    let mut text = [0; 64];
-    // Fails only when the lengths do not match, and they do.
-    let _ = hex::encode_to_slice(bytes, &mut text);
-    text
-}
-
 fn lower_case(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
-fn write_lower_case<W: fmt::Write>(name: &str, writer: &mut W) -> fmt::Result {
-    if !name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        return writer.write_str(name);
-    }
-    name.chars().try_for_each(|letter| writer.write_char(letter.to_ascii_lowercase()))
+/// Looks at every byte, without an early end, so that the compiler can take many at once.
+fn is_lower_case(name: &str) -> bool {
+    !name.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase())
 }
 
 /// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
 fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
-    let value = value.trim_matches(' ');
-    if !value.as_bytes().windows(2).any(|pair| pair == b"  ") {
+    if !value.as_bytes().contains(&b' ') {
         return writer.write_str(value);
     }
     for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {

@@ -42,11 +42,10 @@ fn write_path<W: fmt::Write>(path: &str, style: PathStyle, writer: &mut W) -> fm
     }
 }
 
-/// Whether normalising would leave the path as it is.
+/// Whether normalising would leave the path as it is; may say no to one that it would.
 fn is_normal(path: &str) -> bool {
-    let Some(rest) = path.strip_prefix('/') else { return false };
-    let inner = rest.strip_suffix('/').unwrap_or(rest);
-    rest.is_empty() || inner.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+    let may_change = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
+    path.starts_with('/') && !path.as_bytes().windows(2).any(may_change)
 }
 
 /// The segments that are left when empty ones and `.` are dropped and `..` takes away the one before it.

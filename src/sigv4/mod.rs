@@ -34,7 +34,8 @@ mod amz_date;
 mod authorization;
 mod canonical_request;
 mod encoding;
-mod sha256_writer;
+mod hash_writer;
+mod hex;
 mod signing_key;
 mod string_to_sign;
 

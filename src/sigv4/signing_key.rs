@@ -4,6 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::hash_writer::HashWriter;
 use super::{Scope, Signature, StringToSign};
 
 /// The secret key bound to a day, a region and a service, kept as HMAC state that is already keyed.
@@ -21,20 +22,20 @@ impl SigningKey {
         let mut secret = Zeroizing::new(Vec::with_capacity(4 + secret_access_key.len()));
         secret.extend_from_slice(b"AWS4");
         secret.extend_from_slice(secret_access_key.as_bytes());
-        let day_key = Self::keyed(&secret).mac_of(scope.amz_date.day());
-        let region_key = Self::keyed(&*day_key).mac_of(scope.region);
-        let service_key = Self::keyed(&*region_key).mac_of(scope.service);
-        let signing_key = Self::keyed(&*service_key).mac_of("aws4_request");
+        let day_key = Self::keyed(&secret).into_mac_of(scope.amz_date.day());
+        let region_key = Self::keyed(&*day_key).into_mac_of(scope.region);
+        let service_key = Self::keyed(&*region_key).into_mac_of(scope.service);
+        let signing_key = Self::keyed(&*service_key).into_mac_of("aws4_request");
         Self::keyed(&*signing_key)
     }
 
     /// Signs the string.
     #[must_use]
     pub fn sign(&self, string_to_sign: &StringToSign<'_>) -> Signature {
-        let mut writer = MacWriter(self.mac.clone());
+        let mut writer = HashWriter::new(self.mac.clone());
         // This writer never fails.
         let _ = string_to_sign.write_to(&mut writer);
-        Signature::new(writer.0.finalize().into_bytes().into())
+        Signature::new(writer.into_hash().finalize().into_bytes().into())
     }
 
     fn keyed(key: &[u8]) -> Self {
@@ -43,8 +44,8 @@ impl SigningKey {
         Self { mac }
     }
 
-    fn mac_of(&self, text: &str) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.mac.clone().chain_update(text).finalize().into_bytes().into())
+    fn into_mac_of(self, text: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.mac.chain_update(text).finalize().into_bytes().into())
     }
 }
 
@@ -52,15 +53,6 @@ impl SigningKey {
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(..)")
-    }
-}
-
-struct MacWriter(Hmac<Sha256>);
-
-impl fmt::Write for MacWriter {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.update(text.as_bytes());
-        Ok(())
     }
 }
 
@@ -84,7 +76,7 @@ mod tests {
             .unwrap();
             raw
         };
-        assert_eq!(key.mac_of("x"), SigningKey::keyed(&raw).mac_of("x"));
+        assert_eq!(key.into_mac_of("x"), SigningKey::keyed(&raw).into_mac_of("x"));
     }
 
     #[test]

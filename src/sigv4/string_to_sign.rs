@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::canonical_request::hex_of;
+use super::hex::hex_of;
 use super::{ALGORITHM, AmzDate, CanonicalRequest};
 
 /// What a signature is good for: a day, a region and a service.
