@@ -98,7 +98,7 @@ impl Transport {
     }
 
     fn exchange(&self, head: &[u8], body: &[u8]) -> Result<HttpResponse, Failure> {
-        let mut whole = head.chain(body);
+        let mut whole = request::Whole { head, body };
         let ureq_request = ureq::http::Request::builder()
             .method(ureq::http::Method::POST)
             .uri(self.uri.clone())

@@ -1,4 +1,6 @@
-//! The head of a request as bytes.
+//! A request as bytes.
+
+use std::io::{self, Read};
 
 use crate::http::HttpRequest;
 
@@ -24,6 +26,20 @@ pub(super) fn write_head(request: &HttpRequest<'_>) -> Vec<u8> {
     head
 }
 
+/// What is left of a request. One read gives of the body too, so that a small request leaves in one write.
+pub(super) struct Whole<'a> {
+    pub(super) head: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+impl Read for Whole<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let of_head = self.head.read(buffer)?;
+        let of_body = self.body.read(buffer.get_mut(of_head..).unwrap_or_default())?;
+        Ok(of_head + of_body)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +59,21 @@ mod tests {
             text,
             format!("POST /a%20b HTTP/1.1\r\nhost: h:1\r\nx: \r\ncontent-length: 2\r\n{user_agent}")
         );
+    }
+    #[test]
+    fn head_and_body_are_read_together_in_pieces_of_any_size() {
+        for piece_bytes in 1..12 {
+            let mut whole = Whole { head: b"head", body: b"body" };
+            let (mut read, mut piece) = (Vec::new(), vec![0; piece_bytes]);
+            loop {
+                let bytes = whole.read(&mut piece).unwrap();
+                assert_eq!(bytes, piece_bytes.min(8 - read.len()));
+                read.extend_from_slice(&piece[..bytes]);
+                if bytes == 0 {
+                    break;
+                }
+            }
+            assert_eq!(read, b"headbody");
+        }
     }
 }

@@ -1,0 +1,187 @@
+//! What a warm call costs besides time: allocations, writes and system calls, counted, so that they cannot creep back.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::alloc::System;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use sagemaker_invoke::{Client, InvokeEndpoint};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use support::config;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// The allocator counts for the whole process.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// The most allocations of a warm call, reallocations included.
+const MOST_ALLOCATIONS: usize = 48;
+
+/// Calls on the connection before anything is counted.
+const WARM_UP: usize = 20;
+
+/// What the service's answers look like.
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\n\
+    x-amzn-RequestId: 2d9b4c6e-8f10-4a3b-9c5d-7e6f8a9b0c1d\r\n\
+    x-Amzn-Invoked-Production-Variant: AllTraffic\r\n\
+    Date: Mon, 23 Nov 2026 10:00:00 GMT\r\n\
+    Content-Type: application/json\r\n\
+    Content-Length: 16\r\n\r\n{\"score\":[0.25]}";
+
+/// What a peer says to a read that is not one whole request: the call fails.
+const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+const BODY: [u8; 100] = [b'7'; 100];
+
+/// A peer that allocates nothing once a connection stands, and takes a request only if one read gives all of it.
+/// Ends with the process.
+fn peer() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream.set_nodelay(true).unwrap();
+            let mut request = [0; 16 * 1024];
+            while let Ok(bytes @ 1..) = stream.read(&mut request) {
+                let request = &request[..bytes];
+                let is_whole = request.starts_with(b"POST ") && request.ends_with(&BODY);
+                stream.write_all(if is_whole { ANSWER } else { REFUSAL }).unwrap();
+            }
+        }
+    });
+    address
+}
+
+fn client_of(address: &str) -> Client {
+    Client::new(config(&format!("http://{address}"))).unwrap()
+}
+
+fn call(client: &Client) {
+    let request = InvokeEndpoint {
+        content_type: Some("application/json"),
+        accept: Some("application/json"),
+        ..InvokeEndpoint::new("churn-model", &BODY)
+    };
+    assert_eq!(client.invoke(&request).unwrap().body.len(), 16);
+}
+
+#[test]
+fn a_warm_call_allocates_little() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = client_of(&peer().to_string());
+    (0..WARM_UP).for_each(|_| call(&client));
+    let mut counts: Vec<usize> = (0..101)
+        .map(|_| {
+            let region = Region::new(ALLOCATOR);
+            call(&client);
+            let change = region.change();
+            change.allocations + change.reallocations
+        })
+        .collect();
+    // Another thread of the test runner may allocate during one call or the other, but not during half of them.
+    counts.sort_unstable();
+    let median = counts[counts.len() / 2];
+    assert!((1..=MOST_ALLOCATIONS).contains(&median), "{median} allocations");
+}
+
+#[test]
+fn head_and_small_body_leave_in_one_write() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let client = client_of(&peer().to_string());
+    (0..1_000).for_each(|_| call(&client));
+}
+
+/// The system calls of a warm call, counted by tracing a child process that makes the calls.
+#[cfg(target_os = "linux")]
+mod system_calls {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    use nix::sys::ptrace::{self, Options};
+    use nix::sys::signal::{Signal, raise};
+    use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+    use nix::unistd::{Pid, gettid};
+
+    use super::*;
+
+    /// Set for the child: where its peer is.
+    const PEER_VARIABLE: &str = "CALL_COSTS_PEER";
+
+    const CALLS: usize = 1_000;
+
+    /// Sending, receiving, and three to see that an idle connection is still open.
+    const PER_CALL: usize = 5;
+
+    /// Socket timers may be set anew as time goes by.
+    const MOST_EXTRA: usize = 50;
+
+    #[test]
+    fn a_warm_call_makes_few() {
+        if let Ok(address) = std::env::var(PEER_VARIABLE) {
+            return make_calls(&address);
+        }
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = child(&peer().to_string());
+        let counts = trace(&mut child);
+        assert!(child.wait().unwrap().success());
+        let [_, of_a_mark, of_the_calls, ..] = counts[..] else { panic!("{counts:?}") };
+        let count = of_the_calls - of_a_mark;
+        assert!((2 * CALLS..=PER_CALL * CALLS + MOST_EXTRA).contains(&count), "{count} in {CALLS} calls");
+    }
+
+    /// The child's part: tells its thread, waits for the tracer, and marks the calls with signals that the tracer
+    /// takes away.
+    #[expect(clippy::print_stdout, reason = "the tracer reads it")]
+    fn make_calls(address: &str) {
+        let client = client_of(address);
+        (0..WARM_UP).for_each(|_| call(&client));
+        println!("\nthread {}", gettid());
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        raise(Signal::SIGUSR1).unwrap();
+        raise(Signal::SIGUSR1).unwrap();
+        (0..CALLS).for_each(|_| call(&client));
+        raise(Signal::SIGUSR1).unwrap();
+    }
+
+    fn child(address: &str) -> Child {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["system_calls::a_warm_call_makes_few", "--exact", "--nocapture", "--test-threads=1"])
+            .env(PEER_VARIABLE, address)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// System calls of the child's thread before the first mark, between the marks, and after the last.
+    fn trace(child: &mut Child) -> Vec<usize> {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let thread = lines.find_map(|line| line.strip_prefix("thread ")?.parse().ok()).unwrap();
+        let thread = Pid::from_raw(thread);
+        ptrace::seize(thread, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL).unwrap();
+        ptrace::interrupt(thread).unwrap();
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        let mut stops = vec![0];
+        while stops.len() < 4 {
+            match waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap() {
+                WaitStatus::PtraceSyscall(_) => *stops.last_mut().unwrap() += 1,
+                WaitStatus::Stopped(_, Signal::SIGUSR1) => stops.push(0),
+                WaitStatus::PtraceEvent(..) => {}
+                other => panic!("{other:?}"),
+            }
+            ptrace::syscall(thread, None).unwrap();
+        }
+        waitpid(thread, Some(WaitPidFlag::__WALL)).unwrap();
+        ptrace::detach(thread, None).unwrap();
+        let _ = lines.count();
+        // The tracer stops at both ends of a system call.
+        stops.into_iter().map(|stops| stops / 2).collect()
+    }
+}
