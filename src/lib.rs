@@ -11,8 +11,11 @@ pub mod error;
 pub mod host;
 mod http;
 pub mod operation;
+mod profile;
 mod region;
 pub mod retry;
+#[cfg(test)]
+mod sequence;
 mod signed_request;
 mod signing;
 pub mod sigv4;
