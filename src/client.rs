@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use crate::call::{Call, CallOptions, shorter};
 use crate::clock_skew::{ClockSkew, is_clock_code};
 use crate::config::Config;
-use crate::credentials::Credentials;
+use crate::credentials::{self, Credentials};
 use crate::endpoint::ResolvedEndpoint;
-use crate::error::{ConfigError, CredentialsError, Error, ServiceError};
+use crate::error::{ConfigError, Error, ServiceError};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::operation::Operation;
 use crate::operation::sealed::Response;
@@ -34,6 +34,7 @@ struct Inner {
     endpoint: ResolvedEndpoint,
     signer: Signer,
     transport: Transport,
+    credentials: credentials::Cache,
     token_bucket: TokenBucket,
     clock_skew: ClockSkew,
     is_shut_down: AtomicBool,
@@ -50,11 +51,13 @@ impl Client {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
         let signer = Signer::new(config.region.clone().unwrap_or_default(), SERVICE);
         let transport = Transport::new(&config, endpoint.origin.clone(), endpoint.is_container)?;
+        let credentials = credentials::Cache::new(&config);
         let inner = Inner {
             config,
             endpoint,
             signer,
             transport,
+            credentials,
             token_bucket: TokenBucket::default(),
             clock_skew: ClockSkew::default(),
             is_shut_down: AtomicBool::new(false),
@@ -117,7 +120,7 @@ impl Client {
         if self.inner.endpoint.is_container {
             return Ok(SignedRequest::new(&request, origin, operation.body()));
         }
-        let credentials = self.inner.credentials()?;
+        let credentials = self.inner.credentials(None)?;
         let signed_for = self.inner.clock_skew.service_time(self.inner.config.host.now());
         self.inner.signed(request, &credentials, signed_for, |request| {
             SignedRequest::new(request, origin, operation.body())
@@ -179,7 +182,7 @@ impl Inner {
             return answer_or(response, ServiceError::from_container).map_err(FailedAttempt::from);
         }
         let host = &*self.config.host;
-        let credentials = self.credentials()?;
+        let credentials = self.credentials(call.deadline())?;
         let (signing_at, sent_at) = (host.instant(), host.now());
         let signed_for =
             if call.policy().correct_clock { self.clock_skew.service_time(sent_at) } else { sent_at };
@@ -196,7 +199,9 @@ impl Inner {
         let was_skewed = self.clock_skew.learn(&response.headers, signed_for, sent_at, host.now());
         answer_or(response, ServiceError::from_service).map_err(|error| {
             let is_clock_error = error.code().is_some_and(is_clock_code);
-            FailedAttempt { is_put_right: call.policy().correct_clock && was_skewed && is_clock_error, error }
+            let is_clock_right = call.policy().correct_clock && was_skewed && is_clock_error;
+            let is_put_right = is_clock_right || self.renewed(&credentials, &error, call.deadline());
+            FailedAttempt { error, is_put_right }
         })
     }
 
@@ -227,8 +232,21 @@ impl Inner {
         Ok(self.signer.signed(request, host, credentials, amz_date, hand_on))
     }
 
-    fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        self.config.credentials.load(&*self.config.host)
+    fn credentials(&self, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
+        self.credentials.get(deadline).map_err(|error| {
+            if error.is_out_of_time {
+                error.into_timeout(&self.endpoint.origin.authority)
+            } else {
+                error.into()
+            }
+        })
+    }
+
+    /// Whether the service said that the credentials have expired, and there are others now.
+    fn renewed(&self, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
+        // Why there are none has been logged; what the caller can act on is the service's own error.
+        error.is_expired_token()
+            && self.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
     }
 
     fn path_of<O: Operation>(&self, operation: &O) -> String {

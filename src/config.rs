@@ -1,9 +1,13 @@
 //! What a client can be told, with a named default for everything that has one.
 
-use std::path::Path;
+mod load;
+mod origins;
+pub(crate) mod settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::origins::{Origin, Provenance};
 use crate::credentials;
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
@@ -44,7 +48,7 @@ pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 pub struct Config {
     /// The region, `us-east-1` for example. Needed but for [`Endpoint::Container`]. Default: none.
     pub region: Option<String>,
-    /// Where credentials come from. Not asked for [`Endpoint::Container`]. Default: the environment.
+    /// Where credentials come from. Not asked for [`Endpoint::Container`]. Default: the chain of the AWS SDKs.
     pub credentials: credentials::Source,
     /// Where requests go. Default: AWS's host in the region.
     pub endpoint: Endpoint,
@@ -69,6 +73,8 @@ pub struct Config {
     pub address_ttl: Duration,
     /// The world around the client. Default: the machine that the program runs on.
     pub host: Arc<dyn Host>,
+    /// What [`Config::from_env`] found where. Default: nothing.
+    pub provenance: Provenance,
 }
 
 impl Default for Config {
@@ -86,21 +92,36 @@ impl Default for Config {
             max_idle_age: DEFAULT_MAX_IDLE_AGE,
             address_ttl: DEFAULT_ADDRESS_TTL,
             host: Arc::new(System),
+            provenance: Provenance::default(),
         }
     }
 }
 
 impl Config {
-    /// What the environment says, with defaults for the rest.
+    /// What the environment and the shared files `~/.aws/config` and `~/.aws/credentials` say, with defaults for the
+    /// rest. Asks nothing over the network; credentials are read at the first call.
     ///
-    /// Reads `AWS_REGION`, else `AWS_DEFAULT_REGION`; `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, else `AWS_ENDPOINT_URL`,
-    /// unless `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` is `true`; `AWS_USE_FIPS_ENDPOINT` and
-    /// `AWS_USE_DUALSTACK_ENDPOINT` (`true` or `false`); `AWS_CA_BUNDLE`, a file that is read at once.
-    /// A variable that is blank counts as not set. Credentials are read at the first call.
+    /// | field | variable | property of the profile |
+    /// | --- | --- | --- |
+    /// | `region` | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
+    /// | `endpoint` (URL) | `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, `AWS_ENDPOINT_URL` | `endpoint_url` of `sagemaker_runtime` in the `services` section, `endpoint_url` |
+    /// | none of these URLs | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
+    /// | `endpoint` (FIPS) | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
+    /// | `endpoint` (dual-stack) | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
+    /// | `ca_bundle_pem`, read at once | `AWS_CA_BUNDLE` | `ca_bundle` |
+    /// | `retry.max_attempts` | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    ///
+    /// The first that is set counts, from left to right; one that is blank counts as not set. The profile is
+    /// `AWS_PROFILE`, else `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else
+    /// those in the home directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and all modes mean
+    /// [`RetryPolicy`], which keeps no rate for itself as the mode `adaptive` of the SDKs does.
+    ///
+    /// On EC2 the region may be known to the instance only: see [`Config::region_of_instance`].
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a variable has a value that it cannot have.
+    /// [`Error::Config`] when a setting has a value that it cannot have, a shared file cannot be read, or the profile
+    /// that `AWS_PROFILE` names does not exist.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_host(Arc::new(System))
     }
@@ -111,56 +132,28 @@ impl Config {
     ///
     /// As [`Config::from_env`].
     pub fn from_host(host: Arc<dyn Host>) -> Result<Self, Error> {
-        let variable =
-            |name: &str| host.variable(name).map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
-        let flag = |name| variable(name).map_or(Ok(false), |value| parse_flag(name, &value));
-        let config = Self {
-            region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION")),
-            endpoint: endpoint_from(&variable, &flag)?,
-            ca_bundle_pem: match variable("AWS_CA_BUNDLE") {
-                Some(path) => Some(read_ca_bundle(&*host, &path)?),
-                None => None,
-            },
-            ..Self::default()
-        };
-        Ok(Self { host, ..config })
+        Ok(load::config(host)?)
     }
-}
 
-fn endpoint_from(
-    variable: &dyn Fn(&str) -> Option<String>,
-    flag: &dyn Fn(&'static str) -> Result<bool, ConfigError>,
-) -> Result<Endpoint, ConfigError> {
-    let fips = flag("AWS_USE_FIPS_ENDPOINT")?;
-    let dual_stack = flag("AWS_USE_DUALSTACK_ENDPOINT")?;
-    let is_ignored = flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")?;
-    let names = ["AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "AWS_ENDPOINT_URL"];
-    let url = names.into_iter().filter(|_| !is_ignored).find_map(|name| Some((name, variable(name)?)));
-    match url {
-        None => Ok(Endpoint::Aws { fips, dual_stack }),
-        Some((name, _)) if fips || dual_stack => {
-            let other = if fips { "AWS_USE_FIPS_ENDPOINT" } else { "AWS_USE_DUALSTACK_ENDPOINT" };
-            Err(ConfigError::new(
-                name,
-                format!("and {other} are both set: an endpoint URL has no such variants"),
-            ))
-        }
-        Some((_, url)) => Ok(Endpoint::Url(url)),
+    /// The region of the EC2 instance that the program runs on, as its metadata service says; `None` elsewhere.
+    ///
+    /// A region costs nothing to set and is needed before the first call, so the network is asked for it only here:
+    /// where [`region`](Self::region) is `None` after [`Config::from_env`], a program that is made for EC2 sets it to
+    /// this. Off EC2 it takes up to two seconds to find out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Credentials`] when the metadata service is there and refuses or fails.
+    pub fn region_of_instance(&self) -> Result<Option<String>, Error> {
+        Ok(credentials::region_of_instance(self)?)
     }
-}
 
-fn parse_flag(name: &'static str, value: &str) -> Result<bool, ConfigError> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(ConfigError::new(name, format!("is {value:?}, and can only be true or false"))),
+    /// Each setting with its value and where that came from, for a line in a log: the variable, the line of the file,
+    /// the default, or the program that set the field after [`Config::from_env`].
+    #[must_use]
+    pub fn origins(&self) -> Vec<Origin> {
+        self.provenance.origins(self)
     }
-}
-
-fn read_ca_bundle(host: &dyn Host, path: &str) -> Result<Vec<u8>, ConfigError> {
-    host.read_file(Path::new(path)).map_err(|error| {
-        ConfigError::new("AWS_CA_BUNDLE", format!("cannot be read from {path:?}")).with_source(error)
-    })
 }
 
 /// How long each step of a call may take. `Duration::MAX` takes a limit away; zero is refused.

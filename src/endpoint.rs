@@ -105,6 +105,18 @@ fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigEr
     Ok(ResolvedEndpoint { origin: Origin { tls, authority }, base_path, is_container })
 }
 
+/// The origin of a URL, and its path with the query, which may be empty; `None` for anything else than such a URL.
+pub(crate) fn split_url(url: &str) -> Option<(Origin, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let tls = scheme.eq_ignore_ascii_case("https");
+    let path_at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at_checked(path_at)?;
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+    let is_http = tls || scheme.eq_ignore_ascii_case("http");
+    let authority = parse_authority(authority, tls).filter(|_| is_plain && is_http)?;
+    Some((Origin { tls, authority }, path))
+}
+
 /// Lower-cases the host and leaves the port out when it is the scheme's own.
 fn parse_authority(authority: &str, tls: bool) -> Option<String> {
     let (host, port) = split_port(authority)?;

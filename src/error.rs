@@ -1,6 +1,7 @@
 //! Everything that can go wrong, told apart by what the caller can do about it.
 
 mod answer;
+mod credentials;
 mod fault;
 mod service;
 
@@ -8,15 +9,18 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use credentials::CredentialsError;
 pub use fault::{Fault, Phase, Sent};
 pub use service::{ModelError, ServiceError, ServiceErrorKind};
+
+use crate::profile::ProfileError;
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
 
 /// Why there is no inference.
 ///
 /// [`may_have_run`](Self::may_have_run) answers, for every variant, whether the model may have run all the same.
-/// Display is one line and never repeats what [`source`](StdError::source) tells.
+/// Display is one line, but for the list of sources that have no credentials, and never repeats what [`source`](StdError::source) tells.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,7 +30,8 @@ pub enum Error {
     /// A member of the request breaks a rule of the API. Nothing was sent. Correct the named member.
     InvalidInput(InvalidInput),
 
-    /// There are no usable credentials. Nothing was sent. The text says what was tried.
+    /// There are no usable credentials. Nothing was sent. The text says what was tried; it is the one text of several
+    /// lines, when no source has credentials.
     Credentials(Box<CredentialsError>),
 
     /// No connection could be made: name lookup, TCP, proxy or TLS failed. Nothing was sent.
@@ -162,6 +167,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn is_expired_token(&self) -> bool {
+        matches!(self.service_error_kind(), Some(ServiceErrorKind::ExpiredToken))
+    }
+
     fn service_error_kind(&self) -> Option<&ServiceErrorKind> {
         match self {
             Self::Service(error) => Some(&error.kind),
@@ -201,7 +210,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Config(error) => error.source(),
-            Self::Credentials(error) => error.source(),
+            Self::Credentials(error) => StdError::source(&**error),
             _ => self.fault()?.source.as_deref().map(without_marker_traits),
         }
     }
@@ -234,6 +243,20 @@ impl ConfigError {
         self.source = Some(source.into());
         self
     }
+
+    pub(crate) fn into_source(self) -> Option<Source> {
+        self.source
+    }
+}
+
+impl From<ProfileError> for ConfigError {
+    fn from(error: ProfileError) -> Self {
+        let config_error = Self::new("shared configuration", format!("cannot be used: {error}"));
+        match error {
+            ProfileError::Unreadable { source, .. } => config_error.with_source(source),
+            ProfileError::Syntax { .. } | ProfileError::Missing { .. } => config_error,
+        }
+    }
 }
 
 impl From<ConfigError> for Error {
@@ -262,28 +285,6 @@ impl InvalidInput {
 impl From<InvalidInput> for Error {
     fn from(error: InvalidInput) -> Self {
         Self::InvalidInput(error)
-    }
-}
-
-/// Why there are no usable credentials: what was tried, and what each source said.
-#[derive(Debug, thiserror::Error)]
-#[error("{problem}")]
-#[non_exhaustive]
-pub struct CredentialsError {
-    /// What was tried; holds no secret.
-    pub problem: String,
-    source: Option<Source>,
-}
-
-impl CredentialsError {
-    pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), source: None }
-    }
-}
-
-impl From<CredentialsError> for Error {
-    fn from(error: CredentialsError) -> Self {
-        Self::Credentials(Box::new(error))
     }
 }
 

@@ -3,6 +3,11 @@
 //! Everything else asks a [`Host`], so that a test, or a program that embeds the client in a sandbox, can give
 //! its own: a fixed environment, an empty disk, a clock that runs a day in a millisecond.
 
+#[cfg(test)]
+pub(crate) mod fake;
+mod file;
+mod process;
+
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
@@ -10,6 +15,8 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
+
+pub use self::process::Finished;
 
 /// What the client asks of the world around it. Each method's default is the real thing.
 pub trait Host: fmt::Debug + Send + Sync {
@@ -25,6 +32,26 @@ pub trait Host: fmt::Debug + Send + Sync {
     /// What the operating system says.
     fn read_file(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+
+    /// Replaces a file, whole or not at all; the new one can be read by its owner only. Used for the cached token of
+    /// an SSO session that was renewed.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    fn replace_file(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        file::replace(path, content, self.random())
+    }
+
+    /// Runs a command line in the system's shell, `sh -c` or `cmd /C`, for a profile's `credential_process`. Its
+    /// input is empty, and it is killed when it is not done within `limit`.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says; [`io::ErrorKind::TimedOut`] when the limit ran out.
+    fn run(&self, command_line: &str, limit: Duration) -> io::Result<Finished> {
+        process::run(command_line, limit)
     }
 
     /// The time of day, for signatures and expiry.

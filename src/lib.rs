@@ -73,6 +73,7 @@ mod call;
 // What a caller says: settings, and a request as a plain struct.
 pub mod config;
 pub mod operation;
+mod profile;
 
 // Where it goes: scheme, host and path.
 pub mod endpoint;
@@ -100,6 +101,9 @@ pub mod error;
 
 // Where the time went.
 mod timings;
+
+#[cfg(test)]
+mod sequence;
 
 // The only room that touches environment, files, clock and names.
 pub mod host;

@@ -1,12 +1,52 @@
-//! Credentials and where they come from.
+//! Credentials, where they come from, and how they are kept.
+//!
+//! A client asks its [`Source`] at its first call and keeps the answer. The default, [`Source::Chain`], asks what the
+//! AWS SDKs ask, in the order of the official SDK for Rust:
+//!
+//! | | source | configured by |
+//! | --- | --- | --- |
+//! | 1 | environment | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` |
+//! | 2 | profile | `AWS_PROFILE`, else `default`, in the shared files: roles, web identity, SSO, `aws login`, `credential_process`, keys |
+//! | 3 | web identity | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME` |
+//! | 4 | container | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI` |
+//! | 5 | instance metadata | nothing; version 2 only, off by `AWS_EC2_METADATA_DISABLED` |
+//!
+//! The next source is asked only when one is not configured. A source that is configured and fails ends the search
+//! with its error: credentials that were not meant are worse than none.
+//!
+//! Credentials that expire are renewed before they do, by one of the threads that use the client, while the others
+//! go on with those that are still valid.
 
+mod answer;
+mod cache;
+mod chain;
+mod container;
+mod context;
 mod environment;
+mod http;
+mod instance_metadata;
+mod login;
+mod plan;
+mod process;
+mod profile;
+mod secret;
+mod source;
+mod sso;
+mod sso_token;
+mod sts;
+mod web_identity;
+mod xml;
+
+#[cfg(test)]
+mod scenarios;
 
 use std::fmt;
 use std::time::SystemTime;
 
-use zeroize::Zeroizing;
-
+pub(crate) use self::cache::Cache;
+pub(crate) use self::chain::region_of_instance;
+pub use self::secret::Secret;
+pub use self::source::{Provide, Source};
 use crate::error::CredentialsError;
 
 /// An access key, perhaps of a session. Debug shows the key's id only, and memory is wiped on drop.
@@ -42,6 +82,13 @@ impl Credentials {
         self
     }
 
+    /// The same with an end.
+    #[must_use]
+    pub fn with_expiry(mut self, expires_at: SystemTime) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
+
     /// The id and the token go into headers, so they must be able to.
     pub(crate) fn check(&self) -> Result<(), CredentialsError> {
         let is_header_text =
@@ -67,63 +114,5 @@ impl fmt::Debug for Credentials {
             .field("session_token", &self.session_token)
             .field("expires_at", &self.expires_at)
             .finish()
-    }
-}
-
-/// A text that is not shown by Debug and is wiped from memory on drop.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// The text itself.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-}
-
-impl From<&str> for Secret {
-    fn from(text: &str) -> Self {
-        Self::from(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("..")
-    }
-}
-
-/// Where a client's credentials come from.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub enum Source {
-    /// The environment variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
-    #[default]
-    Environment,
-    /// These.
-    Static(Credentials),
-}
-
-impl From<Credentials> for Source {
-    fn from(credentials: Credentials) -> Self {
-        Self::Static(credentials)
-    }
-}
-
-impl Source {
-    pub(crate) fn load(&self, host: &dyn crate::host::Host) -> Result<Credentials, CredentialsError> {
-        let credentials = match self {
-            Self::Environment => environment::load(host)?,
-            Self::Static(credentials) => credentials.clone(),
-        };
-        credentials.check()?;
-        Ok(credentials)
     }
 }

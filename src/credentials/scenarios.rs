@@ -1,0 +1,266 @@
+//! Whole searches: an environment, a file system and recorded traffic on one side, credentials or an error on the
+//! other. The directories have the form of the official ones; ours stand in tests/scenarios.
+
+mod replay;
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::sync::{Arc, Once};
+use std::time::UNIX_EPOCH;
+
+use serde_json::Value;
+
+use self::replay::Replay;
+use super::cache::Cache;
+use super::chain::Loader;
+use crate::config::Config;
+use crate::host::fake::FakeHost;
+
+const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
+const OFFICIAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/credential-chain");
+
+/// The words of the official cases and ours for the same outcome.
+const PROBLEMS: [(&str, &str); 8] = [
+    (
+        "the credential provider was not enabled",
+        "no role is attached to the instance|AWS_EC2_METADATA_DISABLED is true",
+    ),
+    ("provider was not enabled", "profile \"A\": AWS_ACCESS_KEY_ID is not set"),
+    ("request forbidden: IMDS is disabled", "refused a session token (HTTP 403)"),
+    (
+        "No such file or directory (os error 2)",
+        "the container's authorization token cannot be read from /token.jwt",
+    ),
+    (
+        "failed to read `/home/.aws/sso/cache/dace00cba5f8355ec9d274ceb2bcebdfbeed0e12.json`: No such file or directory (os error 2)",
+        "run `aws sso login`: cannot read /home/.aws/sso/cache/dace00cba5f8355ec9d274ceb2bcebdfbeed0e12.json",
+    ),
+    ("an error occurred while loading credentials", "the SSO portal"),
+    (
+        "`web_identity_token_file` was specified but `role_arn` was missing",
+        "web_identity_token_file needs a role_arn",
+    ),
+    (
+        "InvalidIdentityTokenException: No OpenIDConnect provider found in your account",
+        "InvalidIdentityToken (HTTP 400): No OpenIDConnect provider found in your account",
+    ),
+];
+
+struct Scenario<'a> {
+    directory: &'a Path,
+    case: Value,
+    host: Arc<FakeHost>,
+    replay: Arc<Replay>,
+}
+
+fn json(path: &Path) -> Value {
+    let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+impl<'a> Scenario<'a> {
+    fn read(directory: &'a Path, is_exact: bool) -> Self {
+        let case = json(&directory.join("test-case.json"));
+        let variables = json(&directory.join("env.json"));
+        let mut host = FakeHost::default().at(case["now"].as_u64().unwrap_or_default());
+        for (name, value) in variables.as_object().unwrap() {
+            host.variables.insert(name.clone(), value.as_str().unwrap().to_owned());
+        }
+        let root = directory.join("fs");
+        for file in files_below(&root) {
+            let inside = Path::new("/").join(file.strip_prefix(&root).unwrap());
+            host = host.with_file(inside.to_str().unwrap(), std::fs::read(&file).unwrap());
+        }
+        let traffic = directory.join("http-traffic.json");
+        let events = if traffic.exists() { json(&traffic)["events"].clone() } else { Value::Null };
+        let replay = Arc::new(Replay::new(events.as_array().map_or(&[], Vec::as_slice), is_exact));
+        Self { directory, case, host: Arc::new(host), replay }
+    }
+
+    /// Runs the search as a client would, and says what differs.
+    fn run(&self) -> Result<(), String> {
+        capture_logs();
+        let host: Arc<FakeHost> = Arc::clone(&self.host);
+        let outcome = match Config::from_host(host) {
+            Ok(config) => {
+                let loader = Loader::with_wire(&config, Box::new(Arc::clone(&self.replay)));
+                Cache::with_loader(loader).get(None).map_err(|error| told(&error))
+            }
+            Err(error) => Err(told(&error)),
+        };
+        let shown = format!("{outcome:?}\n{}", take_logs());
+        self.search_for_secrets(&shown)?;
+        match &outcome {
+            Ok(credentials) => self.compare(credentials)?,
+            Err(text) => self.compare_error(text)?,
+        }
+        self.replay.is_used_up()?;
+        self.compare_files()
+    }
+
+    fn compare(&self, credentials: &super::Credentials) -> Result<(), String> {
+        let expected = &self.case["result"]["Ok"];
+        let token = credentials.session_token.as_ref().map(super::Secret::expose);
+        let expiry = credentials.expires_at.map(|it| it.duration_since(UNIX_EPOCH).unwrap().as_secs());
+        let is_same = expected["access_key_id"] == credentials.access_key_id
+            && expected["secret_access_key"] == credentials.secret_access_key.expose()
+            && expected["session_token"].as_str() == token
+            && expected["expiry"].as_u64() == expiry;
+        if is_same { Ok(()) } else { Err(format!("{credentials:?}, {expiry:?} is not what was expected")) }
+    }
+
+    fn compare_error(&self, text: &str) -> Result<(), String> {
+        let Some(theirs) = self.case["result"]["ErrorContains"].as_str() else {
+            return Err(format!("failed: {text}"));
+        };
+        let ours = PROBLEMS.iter().find(|(it, _)| *it == theirs).map_or(theirs, |(_, ours)| ours);
+        let contains = ours.split('|').any(|ours| text.contains(ours));
+        if contains { Ok(()) } else { Err(format!("failed otherwise: {text}")) }
+    }
+
+    /// No secret of the case may show: neither what it gives nor what it lists.
+    fn search_for_secrets(&self, shown: &str) -> Result<(), String> {
+        let result = &self.case["result"]["Ok"];
+        let given = [&result["secret_access_key"], &result["session_token"]].into_iter();
+        let listed = self.case["secrets"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut secrets = given.chain(listed).filter_map(Value::as_str);
+        // The shortest of the official ones is a word that text has anyway.
+        match secrets.find(|secret| secret.len() > 3 && shown.contains(secret)) {
+            Some(secret) => Err(format!("{secret} shows in: {shown}")),
+            None => Ok(()),
+        }
+    }
+
+    /// What lies below `fs-after` must have been written.
+    fn compare_files(&self) -> Result<(), String> {
+        let root = self.directory.join("fs-after");
+        for file in files_below(&root) {
+            let inside = Path::new("/").join(file.strip_prefix(&root).unwrap());
+            let written = self.host.file(inside.to_str().unwrap()).ok_or("a file was not written")?;
+            if serde_json::from_slice::<Value>(&written).unwrap() != json(&file) {
+                return Err(format!("{} is not what was expected", inside.display()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An error with all that caused it, as a program would print it.
+fn told(error: &dyn std::error::Error) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}
+
+fn files_below(root: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(root) else { return vec![] };
+    let below = entries.map(|entry| entry.unwrap().path());
+    below.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
+
+fn directories(root: &str) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(root).unwrap_or_else(|error| panic!("{root}: {error}"));
+    let mut directories: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    directories.retain(|path| path.is_dir());
+    directories.sort();
+    directories
+}
+
+#[test]
+fn our_own_scenarios() {
+    let directories = directories(OWN);
+    assert!(directories.len() >= 25, "{}", directories.len());
+    let outcomes = directories.iter().map(|directory| (directory, Scenario::read(directory, true).run()));
+    let failures: Vec<_> =
+        outcomes.filter_map(|(directory, outcome)| Some((directory, outcome.err()?))).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+#[ignore = "reads ../shared, run by .ci/run"]
+fn the_official_scenarios() {
+    let directories = directories(&format!("{OFFICIAL}/default-credential-provider-chain"));
+    assert_eq!(directories.len(), 29);
+    let outcomes = directories.iter().map(|directory| (directory, Scenario::read(directory, false).run()));
+    let failures: Vec<_> =
+        outcomes.filter_map(|(directory, outcome)| Some((directory, outcome.err()?))).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+#[ignore = "reads ../shared, run by .ci/run"]
+fn the_official_token_scenarios() {
+    use super::context::{Context, Place};
+    use super::plan::{Base, Plan};
+
+    let directories = directories(&format!("{OFFICIAL}/default-token-provider-chain"));
+    assert_eq!(directories.len(), 3);
+    for directory in directories {
+        let scenario = Scenario::read(&directory, false);
+        let place = Place::default();
+        let context = Context::new(&*scenario.host, &scenario.replay, &place, None, None);
+        let profiles = context.profiles().unwrap();
+        let Base::Sso(sso) = Plan::of(profiles, profiles.selected_name()).unwrap().base else { panic!() };
+        let token = sso.token(&context).unwrap();
+        let expected = &scenario.case["result"]["Ok"];
+        assert_eq!(expected["token"], token.text.expose(), "{}", directory.display());
+        assert_eq!(
+            super::answer::time_of(expected["expiration"].as_str().unwrap()),
+            Some(token.expires_at),
+            "{}",
+            directory.display()
+        );
+    }
+}
+
+#[test]
+fn a_runner_that_sees_a_secret_or_another_result_fails() {
+    let directory = Path::new(OWN).join("process");
+    let passing = Scenario::read(&directory, true);
+    passing.run().unwrap();
+    let expected = passing.case["result"]["Ok"].clone();
+    for changed in ["access_key_id", "secret_access_key", "session_token", "expiry"] {
+        let mut scenario = Scenario::read(&directory, true);
+        scenario.case["result"]["Ok"][changed] = Value::from(7);
+        assert!(scenario.run().is_err(), "{changed}: {expected}");
+    }
+    let mut scenario = Scenario::read(&directory, true);
+    scenario.case["secrets"] = Value::from(vec![expected["access_key_id"].clone()]);
+    assert!(scenario.run().unwrap_err().contains("shows in"));
+}
+
+thread_local! {
+    static LOGS: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Keeps what each thread logs.
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LOGS.with_borrow_mut(|logs| logs.push_str(&format!("{} {}\n", record.level(), record.args())));
+    }
+
+    fn flush(&self) {}
+}
+
+fn capture_logs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Logger).unwrap();
+        log::set_max_level(log::LevelFilter::Trace);
+    });
+    take_logs();
+}
+
+fn take_logs() -> String {
+    LOGS.take()
+}

@@ -1,0 +1,84 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Error, Fault, Phase, Sent};
+use crate::profile::ProfileError;
+
+/// Why there are no usable credentials.
+///
+/// When every source has none, Display lists each with its reason, a line each. Otherwise it is one line that names
+/// the source, the file or the service that failed. Clones share what caused it, as several threads may have waited
+/// for the same credentials.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CredentialsError {
+    /// What went wrong; holds no secret.
+    pub problem: String,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// The call's time was over before the credentials were there.
+    pub(crate) is_out_of_time: bool,
+}
+
+impl CredentialsError {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into(), source: None, is_out_of_time: false }
+    }
+
+    pub(crate) fn out_of_time(what: &str) -> Self {
+        Self { is_out_of_time: true, ..Self::new(format!("{what}: the time of the call is over")) }
+    }
+
+    pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { source: Some(source.into().into()), ..self }
+    }
+
+    /// The error of a call whose time was over before it was signed.
+    pub(crate) fn into_timeout(self, authority: &str) -> Error {
+        Error::Timeout(Box::new(Fault {
+            authority: authority.to_owned(),
+            phase: Phase::Prepare,
+            sent: Sent::Nothing,
+            connection_reused: false,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            is_likely_payload_limit: false,
+            source: Some(Box::new(self)),
+        }))
+    }
+
+    /// Says before the problem where it arose.
+    pub(crate) fn within(self, place: impl fmt::Display) -> Self {
+        Self { problem: format!("{place}: {}", self.problem), ..self }
+    }
+}
+
+impl fmt::Display for CredentialsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl StdError for CredentialsError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source: &(dyn StdError + 'static) = &**self.source.as_ref()?;
+        Some(source)
+    }
+}
+
+impl From<ProfileError> for CredentialsError {
+    fn from(error: ProfileError) -> Self {
+        let problem = error.to_string();
+        match error {
+            ProfileError::Unreadable { source, .. } => Self::new(problem).with_source(source),
+            ProfileError::Syntax { .. } | ProfileError::Missing { .. } => Self::new(problem),
+        }
+    }
+}
+
+impl From<CredentialsError> for Error {
+    fn from(error: CredentialsError) -> Self {
+        Self::Credentials(Box::new(error))
+    }
+}

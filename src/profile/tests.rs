@@ -1,0 +1,198 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::*;
+use crate::host::fake::FakeHost;
+
+const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");
+
+type Pairs = BTreeMap<String, BTreeMap<String, String>>;
+
+fn load(config: &str, credentials: &str) -> Result<Profiles, ProfileError> {
+    let host = FakeHost::new(&[("HOME", "/h")])
+        .with_file("/h/.aws/config", config)
+        .with_file("/h/.aws/credentials", credentials);
+    Profiles::load(&host)
+}
+
+fn pairs(sections: &merge::Sections) -> Pairs {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    sections.iter().map(|(name, section)| (name.clone(), section.pairs().map(owned).collect())).collect()
+}
+
+fn shared(path: &str) -> Value {
+    let text = std::fs::read(format!("{VECTORS}/{path}")).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The words of the official cases and ours for the same problem.
+const PROBLEMS: [(&str, &str); 8] = [
+    ("Profile definition must end with ']'", "a section must end with ']'"),
+    ("Expected a profile definition", "a [section] must come before the first property"),
+    ("Property did not have a name", "a property must have a name before its '='"),
+    ("Expected an '=' sign defining a property", "a property must have an '='"),
+    ("Expected a property definition", "an indented line must continue a property"),
+    ("Expected a property definition, found continuation", "an indented line must continue a property"),
+    ("Expected an '=' sign defining a sub-property", "a sub-property must have a name and an '='"),
+    ("Sub-property did not have a name", "a sub-property must have a name and an '='"),
+];
+
+#[test]
+#[ignore = "reads ../shared, run by .ci/run"]
+fn the_official_parser_cases() {
+    let cases = shared("profile/profile-parser-tests.json");
+    let cases = cases["tests"].as_array().unwrap();
+    assert_eq!(cases.len(), 65);
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        let file = |key: &str| case["input"][key].as_str().unwrap_or_default().to_owned();
+        let outcome = load(&file("configFile"), &file("credentialsFile"));
+        if let Some(problem) = case["output"]["errorContaining"].as_str() {
+            let ours = PROBLEMS.iter().find(|(theirs, _)| *theirs == problem).unwrap().1;
+            let text = outcome.unwrap_err().to_string();
+            assert!(text.contains(ours), "{name}: {text}");
+            continue;
+        }
+        let profiles = outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let expected = |key: &str| -> Pairs {
+            serde_json::from_value(case["output"]["config"][key].clone()).unwrap_or_default()
+        };
+        assert_eq!(pairs(&profiles.merged.profiles), expected("profiles"), "{name}");
+        assert_eq!(pairs(&profiles.merged.sso_sessions), expected("sso_sessions"), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "reads ../shared, run by .ci/run"]
+fn the_official_file_locations() {
+    let cases = shared("profile/file-location-tests.json");
+    let cases = cases["tests"].as_array().unwrap();
+    assert_eq!(cases.len(), 9);
+    for case in cases {
+        let name = case["name"].as_str().unwrap();
+        let platform = if case["platform"] == "windows" { Platform::Windows } else { Platform::Unix };
+        let variables = case["environment"].as_object().unwrap();
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let host = FakeHost::new(&variables);
+        let shown = |path: Option<PathBuf>| path.unwrap().to_str().unwrap().to_owned();
+        assert_eq!(shown(location::config_file(&host, platform)), case["configLocation"], "{name}");
+        assert_eq!(shown(location::credentials_file(&host, platform)), case["credentialsLocation"], "{name}");
+        let profile = case["profile"].as_str().unwrap_or("default");
+        assert_eq!(Profiles::load(&host).unwrap().selected_name(), profile, "{name}");
+    }
+}
+
+#[test]
+fn the_credentials_file_wins_key_by_key_and_each_value_knows_its_line() {
+    let profiles = load(
+        "[default]\nregion = r\naws_access_key_id = from-config\n",
+        "# keys\n[default]\naws_access_key_id = from-credentials\n",
+    )
+    .unwrap();
+    let default = profiles.selected().unwrap().unwrap();
+    assert_eq!(default.text("aws_access_key_id"), Some("from-credentials"));
+    let place = |name| default.property(name).unwrap().place.to_string();
+    assert_eq!(place("region"), "/h/.aws/config, line 2");
+    assert_eq!(place("aws_access_key_id"), "/h/.aws/credentials, line 3");
+}
+
+#[test]
+fn blocks_hold_sub_properties() {
+    let profiles =
+        load("[services s]\nsts =\n  Endpoint_URL = http://sts ; no\n\n  a = b\nflat = x\n", "").unwrap();
+    let services = profiles.services("s").unwrap();
+    let value = |block, name| services.sub_property(block, name).map(|found| found.value.to_string());
+    assert_eq!(value("sts", "endpoint_url").as_deref(), Some("http://sts"));
+    assert_eq!(value("sts", "a").as_deref(), Some("b"));
+    assert_eq!((value("sts", "b"), value("flat", "x"), value("none", "x")), (None, None, None));
+}
+
+#[test]
+fn an_error_names_file_and_line_and_shows_nothing_of_the_line() {
+    let text = load("[default]\n\naws_secret_access_key: topsecret\n", "").unwrap_err().to_string();
+    assert_eq!(text, "/h/.aws/config, line 3: a property must have an '='");
+    let host = FakeHost::new(&[("HOME", "/h")]).with_file("/h/.aws/credentials", b"[default]\na = \xff\n");
+    let text = Profiles::load(&host).unwrap_err().to_string();
+    assert_eq!(text, "/h/.aws/credentials, line 2: the line is not UTF-8");
+}
+
+#[test]
+fn a_named_profile_must_exist_and_the_default_need_not() {
+    let host = |name| FakeHost::new(&[("HOME", "/h"), ("AWS_PROFILE", name)]);
+    let error = Profiles::load(&host("gone")).unwrap().selected().unwrap_err();
+    let files = "/h/.aws/config, /h/.aws/credentials";
+    let text = format!("AWS_PROFILE names the profile \"gone\", which is in neither of: {files}");
+    assert_eq!(error.to_string(), text);
+    assert!(Profiles::load(&host(" ")).unwrap().selected().unwrap().is_none());
+}
+
+#[test]
+fn a_tilde_is_the_home_directory_only_as_a_whole_part() {
+    let host = FakeHost::new(&[("HOME", "/h")]);
+    let expanded = |path| expand_home(&host, Platform::Unix, path).to_str().unwrap().to_owned();
+    assert_eq!(expanded("~/x"), "/h/x");
+    assert_eq!(expanded("~"), "/h");
+    assert_eq!(expanded("~other/x"), "~other/x");
+    assert_eq!(expanded("/~/x"), "/~/x");
+}
+
+/// Reads bytes as both files; only an end that is neither a result nor an error would be wrong.
+fn survives(bytes: &[u8]) {
+    let host = FakeHost::new(&[("HOME", "/h")])
+        .with_file("/h/.aws/config", bytes)
+        .with_file("/h/.aws/credentials", bytes);
+    if let Ok(profiles) = Profiles::load(&host) {
+        for section in profiles.merged.profiles.values().chain(profiles.merged.services.values()) {
+            let names: Vec<&str> = section.pairs().map(|(name, _)| name).collect();
+            assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
+            names.iter().for_each(|name| drop(section.sub_property(name, "a")));
+        }
+    }
+}
+
+#[test]
+fn any_bytes_are_read_to_an_end() {
+    let pieces: [&[u8]; 16] = [
+        b"[",
+        b"]",
+        b"=",
+        b"#",
+        b";",
+        b" ",
+        b"\t",
+        b"\n",
+        b"\r\n",
+        b"profile ",
+        b"default",
+        b"services x",
+        b"a",
+        b"\xff",
+        "\u{1F600}".as_bytes(),
+        b"\0",
+    ];
+    let mut random = crate::sequence::Sequence::new(4);
+    for _ in 0..20_000 {
+        let text: Vec<u8> = (0..random.below(24)).flat_map(|_| *random.pick(&pieces)).copied().collect();
+        survives(&text);
+    }
+}
+
+#[test]
+#[ignore = "reads ../shared, run by .ci/run"]
+fn botocores_files_are_read_to_an_end_whole_and_cut() {
+    let files: Vec<_> = std::fs::read_dir(format!("{VECTORS}/profile/botocore-cfg")).unwrap().collect();
+    assert_eq!(files.len(), 15);
+    let mut random = crate::sequence::Sequence::new(5);
+    for file in files {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        survives(&bytes);
+        for _ in 0..200 {
+            let from = random.below(bytes.len() + 1);
+            let to = from + random.below((bytes.len() - from).min(400) + 1);
+            survives(&bytes[from..to]);
+            survives(String::from_utf8_lossy(&bytes[from..to]).as_bytes());
+        }
+    }
+}
