@@ -162,14 +162,22 @@ fn lower_case(name: &str) -> Cow<'_, str> {
     if is_lower_case(name) { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) }
 }
 
-/// Looks at every byte, without an early end, so that the compiler can take many at once.
 fn is_lower_case(name: &str) -> bool {
-    !name.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase())
+    !has_byte(name, |byte| byte.is_ascii_uppercase())
+}
+
+/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them.
+fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool + Copy) -> bool {
+    let among = |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | is_wanted(*byte));
+    match text.as_bytes().last_chunk::<16>() {
+        Some(last) => text.as_bytes().as_chunks::<16>().0.iter().chain([last]).any(|chunk| among(chunk)),
+        None => among(text.as_bytes()),
+    }
 }
 
 /// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
 fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
-    if !value.as_bytes().contains(&b' ') {
+    if !has_byte(value, |byte| byte == b' ') {
         return writer.write_str(value);
     }
     for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {
