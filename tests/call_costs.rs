@@ -3,25 +3,16 @@
 
 mod support;
 
-use std::alloc::System;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use sagemaker_invoke::{Client, InvokeEndpoint};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use support::config;
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
-/// The allocator counts for the whole process.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
 /// The most allocations of a warm call, reallocations included.
-const MOST_ALLOCATIONS: usize = 48;
+const MOST_ALLOCATIONS: u64 = 48;
 
 /// Calls on the connection before anything is counted.
 const WARM_UP: usize = 20;
@@ -74,26 +65,14 @@ fn call(client: &Client) {
 
 #[test]
 fn a_warm_call_allocates_little() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let client = client_of(&peer().to_string());
     (0..WARM_UP).for_each(|_| call(&client));
-    let mut counts: Vec<usize> = (0..101)
-        .map(|_| {
-            let region = Region::new(ALLOCATOR);
-            call(&client);
-            let change = region.change();
-            change.allocations + change.reallocations
-        })
-        .collect();
-    // Another thread of the test runner may allocate during one call or the other, but not during half of them.
-    counts.sort_unstable();
-    let median = counts[counts.len() / 2];
-    assert!((1..=MOST_ALLOCATIONS).contains(&median), "{median} allocations");
+    let count = allocation_counter::measure(|| call(&client)).count_total;
+    assert!((1..=MOST_ALLOCATIONS).contains(&count), "{count} allocations");
 }
 
 #[test]
 fn head_and_small_body_leave_in_one_write() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let client = client_of(&peer().to_string());
     (0..1_000).for_each(|_| call(&client));
 }
@@ -127,7 +106,6 @@ mod system_calls {
         if let Ok(address) = std::env::var(PEER_VARIABLE) {
             return make_calls(&address);
         }
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = child(&peer().to_string());
         let counts = trace(&mut child);
         assert!(child.wait().unwrap().success());

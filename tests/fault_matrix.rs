@@ -291,7 +291,7 @@ fn do_fault(mut connection: Connection, cell: Cell) {
     }
     match cell.fault {
         Fault::Refuse => {}
-        Fault::Stall if cell.is_early() => thread::sleep(PATIENCE * 4),
+        Fault::Stall if cell.is_early() => neglect(&mut connection, 0),
         Fault::Stall => connection.stall(),
         Fault::Reset => connection.reset(),
         Fault::Close => connection.close(),
@@ -299,15 +299,15 @@ fn do_fault(mut connection: Connection, cell: Cell) {
             connection.say("\u{1}\u{2}gar\0bage\r\n\r\n");
             connection.close();
         }
-        Fault::SlowDrip if cell.is_early() => drip_in(&mut connection),
+        Fault::SlowDrip if cell.is_early() => neglect(&mut connection, 1),
         Fault::SlowDrip => drip_out(&mut connection, cell),
     }
 }
 
-/// Reads so slowly that the window never opens.
-fn drip_in(connection: &mut Connection) {
-    for _ in 0..20 {
-        connection.read_bytes(1);
+/// Reads so slowly that the window never opens, or not at all, until the test is over.
+fn neglect(connection: &mut Connection, bytes_at_a_time: u64) {
+    while !connection.is_over() {
+        connection.read_bytes(bytes_at_a_time);
         thread::sleep(PATIENCE / 8);
     }
 }

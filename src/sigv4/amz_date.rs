@@ -20,12 +20,13 @@ impl AmzDate {
     #[must_use]
     pub fn from_unix_seconds(seconds: u64) -> Option<Self> {
         let instant = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
-        let year = u32::try_from(instant.year()).ok().filter(|year| *year <= 9999)?;
+        let (year, month, day) = instant.to_calendar_date();
+        let (hour, minute, second) = instant.to_hms();
+        let year = u32::try_from(year).ok().filter(|year| *year <= 9999)?;
         let mut text = *b"00000000T000000Z";
         let (year_text, rest) = text.split_at_mut(4);
         write_digits(year_text, year);
-        let fields =
-            [u8::from(instant.month()), instant.day(), instant.hour(), instant.minute(), instant.second()];
+        let fields = [u8::from(month), day, hour, minute, second];
         let positions = [0, 2, 5, 7, 9];
         for (at, field) in positions.into_iter().zip(fields) {
             if let Some(place) = rest.get_mut(at..at + 2) {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use super::{Payload, Request};
 #[derive(Clone, Debug)]
 pub struct CanonicalRequest<'a> {
     request: &'a Request<'a>,
-    header_order: HeaderOrder,
+    headers: SortedHeaders<'a>,
     payload: PayloadLine<'a>,
 }
 
@@ -24,7 +25,7 @@ impl<'a> CanonicalRequest<'a> {
     pub fn new(request: &'a Request<'a>) -> Self {
         Self {
             request,
-            header_order: HeaderOrder::of(request.headers),
+            headers: SortedHeaders::of(request.headers),
             payload: PayloadLine::of(request.payload),
         }
     }
@@ -55,12 +56,12 @@ impl<'a> CanonicalRequest<'a> {
     /// Only what `writer` gives.
     pub fn write_signed_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         let mut previous = None;
-        for (name, _) in self.headers() {
-            if !previous.is_some_and(|previous: &str| previous.eq_ignore_ascii_case(name)) {
+        for (name, _) in self.headers.iter() {
+            if previous != Some(name) {
                 if previous.is_some() {
                     writer.write_char(';')?;
                 }
-                self.write_name(name, writer)?;
+                writer.write_str(name)?;
                 previous = Some(name);
             }
         }
@@ -84,34 +85,20 @@ impl<'a> CanonicalRequest<'a> {
 
     fn write_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         let mut previous = None;
-        for (name, value) in self.headers() {
-            if previous.is_some_and(|previous: &str| previous.eq_ignore_ascii_case(name)) {
+        for (name, value) in self.headers.iter() {
+            if previous == Some(name) {
                 writer.write_char(',')?;
             } else {
                 if previous.is_some() {
                     writer.write_char('\n')?;
                 }
-                self.write_name(name, writer)?;
+                writer.write_str(name)?;
                 writer.write_char(':')?;
             }
             write_trimmed(value, writer)?;
             previous = Some(name);
         }
         if previous.is_some() { writer.write_char('\n') } else { Ok(()) }
-    }
-
-    fn write_name<W: fmt::Write>(&self, name: &str, writer: &mut W) -> fmt::Result {
-        match self.header_order {
-            HeaderOrder::AsGiven => writer.write_str(name),
-            HeaderOrder::Sorted(_) => {
-                name.chars().try_for_each(|letter| writer.write_char(letter.to_ascii_lowercase()))
-            }
-        }
-    }
-
-    fn headers(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let headers = self.request.headers;
-        (0..headers.len()).filter_map(move |index| headers.get(self.header_order.at(index)).copied())
     }
 }
 
@@ -121,30 +108,30 @@ impl fmt::Display for CanonicalRequest<'_> {
     }
 }
 
-/// The order of the headers by lower-case name; equal names stay in the order given.
+/// The headers with lower-case names, sorted by name; those of one name stay in the order given.
 #[derive(Clone, Debug)]
-enum HeaderOrder {
-    /// The names are lower-case, sorted and each there once: they can be written as they are.
-    AsGiven,
-    Sorted(Vec<usize>),
+enum SortedHeaders<'a> {
+    AsGiven(&'a [(&'a str, &'a str)]),
+    Sorted(Vec<(Cow<'a, str>, &'a str)>),
 }
 
-impl HeaderOrder {
-    fn of(headers: &[(&str, &str)]) -> Self {
-        let is_ascending = headers.is_sorted_by(|left, right| left.0 < right.0);
-        if is_ascending && headers.iter().all(|header| is_lower_case(header.0)) {
-            return Self::AsGiven;
+impl<'a> SortedHeaders<'a> {
+    fn of(headers: &'a [(&'a str, &'a str)]) -> Self {
+        let is_lower_case = |(name, _): &(&str, &str)| is_lower_case(name);
+        if headers.is_sorted_by(|left, right| left.0 <= right.0) && headers.iter().all(is_lower_case) {
+            return Self::AsGiven(headers);
         }
-        let mut order: Vec<(usize, &str)> = headers.iter().map(|header| header.0).enumerate().collect();
-        order.sort_by(|left, right| lower_case(left.1).cmp(lower_case(right.1)));
-        Self::Sorted(order.into_iter().map(|(index, _)| index).collect())
+        let mut sorted: Vec<_> = headers.iter().map(|(name, value)| (lower_case(name), *value)).collect();
+        sorted.sort_by(|left, right| left.0.cmp(&right.0));
+        Self::Sorted(sorted)
     }
 
-    fn at(&self, index: usize) -> usize {
-        match self {
-            Self::AsGiven => index,
-            Self::Sorted(order) => order.get(index).copied().unwrap_or(index),
-        }
+    fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        let (as_given, sorted) = match self {
+            Self::AsGiven(headers) => (*headers, &[][..]),
+            Self::Sorted(headers) => (&[][..], headers.as_slice()),
+        };
+        as_given.iter().copied().chain(sorted.iter().map(|(name, value)| (&**name, *value)))
     }
 }
 
@@ -171,18 +158,26 @@ impl<'a> PayloadLine<'a> {
     }
 }
 
-fn lower_case(name: &str) -> impl Iterator<Item = u8> {
-    name.bytes().map(|byte| byte.to_ascii_lowercase())
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if is_lower_case(name) { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) }
 }
 
-/// Looks at every byte, without an early end, so that the compiler can take many at once.
 fn is_lower_case(name: &str) -> bool {
-    !name.bytes().fold(false, |found, byte| found | byte.is_ascii_uppercase())
+    !has_byte(name, |byte| byte.is_ascii_uppercase())
+}
+
+/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them.
+fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool + Copy) -> bool {
+    let among = |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | is_wanted(*byte));
+    match text.as_bytes().last_chunk::<16>() {
+        Some(last) => text.as_bytes().as_chunks::<16>().0.iter().chain([last]).any(|chunk| among(chunk)),
+        None => among(text.as_bytes()),
+    }
 }
 
 /// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
 fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
-    if !value.as_bytes().contains(&b' ') {
+    if !has_byte(value, |byte| byte == b' ') {
         return writer.write_str(value);
     }
     for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {

@@ -127,6 +127,11 @@ impl Connection {
         }
     }
 
+    /// Whether the test has let its peer go.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.is_over.load(Ordering::SeqCst)
+    }
+
     /// Closes with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
