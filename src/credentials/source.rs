@@ -10,7 +10,7 @@ use super::Credentials;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Source {
-    /// The AWS SDKs' chain; see the [module](self).
+    /// The AWS SDKs' chain; see the [module](crate::credentials).
     #[default]
     Chain,
     /// The environment variables `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, and nothing
