@@ -150,9 +150,11 @@ impl Cache {
         match &outcome {
             Ok(credentials) => state.kept = Some(self.kept(credentials, state.kept.as_ref())),
             Err(error) => {
-                log::warn!("credentials could not be loaded: {error}");
                 let next = self.loader.host.now().checked_add(RENEWAL_PAUSE);
-                state.kept.iter_mut().for_each(|kept| kept.due_at = next);
+                if let Some(kept) = &mut state.kept {
+                    log::warn!("credentials could not be renewed: {error}");
+                    kept.due_at = next;
+                }
             }
         }
         drop(state);

@@ -19,8 +19,10 @@ const CHAIN: [(&str, Load); 5] = [
     ("profile", profile::load),
     ("web identity", web_identity::load),
     ("container", container::load),
-    ("instance metadata", instance_metadata::load),
+    (INSTANCE_METADATA, instance_metadata::load),
 ];
+
+const INSTANCE_METADATA: &str = "instance metadata";
 
 const ENVIRONMENT: (&str, Load) = ("environment", environment::load);
 
@@ -78,7 +80,7 @@ impl Loader {
         let found = search.ask(&self.source)?.ok_or_else(|| exhausted(&search.tried))?;
         found.credentials.check().map_err(|error| error.within(found.source))?;
         log::debug!("credentials {} come from: {}", found.credentials.access_key_id, found.source);
-        if found.source == "instance metadata" {
+        if found.source == INSTANCE_METADATA {
             let mut last = self.last_of_instance.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(found.credentials.clone());
         }
@@ -155,6 +157,10 @@ impl Search<'_> {
                     log::debug!("no credentials from {source}: {reason}");
                     self.tried.push((source, reason));
                 }
+                // Nobody set this source up, so what the others lack may be what the user has to mend.
+                Err(Refusal::Failed(error)) if *source == INSTANCE_METADATA => {
+                    return Err(error.followed_by(&reasons(&self.tried)));
+                }
                 Err(Refusal::Failed(error)) => return Err(error),
             }
         }
@@ -163,9 +169,10 @@ impl Search<'_> {
 }
 
 fn exhausted(tried: &[(&str, String)]) -> CredentialsError {
-    let mut problem = "no source has credentials".to_owned();
-    for (source, reason) in tried {
-        problem.push_str(&format!("\n  {source}: {reason}"));
-    }
-    CredentialsError::new(problem)
+    CredentialsError::new("no source has credentials").followed_by(&reasons(tried))
+}
+
+/// A line for each source.
+fn reasons(tried: &[(&str, String)]) -> String {
+    tried.iter().map(|(source, reason)| format!("\n  {source}: {reason}")).collect()
 }

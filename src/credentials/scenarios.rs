@@ -233,6 +233,32 @@ fn a_runner_that_sees_a_secret_or_another_result_fails() {
     assert!(scenario.run().unwrap_err().contains("shows in"));
 }
 
+#[test]
+fn an_instances_last_credentials_outlive_its_metadata_service() {
+    use crate::host::Host;
+
+    let directory = Path::new(OWN).join("instance_ipv6");
+    let scenario = Scenario::read(&directory, true);
+    let host: Arc<FakeHost> = Arc::clone(&scenario.host);
+    let config = Config::from_host(host).unwrap();
+    let cache = Cache::with_loader(Loader::with_wire(&config, Box::new(Arc::clone(&scenario.replay))));
+    let first = cache.get(None).unwrap();
+    // The recording has no second answer; the credentials end in an hour.
+    scenario.host.sleep(std::time::Duration::from_secs(2 * 3600));
+    let stretched = cache.get(None).unwrap();
+    assert_eq!(stretched.access_key_id, first.access_key_id);
+    let left = stretched.expires_at.unwrap().duration_since(scenario.host.now()).unwrap();
+    assert_eq!(left.as_secs(), 600 + 150);
+}
+
+#[test]
+fn a_chain_without_a_loaded_configuration_stops_at_a_named_profile_that_is_missing() {
+    let host = FakeHost::new(&[("HOME", "/h"), ("AWS_PROFILE", "gone")]);
+    let config = Config { host: Arc::new(host), ..Config::default() };
+    let text = Cache::new(&config).get(None).unwrap_err().to_string();
+    assert!(text.starts_with("AWS_PROFILE names the profile \"gone\""), "{text}");
+}
+
 thread_local! {
     static LOGS: RefCell<String> = const { RefCell::new(String::new()) };
 }

@@ -8,8 +8,9 @@ use crate::profile::ProfileError;
 
 /// Why there are no usable credentials.
 ///
-/// When every source has none, Display lists each with its reason, a line each. Otherwise it is one line that names
-/// the source, the file or the service that failed. Clones share what caused it, as several threads may have waited
+/// When every source has none, or only the instance metadata service failed that nobody set up, Display lists each
+/// source with its reason, a line each. Otherwise it is one line that names the source, the file or the service that
+/// failed. Clones share what caused it, as several threads may have waited
 /// for the same credentials.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -51,6 +52,11 @@ impl CredentialsError {
     /// Says before the problem where it arose.
     pub(crate) fn within(self, place: impl fmt::Display) -> Self {
         Self { problem: format!("{place}: {}", self.problem), ..self }
+    }
+
+    /// Says more after the problem.
+    pub(crate) fn followed_by(self, text: &str) -> Self {
+        Self { problem: self.problem + text, ..self }
     }
 }
 
