@@ -81,6 +81,11 @@ impl Headers {
         self.get(name).map(str::to_owned)
     }
 
+    /// The id under which AWS's support finds the request: this service's header, else that of the older ones.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.owned("x-amzn-requestid").or_else(|| self.owned("x-amz-request-id"))
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut start = 0;
         self.ends.iter().filter_map(move |&(name_end, value_end)| {

@@ -36,7 +36,7 @@ impl ServiceError {
             status: response.status,
             code,
             message,
-            request_id: request_id(response),
+            request_id: response.headers.request_id(),
             body,
             attempts: 1,
             retry_after: retry_after(response),
@@ -51,7 +51,7 @@ impl ServiceError {
             original_message: (!original_message.is_empty()).then_some(original_message),
             log_stream_arn: None,
         });
-        let request_id = request_id(response);
+        let request_id = response.headers.request_id();
         Self {
             kind,
             status: response.status,
@@ -63,10 +63,6 @@ impl ServiceError {
             retry_after: retry_after(response),
         }
     }
-}
-
-fn request_id(response: &HttpResponse) -> Option<String> {
-    response.headers.owned("x-amzn-requestid").or_else(|| response.headers.owned("x-amz-request-id"))
 }
 
 /// Whole milliseconds; anything else is no wish.

@@ -195,7 +195,7 @@ impl sealed::Response for InvokeEndpointResponse {
             custom_attributes: header("x-amzn-sagemaker-custom-attributes"),
             new_session_id: header("x-amzn-sagemaker-new-session-id"),
             closed_session_id: header("x-amzn-sagemaker-closed-session-id"),
-            request_id: header("x-amzn-requestid").or_else(|| header("x-amz-request-id")),
+            request_id: response.headers.request_id(),
             timings: response.timings,
             body: response.body,
         }

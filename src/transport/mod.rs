@@ -23,10 +23,9 @@ use std::time::{Duration, Instant};
 
 use ureq::{Agent, Body};
 
-use self::exchange::Exchange;
 use self::outcome::Failure;
 use crate::config::Config;
-use crate::error::{ConfigError, Error};
+use crate::error::{ConfigError, Error, ResponseTooLarge};
 use crate::http::{Headers, HttpRequest, HttpResponse, Origin};
 use crate::timings::Timings;
 
@@ -88,7 +87,9 @@ impl Transport {
                 response.timings.bytes_received = length(&response.body);
                 Ok(response)
             }
-            Err(failure) => Err(self.error(failure, &exchange, length(request.body))),
+            Err(failure) => {
+                Err(outcome::error_of(failure, &exchange, &self.origin.authority, length(request.body)))
+            }
         }
     }
 
@@ -114,13 +115,15 @@ impl Transport {
         let status = response.status().as_u16();
         match read_body(response.body_mut(), self.max_response_bytes) {
             Ok(body) => Ok(HttpResponse { status, headers, body, timings: Timings::default() }),
-            Err(ReadFailure::TooLarge(announced)) => Err(Failure::TooLarge { announced, status, headers }),
             Err(ReadFailure::Ureq(error)) => Err(Failure::Ureq(error)),
+            Err(ReadFailure::TooLarge(announced)) => Err(Failure::TooLarge(ResponseTooLarge {
+                limit: self.max_response_bytes,
+                announced,
+                status,
+                request_id: headers.request_id(),
+                attempts: 1,
+            })),
         }
-    }
-
-    fn error(&self, failure: Failure, exchange: &Exchange, body_bytes: u64) -> Error {
-        outcome::error_of(failure, exchange, &self.origin.authority, body_bytes, self.max_response_bytes)
     }
 }
 
