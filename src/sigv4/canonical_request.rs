@@ -71,10 +71,9 @@ impl<'a> CanonicalRequest<'a> {
     /// The SHA-256 of the canonical request.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut writer = HashWriter::new(Sha256::new());
-        // This writer never fails.
-        let _ = self.write_to(&mut writer);
-        writer.into_hash().finalize().into()
+        let mut hash = Sha256::new();
+        HashWriter::update(&mut hash, |writer| self.write_to(writer));
+        hash.finalize().into()
     }
 
     /// The last line: the lower-case hex SHA-256 of the body, or the literal that stands for it.
@@ -163,21 +162,12 @@ fn lower_case(name: &str) -> Cow<'_, str> {
 }
 
 fn is_lower_case(name: &str) -> bool {
-    !has_byte(name, |byte| byte.is_ascii_uppercase())
-}
-
-/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them.
-fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool + Copy) -> bool {
-    let among = |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | is_wanted(*byte));
-    match text.as_bytes().last_chunk::<16>() {
-        Some(last) => text.as_bytes().as_chunks::<16>().0.iter().chain([last]).any(|chunk| among(chunk)),
-        None => among(text.as_bytes()),
-    }
+    !name.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
 /// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
 fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
-    if !has_byte(value, |byte| byte == b' ') {
+    if !value.as_bytes().contains(&b' ') {
         return writer.write_str(value);
     }
     for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {
