@@ -71,10 +71,9 @@ impl<'a> CanonicalRequest<'a> {
     /// The SHA-256 of the canonical request.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
-        let mut writer = HashWriter::new(Sha256::new());
-        // This writer never fails.
-        let _ = self.write_to(&mut writer);
-        writer.into_hash().finalize().into()
+        let mut hash = Sha256::new();
+        HashWriter::update(&mut hash, |writer| self.write_to(writer));
+        hash.finalize().into()
     }
 
     /// The last line: the lower-case hex SHA-256 of the body, or the literal that stands for it.
@@ -166,12 +165,14 @@ fn is_lower_case(name: &str) -> bool {
     !has_byte(name, |byte| byte.is_ascii_uppercase())
 }
 
-/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them.
-fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool + Copy) -> bool {
-    let among = |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | is_wanted(*byte));
-    match text.as_bytes().last_chunk::<16>() {
-        Some(last) => text.as_bytes().as_chunks::<16>().0.iter().chain([last]).any(|chunk| among(chunk)),
-        None => among(text.as_bytes()),
+/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them. Looking for
+/// capitals and spaces byte after byte is 3 % of the time of signing.
+fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    let is_in = |chunk: &[u8; 16]| chunk.iter().fold(false, |found, byte| found | is_wanted(*byte));
+    match bytes.last_chunk() {
+        Some(last) => bytes.as_chunks().0.iter().any(is_in) || is_in(last),
+        None => bytes.iter().any(|byte| is_wanted(*byte)),
     }
 }
 
@@ -210,6 +211,17 @@ mod tests {
             text.starts_with("GET\n/\n\nhost:h\nx-a:\ta\nx-b:two words,,last\n\nhost;x-a;x-b\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands() {
+        for length in 0..50 {
+            assert!(!has_byte(&"a".repeat(length), |byte| byte == b' '));
+            for at in 0..length {
+                let text = format!("{} {}", "a".repeat(at), "a".repeat(length - at - 1));
+                assert!(has_byte(&text, |byte| byte == b' '), "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,24 +6,6 @@ use super::PathStyle;
 /// Upper-case digits, as the canonical form demands.
 const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
 
-/// Whether a byte is one of RFC 3986's unreserved characters; a look into a table is a third of the comparisons' cost.
-#[expect(
-    clippy::as_conversions,
-    clippy::indexing_slicing,
-    reason = "constants know no other way; checked when compiled"
-)]
-const UNRESERVED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_u8;
-    loop {
-        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-        if byte == u8::MAX {
-            break table;
-        }
-        byte += 1;
-    }
-};
-
 /// Writes `text` with everything percent-encoded but RFC 3986's unreserved characters, `A-Z a-z 0-9 - _ . ~`.
 ///
 /// This is the encoding of a URI label of AWS's REST protocols and of each name and value of a canonical query.
@@ -54,21 +36,17 @@ pub(super) fn write_canonical_uri<W: fmt::Write>(
 }
 
 fn write_path<W: fmt::Write>(path: &str, style: PathStyle, writer: &mut W) -> fmt::Result {
-    if style.encode_again {
-        encode_bytes(path.as_bytes(), |byte| is_unreserved(byte) || byte == b'/', writer)
-    } else {
-        writer.write_str(path)
+    let is_kept = |byte| is_unreserved(byte) || byte == b'/';
+    if !style.encode_again || path.bytes().all(is_kept) {
+        return writer.write_str(path);
     }
+    encode_bytes(path.as_bytes(), is_kept, writer)
 }
 
 /// Whether normalising would leave the path as it is; may say no to one that it would.
-///
-/// Looks at every byte, without an early end, so that the compiler can take many at once.
 fn is_normal(path: &str) -> bool {
-    let pairs = path.bytes().zip(path.bytes().skip(1));
-    let may_change =
-        pairs.fold(false, |found, (byte, next)| found | ((byte == b'/') & ((next == b'/') | (next == b'.'))));
-    path.starts_with('/') && !may_change
+    let may_change = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
+    path.starts_with('/') && !path.as_bytes().windows(2).any(may_change)
 }
 
 /// The segments that are left when empty ones and `.` are dropped and `..` takes away the one before it.
@@ -144,7 +122,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
 }
 
 fn is_unreserved(byte: u8) -> bool {
-    UNRESERVED.get(usize::from(byte)).copied().unwrap_or(false)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
 /// Writes runs of kept bytes whole, so that plain text costs one write.

@@ -6,22 +6,21 @@ use sha2::digest::Update;
 /// bytes, and most canonical requests fit whole.
 const BUFFER_BYTES: usize = 512;
 
-/// Text in, a hash or a MAC out.
-pub(super) struct HashWriter<H> {
-    hash: H,
+/// Text in, into a hash or a MAC.
+pub(super) struct HashWriter<'h, H> {
+    hash: &'h mut H,
     buffer: [u8; BUFFER_BYTES],
     filled: usize,
 }
 
-impl<H: Update> HashWriter<H> {
-    pub(super) fn new(hash: H) -> Self {
-        Self { hash, buffer: [0; BUFFER_BYTES], filled: 0 }
-    }
-
-    /// The hash with all that was written.
-    pub(super) fn into_hash(mut self) -> H {
-        self.flush();
-        self.hash
+impl<H: Update> HashWriter<'_, H> {
+    /// Updates the hash with what `write` writes.
+    pub(super) fn update(hash: &mut H, write: impl FnOnce(&mut HashWriter<'_, H>) -> fmt::Result) {
+        // The writer stays where it is: moving it would cost as much as copying its buffer.
+        let mut writer = HashWriter { hash, buffer: [0; BUFFER_BYTES], filled: 0 };
+        // This writer never fails.
+        let _ = write(&mut writer);
+        writer.flush();
     }
 
     fn flush(&mut self) {
@@ -36,7 +35,7 @@ impl<H: Update> HashWriter<H> {
     }
 }
 
-impl<H: Update> fmt::Write for HashWriter<H> {
+impl<H: Update> fmt::Write for HashWriter<'_, H> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let bytes = text.as_bytes();
@@ -77,19 +76,20 @@ mod tests {
         let text = "0123456789abcdef".repeat(300);
         let whole = Sha256::digest(text.as_bytes());
         for cut in [1, 7, 64, 511, 512, 513, 4800] {
-            let mut writer = HashWriter::new(Sha256::new());
-            for piece in text.as_bytes().chunks(cut) {
-                writer.write_str(std::str::from_utf8(piece).unwrap()).unwrap();
-            }
-            assert_eq!(writer.into_hash().finalize(), whole, "cut every {cut}");
+            let mut hash = Sha256::new();
+            HashWriter::update(&mut hash, |writer| {
+                let mut pieces = text.as_bytes().chunks(cut);
+                pieces.try_for_each(|piece| writer.write_str(std::str::from_utf8(piece).unwrap()))
+            });
+            assert_eq!(hash.finalize(), whole, "cut every {cut}");
         }
     }
 
     #[test]
     fn letters_give_the_hash_of_the_whole() {
         let text = "aé\u{7f}\u{80}\u{1234}\u{1f600}".repeat(60);
-        let mut writer = HashWriter::new(Sha256::new());
-        text.chars().try_for_each(|letter| writer.write_char(letter)).unwrap();
-        assert_eq!(writer.into_hash().finalize(), Sha256::digest(text.as_bytes()));
+        let mut hash = Sha256::new();
+        HashWriter::update(&mut hash, |writer| text.chars().try_for_each(|letter| writer.write_char(letter)));
+        assert_eq!(hash.finalize(), Sha256::digest(text.as_bytes()));
     }
 }

@@ -22,31 +22,31 @@ impl SigningKey {
         let mut secret = Zeroizing::new(Vec::with_capacity(4 + secret_access_key.len()));
         secret.extend_from_slice(b"AWS4");
         secret.extend_from_slice(secret_access_key.as_bytes());
-        let day_key = Self::keyed(&secret).into_mac_of(scope.amz_date.day());
-        let region_key = Self::keyed(&*day_key).into_mac_of(scope.region);
-        let service_key = Self::keyed(&*region_key).into_mac_of(scope.service);
-        let signing_key = Self::keyed(&*service_key).into_mac_of("aws4_request");
-        Self::keyed(&*signing_key)
+        let day_key = mac_of(&secret, scope.amz_date.day());
+        let region_key = mac_of(&*day_key, scope.region);
+        let service_key = mac_of(&*region_key, scope.service);
+        let signing_key = mac_of(&*service_key, "aws4_request");
+        Self { mac: keyed(&*signing_key) }
     }
 
     /// Signs the string.
     #[must_use]
     pub fn sign(&self, string_to_sign: &StringToSign<'_>) -> Signature {
-        let mut writer = HashWriter::new(self.mac.clone());
-        // This writer never fails.
-        let _ = string_to_sign.write_to(&mut writer);
-        Signature::new(writer.into_hash().finalize().into_bytes().into())
+        let mut mac = self.mac.clone();
+        HashWriter::update(&mut mac, |writer| string_to_sign.write_to(writer));
+        Signature::new(mac.finalize().into_bytes().into())
     }
+}
 
-    fn keyed(key: &[u8]) -> Self {
-        // HMAC takes a key of any length.
-        let mac = Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
-        Self { mac }
-    }
+fn mac_of(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
+    let mut mac = keyed(key);
+    mac.update(text.as_bytes());
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
 
-    fn into_mac_of(self, text: &str) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.mac.chain_update(text).finalize().into_bytes().into())
-    }
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    // HMAC takes a key of any length.
+    Hmac::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()))
 }
 
 /// Shows nothing of the key.
@@ -76,7 +76,8 @@ mod tests {
             .unwrap();
             raw
         };
-        assert_eq!(key.into_mac_of("x"), SigningKey::keyed(&raw).into_mac_of("x"));
+        let tag = |mac: Hmac<Sha256>| mac.chain_update("x").finalize().into_bytes();
+        assert_eq!(tag(key.mac), tag(keyed(&raw)));
     }
 
     #[test]
