@@ -98,6 +98,7 @@ mod tests {
             "<r>&unknown;</r>",
             "<r>&#xd800;</r>",
             "<!DOCTYPE r [<!ENTITY e 'x'>]><r>&e;</r>",
+            "<!DOCTYPE r><r><k>1</k></r>",
             "</r>",
             "{\"json\":1}",
         ] {
