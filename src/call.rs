@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::error::{Error, Fault, Phase, Sent};
 use crate::host::Host;
 use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, RetryPolicy};
+use crate::route::Route;
 use crate::sigv4::AmzDate;
 use crate::timings::Timings;
 
@@ -30,7 +31,6 @@ pub struct CallOptions {
 pub(crate) struct Call<'a> {
     host: &'a dyn Host,
     is_shut_down: &'a AtomicBool,
-    authority: &'a str,
     attempts: Attempts<'a>,
     started_at: Instant,
     deadline: Option<Instant>,
@@ -42,14 +42,13 @@ impl<'a> Call<'a> {
     pub(crate) fn begin(
         host: &'a dyn Host,
         is_shut_down: &'a AtomicBool,
-        authority: &'a str,
         attempts: Attempts<'a>,
         timeout: Option<Duration>,
     ) -> Self {
         let started_at = host.instant();
         let deadline = timeout.and_then(|timeout| started_at.checked_add(timeout));
         let invocation_id = InvocationId::new(host.random(), host.random());
-        Self { host, is_shut_down, authority, attempts, started_at, deadline, invocation_id }
+        Self { host, is_shut_down, attempts, started_at, deadline, invocation_id }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -65,15 +64,15 @@ impl<'a> Call<'a> {
     }
 
     /// Begins an attempt, unless the call is over, and tells when.
-    pub(crate) fn begin_attempt(&mut self) -> Result<Instant, Error> {
+    pub(crate) fn begin_attempt(&mut self, route: &Route) -> Result<Instant, Error> {
         if self.is_shut_down.load(Ordering::Relaxed) {
-            return Err(Error::ShutDown(self.fault()));
+            return Err(Error::ShutDown(self.fault(route)));
         }
         let is_first = self.attempts.begin() == 1;
         let now = if is_first && self.deadline.is_none() { self.started_at } else { self.host.instant() };
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.attempts.withdraw();
-            return Err(Error::Timeout(self.fault()));
+            return Err(Error::Timeout(self.fault(route)));
         }
         Ok(now)
     }
@@ -139,9 +138,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn fault(&self) -> Box<Fault> {
+    fn fault(&self, route: &Route) -> Box<Fault> {
         Box::new(Fault {
-            authority: self.authority.to_owned(),
+            authority: route.endpoint.origin.authority.clone(),
             phase: Phase::Prepare,
             sent: Sent::Nothing,
             connection_reused: false,

@@ -1,27 +1,24 @@
 //! The client: one call from a plain struct to an inference.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use crate::call::{Call, CallOptions, shorter};
 use crate::clock_skew::{ClockSkew, is_clock_code};
 use crate::config::Config;
-use crate::credentials::{self, Credentials};
-use crate::endpoint::ResolvedEndpoint;
+use crate::credentials::Credentials;
 use crate::error::{ConfigError, Error, ServiceError};
+use crate::host::{Host, System};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::operation::Operation;
 use crate::operation::sealed::Response;
 use crate::retry::{Attempts, TokenBucket};
+use crate::route::{Route, lacks_region};
 use crate::signed_request::SignedRequest;
-use crate::signing::{Signer, insert_at_host};
-use crate::sigv4::{AmzDate, percent_encode};
-use crate::transport::Transport;
-
-/// The signing name of the service. Source: the service's model, `signingName`.
-const SERVICE: &str = "sagemaker";
+use crate::signing::insert_at_host;
+use crate::sigv4::AmzDate;
 
 /// Calls the endpoints of one region. Cheap to clone; clones share connections and credentials.
 #[derive(Clone)]
@@ -31,10 +28,8 @@ pub struct Client {
 
 struct Inner {
     config: Config,
-    endpoint: ResolvedEndpoint,
-    signer: Signer,
-    transport: Transport,
-    credentials: credentials::Cache,
+    /// Set from the start, or by the first call that has asked the instance for its region.
+    route: OnceLock<Route>,
     token_bucket: TokenBucket,
     clock_skew: ClockSkew,
     is_shut_down: AtomicBool,
@@ -47,31 +42,42 @@ impl Client {
     ///
     /// [`Error::Config`] when a setting is missing or wrong.
     pub fn new(config: Config) -> Result<Self, Error> {
-        config.timeouts.check()?;
-        let endpoint = config.endpoint.resolve(config.region.as_deref())?;
-        let signer = Signer::new(config.region.clone().unwrap_or_default(), SERVICE);
-        let transport = Transport::new(&config, endpoint.origin.clone(), endpoint.is_container)?;
-        let credentials = credentials::Cache::new(&config);
-        let inner = Inner {
-            config,
-            endpoint,
-            signer,
-            transport,
-            credentials,
-            token_bucket: TokenBucket::default(),
-            clock_skew: ClockSkew::default(),
-            is_shut_down: AtomicBool::new(false),
-        };
-        Ok(Self { inner: Arc::new(inner) })
+        let route = Route::new(&config)?;
+        Self::with_route(config, route.into())
     }
 
     /// A client as the environment says: [`Config::from_env`], then [`Client::new`].
+    ///
+    /// Where nothing gives a region, the first call asks the metadata service of the EC2 instance for its own, as the
+    /// AWS SDKs do; elsewhere than on EC2 that call fails, after two seconds at the most.
     ///
     /// # Errors
     ///
     /// [`Error::Config`] when a setting is missing or wrong.
     pub fn from_env() -> Result<Self, Error> {
-        Self::new(Config::from_env()?)
+        Self::from_host(Arc::new(System))
+    }
+
+    /// The same for another host than this machine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Client::from_env`].
+    pub fn from_host(host: Arc<dyn Host>) -> Result<Self, Error> {
+        let config = Config::from_host(host)?;
+        if lacks_region(&config) { Self::with_route(config, OnceLock::new()) } else { Self::new(config) }
+    }
+
+    fn with_route(config: Config, route: OnceLock<Route>) -> Result<Self, Error> {
+        config.timeouts.check()?;
+        let inner = Inner {
+            config,
+            route,
+            token_bucket: TokenBucket::default(),
+            clock_skew: ClockSkew::default(),
+            is_shut_down: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Sends one request and waits for its answer.
@@ -94,10 +100,11 @@ impl Client {
         options: &CallOptions,
     ) -> Result<O::Output, Error> {
         operation.check()?;
-        let path = self.inner.path_of(operation);
         let mut call = self.inner.begin_call(options);
+        let route = self.inner.route(call.deadline())?;
+        let path = route.path_of(operation);
         loop {
-            match self.inner.attempt(operation, &path, &mut call) {
+            match self.inner.attempt(operation, route, &path, &mut call) {
                 Ok(mut response) => {
                     call.succeed(&mut response.timings);
                     return Ok(O::Output::parse(response));
@@ -114,15 +121,15 @@ impl Client {
     /// What [`invoke`](Self::invoke) says before it sends anything.
     pub fn sign<'a, O: Operation>(&self, operation: &'a O) -> Result<SignedRequest<'a>, Error> {
         operation.check()?;
-        let path = self.inner.path_of(operation);
-        let origin = &self.inner.endpoint.origin;
-        let request = self.inner.request(operation, &path, &[]);
-        if self.inner.endpoint.is_container {
+        let route = self.inner.route(None)?;
+        let (path, origin) = (route.path_of(operation), &route.endpoint.origin);
+        let request = request(operation, route, &path, &[]);
+        if route.endpoint.is_container {
             return Ok(SignedRequest::new(&request, origin, operation.body()));
         }
-        let credentials = self.inner.credentials(None)?;
+        let credentials = credentials_of(route, None)?;
         let signed_for = self.inner.clock_skew.service_time(self.inner.config.host.now());
-        self.inner.signed(request, &credentials, signed_for, |request| {
+        signed(request, route, &credentials, signed_for, |request| {
             SignedRequest::new(request, origin, operation.body())
         })
     }
@@ -134,7 +141,9 @@ impl Client {
     /// touched. The calls end with [`Error::ShutDown`].
     pub fn shutdown(&self) {
         self.inner.is_shut_down.store(true, Ordering::Relaxed);
-        self.inner.transport.shut_down();
+        if let Some(route) = self.inner.route.get() {
+            route.transport.shut_down();
+        }
     }
 }
 
@@ -160,38 +169,41 @@ impl Inner {
     fn begin_call(&self, options: &CallOptions) -> Call<'_> {
         let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &self.token_bucket);
         let timeout = shorter(options.timeout, self.config.timeouts.call);
-        Call::begin(
-            &*self.config.host,
-            &self.is_shut_down,
-            &self.endpoint.origin.authority,
-            attempts,
-            timeout,
-        )
+        Call::begin(&*self.config.host, &self.is_shut_down, attempts, timeout)
+    }
+
+    fn route(&self, deadline: Option<Instant>) -> Result<&Route, Error> {
+        if let Some(route) = self.route.get() {
+            return Ok(route);
+        }
+        let route = Route::of_instance(&self.config, deadline)?;
+        Ok(self.route.get_or_init(|| route))
     }
 
     /// Signs, sends, and tells an answer from an error.
     fn attempt<O: Operation>(
         &self,
         operation: &O,
+        route: &Route,
         path: &str,
         call: &mut Call<'_>,
     ) -> Result<HttpResponse, FailedAttempt> {
-        let begun_at = call.begin_attempt()?;
-        if self.endpoint.is_container {
-            let response = self.transport.send(&self.request(operation, path, &[]), call.deadline())?;
+        let begun_at = call.begin_attempt(route)?;
+        if route.endpoint.is_container {
+            let response = route.transport.send(&request(operation, route, path, &[]), call.deadline())?;
             return answer_or(response, ServiceError::from_container).map_err(FailedAttempt::from);
         }
         let host = &*self.config.host;
-        let credentials = self.credentials(call.deadline())?;
+        let credentials = credentials_of(route, call.deadline())?;
         let (signing_at, sent_at) = (host.instant(), host.now());
         let signed_for =
             if call.policy().correct_clock { self.clock_skew.service_time(sent_at) } else { sent_at };
         let request_info = call.request_info(signed_for, self.config.timeouts.response);
         let unsigned = [("amz-sdk-invocation-id", call.invocation_id()), ("amz-sdk-request", &request_info)];
-        let request = self.request(operation, path, &unsigned);
-        let (response, sending_at) = self.signed(request, &credentials, signed_for, |request| {
+        let request = request(operation, route, path, &unsigned);
+        let (response, sending_at) = signed(request, route, &credentials, signed_for, |request| {
             let sending_at = host.instant();
-            (self.transport.send(request, call.deadline()), sending_at)
+            (route.transport.send(request, call.deadline()), sending_at)
         })?;
         let mut response = response?;
         response.timings.credentials = signing_at.saturating_duration_since(begun_at);
@@ -200,69 +212,48 @@ impl Inner {
         answer_or(response, ServiceError::from_service).map_err(|error| {
             let is_clock_error = error.code().is_some_and(is_clock_code);
             let is_clock_right = call.policy().correct_clock && was_skewed && is_clock_error;
-            let is_put_right = is_clock_right || self.renewed(&credentials, &error, call.deadline());
+            let is_put_right = is_clock_right || was_renewed(route, &credentials, &error, call.deadline());
             FailedAttempt { error, is_put_right }
         })
     }
+}
 
-    /// The request but for what signing adds; a container's is complete.
-    fn request<'a, O: Operation>(
-        &'a self,
-        operation: &'a O,
-        path: &'a str,
-        unsigned_headers: &'a [(&'a str, &'a str)],
-    ) -> HttpRequest<'a> {
-        let mut headers = operation.headers();
-        if self.endpoint.is_container {
-            insert_at_host(&mut headers, [("host", self.endpoint.origin.authority.as_str())]);
-        }
-        HttpRequest { method: "POST", path, headers, unsigned_headers, body: operation.body() }
+/// The request but for what signing adds; a container's is complete.
+fn request<'a, O: Operation>(
+    operation: &'a O,
+    route: &'a Route,
+    path: &'a str,
+    unsigned_headers: &'a [(&'a str, &'a str)],
+) -> HttpRequest<'a> {
+    let mut headers = operation.headers();
+    if route.endpoint.is_container {
+        insert_at_host(&mut headers, [("host", route.endpoint.origin.authority.as_str())]);
     }
+    HttpRequest { method: "POST", path, headers, unsigned_headers, body: operation.body() }
+}
 
-    fn signed<T>(
-        &self,
-        request: HttpRequest<'_>,
-        credentials: &Credentials,
-        signed_for: SystemTime,
-        hand_on: impl FnOnce(&HttpRequest<'_>) -> T,
-    ) -> Result<T, Error> {
-        let amz_date = AmzDate::from_system_time(signed_for)
-            .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
-        let host = &self.endpoint.origin.authority;
-        Ok(self.signer.signed(request, host, credentials, amz_date, hand_on))
-    }
+fn signed<T>(
+    request: HttpRequest<'_>,
+    route: &Route,
+    credentials: &Credentials,
+    signed_for: SystemTime,
+    hand_on: impl FnOnce(&HttpRequest<'_>) -> T,
+) -> Result<T, Error> {
+    let amz_date = AmzDate::from_system_time(signed_for)
+        .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
+    Ok(route.signer.signed(request, &route.endpoint.origin.authority, credentials, amz_date, hand_on))
+}
 
-    fn credentials(&self, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
-        self.credentials.get(deadline).map_err(|error| {
-            if error.is_out_of_time {
-                error.into_timeout(&self.endpoint.origin.authority)
-            } else {
-                error.into()
-            }
-        })
-    }
+fn credentials_of(route: &Route, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
+    route.credentials.get(deadline).map_err(|error| {
+        if error.is_out_of_time { error.into_timeout(&route.endpoint.origin.authority) } else { error.into() }
+    })
+}
 
-    /// Whether the service said that the credentials have expired, and there are others now.
-    fn renewed(&self, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
-        // Why there are none has been logged; what the caller can act on is the service's own error.
-        error.is_expired_token()
-            && self.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
-    }
-
-    fn path_of<O: Operation>(&self, operation: &O) -> String {
-        let mut path = self.endpoint.base_path.clone();
-        if self.endpoint.is_container {
-            path.push_str(operation.container_path());
-            return path;
-        }
-        let (endpoint_name, rest) = operation.route();
-        path.reserve("/endpoints/".len() + endpoint_name.len() + rest.len());
-        path.push_str("/endpoints/");
-        // Writing to a String cannot fail.
-        let _ = percent_encode(endpoint_name, &mut path);
-        path.push_str(rest);
-        path
-    }
+/// Whether the service said that the credentials have expired, and there are others now.
+fn was_renewed(route: &Route, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
+    // Why there are none has been logged; what the caller can act on is the service's own error.
+    error.is_expired_token() && route.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
 }
 
 fn answer_or(

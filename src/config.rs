@@ -137,15 +137,15 @@ impl Config {
 
     /// The region of the EC2 instance that the program runs on, as its metadata service says; `None` elsewhere.
     ///
-    /// A region costs nothing to set and is needed before the first call, so the network is asked for it only here:
-    /// where [`region`](Self::region) is `None` after [`Config::from_env`], a program that is made for EC2 sets it to
-    /// this. Off EC2 it takes up to two seconds to find out.
+    /// [`Client::from_env`](crate::Client::from_env) asks for it at its first call where nothing else gives a region.
+    /// [`Client::new`](crate::Client::new) never does: a program that makes its own configuration for EC2 sets
+    /// [`region`](Self::region) to this. Off EC2 it takes up to two seconds to find out.
     ///
     /// # Errors
     ///
     /// [`Error::Credentials`] when the metadata service is there and refuses or fails.
     pub fn region_of_instance(&self) -> Result<Option<String>, Error> {
-        Ok(credentials::region_of_instance(self)?)
+        Ok(credentials::region_of_instance(self, None)?)
     }
 
     /// Each setting with its value and where that came from, for a line in a log: the variable, the line of the file,

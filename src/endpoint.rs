@@ -60,7 +60,8 @@ impl Endpoint {
 
 fn checked_region(region: Option<&str>) -> Result<&str, ConfigError> {
     let region = region.ok_or_else(|| {
-        ConfigError::new("region", "is missing: set Config::region, AWS_REGION, or region in the profile")
+        let problem = "is missing: set Config::region, AWS_REGION, or region in the profile";
+        ConfigError::new("region", problem)
     })?;
     if is_host_label(region) {
         Ok(region)

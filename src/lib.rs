@@ -78,6 +78,7 @@ mod profile;
 // Where it goes: scheme, host and path.
 pub mod endpoint;
 mod region;
+mod route;
 
 // What it becomes: the only types that cross the line to the network.
 mod http;

@@ -61,16 +61,18 @@ impl Loader {
 
     /// Searches, and checks what was found.
     pub(super) fn load(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
-        let limit = self.host.instant().checked_add(LIMIT);
-        let searched_until = match (deadline, limit) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
-        let outcome = self.search(searched_until);
+        let outcome = self.search(self.searched_until(deadline));
         outcome.map_err(|mut error| {
             error.is_out_of_time |= deadline.is_some_and(|deadline| self.host.instant() >= deadline);
             error
         })
+    }
+
+    fn searched_until(&self, deadline: Option<Instant>) -> Option<Instant> {
+        match (deadline, self.host.instant().checked_add(LIMIT)) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     fn search(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
@@ -87,8 +89,8 @@ impl Loader {
         Ok(found.credentials)
     }
 
-    fn region_of_instance(&self) -> Result<Option<String>, CredentialsError> {
-        let deadline = self.host.instant().checked_add(LIMIT);
+    fn region_of_instance(&self, deadline: Option<Instant>) -> Result<Option<String>, CredentialsError> {
+        let deadline = self.searched_until(deadline);
         let context = Context::new(&*self.host, &*self.wire, &self.place, None, deadline);
         match instance_metadata::region(&context) {
             Ok(region) => Ok(Some(region)),
@@ -102,8 +104,11 @@ impl Loader {
 }
 
 /// The region that the metadata service knows; `None` off EC2.
-pub(crate) fn region_of_instance(config: &Config) -> Result<Option<String>, CredentialsError> {
-    Loader::new(config).region_of_instance()
+pub(crate) fn region_of_instance(
+    config: &Config,
+    deadline: Option<Instant>,
+) -> Result<Option<String>, CredentialsError> {
+    Loader::new(config).region_of_instance(deadline)
 }
 
 /// Credentials and the name of their source.

@@ -95,6 +95,39 @@ fn an_instance_knows_its_region() {
     assert_eq!(off.region_of_instance().unwrap(), None);
 }
 
+#[test]
+fn on_an_instance_nothing_has_to_be_set() {
+    let (instance, sagemaker) = (instance(), Peer::answering(response(200, &[], "answer")));
+    let (metadata_url, url) = (instance.url(), sagemaker.url());
+    let world = World::new(&[
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_REGION", ""),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &metadata_url),
+        ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", &url),
+    ]);
+    let client = Client::from_host(world.shared()).unwrap();
+    assert_eq!(instance.connections(), 0, "nothing is asked before the first call");
+    for _ in 0..2 {
+        client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    }
+    for request in sagemaker.requests() {
+        crate::verify(&request, SECRET, "ap-south-2").unwrap();
+    }
+    let asked = |path: &str| instance.requests().iter().filter(|it| it.path() == path).count();
+    assert_eq!(asked("/latest/meta-data/placement/region"), 1);
+}
+
+#[test]
+fn without_any_region_the_first_call_says_where_it_looked() {
+    let client = Client::from_host(World::new(&[("AWS_REGION", "")]).shared()).unwrap();
+    let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    let text = error.to_string();
+    assert!(matches!(error, crate::Error::Config(_)) && error.attempts() == 0, "{text}");
+    for place in ["AWS_REGION", "profile", "instance metadata"] {
+        assert!(text.contains(place), "{text}");
+    }
+}
+
 /// Checks the signature of a request to STS with AWS's own signer.
 fn verify_sts(request: &Received, secret_access_key: &str) {
     let authorization = request.header("authorization").unwrap();
