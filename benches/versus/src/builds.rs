@@ -70,7 +70,7 @@ fn size_of(file: &Path) -> u64 {
 /// Crates in the tree of the program, itself not counted.
 fn crates(program: &Program) -> usize {
     let features = features(program, "");
-    let arguments = ["tree", "--locked", "--edges", "normal", "--prefix", "none", "-p", program.package];
+    let arguments = ["tree", "--edges", "normal", "--prefix", "none", "-p", program.package];
     let output = command(&arguments).args(["--features", &features]).output().expect("cargo runs");
     let listed = String::from_utf8(output.stdout).expect("text");
     let mut names: Vec<&str> = listed.lines().map(|line| line.trim_end_matches(" (*)")).collect();
@@ -85,7 +85,7 @@ fn features(program: &Program, more: &str) -> String {
 
 fn build(program: &Program, arguments: &[&str]) {
     let target = text(&program.target());
-    let own = ["build", "--locked", "--target-dir", &target, "-p", program.package];
+    let own = ["build", "--target-dir", &target, "-p", program.package];
     cargo(&[&own, arguments].concat());
 }
 

@@ -106,6 +106,8 @@ impl Server {
             .env("PATH", path)
             .env("HOME", folder().join("target"))
             .env("AWS_REGION", "us-east-1")
+            // boto3 knows this one only.
+            .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
             .env("AWS_EC2_METADATA_DISABLED", "true")

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -96,6 +96,8 @@ fn answer(body_bytes: usize) -> Vec<u8> {
 /// A throw-away authority as PEM, and a server for `localhost` that it vouches for.
 fn certificates() -> (String, Arc<ServerConfig>) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+    // OpenSSL takes a certificate whose subject is its issuer for self-signed, and the default names are the same.
+    authority.distinguished_name.push(DnType::CommonName, "throw-away authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().expect("a key");
     let pem = authority.self_signed(&authority_key).expect("an authority").pem();
