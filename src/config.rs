@@ -110,6 +110,7 @@ impl Config {
     /// | `endpoint` (dual-stack) | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
     /// | `ca_bundle_pem`, read at once | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | `retry.max_attempts` | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    /// | `retry.correct_clock`, off | `AWS_DISABLE_CLOCK_SKEW_CORRECTION` | `disable_clock_skew_correction` |
     ///
     /// The first that is set counts, from left to right; one that is blank counts as not set. The profile is
     /// `AWS_PROFILE`, else `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else

@@ -57,6 +57,16 @@ fn fips_dual_stack_and_certificates_come_from_the_profile_too() {
 }
 
 #[test]
+fn the_correction_of_the_clock_has_a_switch() {
+    let off = "[default]\ndisable_clock_skew_correction = true\n";
+    let corrects =
+        |variables: &[(&str, &str)], file: &str| config(variables, file).unwrap().retry.correct_clock;
+    assert!(corrects(&[], "") && !corrects(&[], off));
+    assert!(!corrects(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")], ""));
+    assert!(corrects(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")], off));
+}
+
+#[test]
 fn a_value_that_cannot_be_is_told_with_its_place() {
     let problem = |variables: &[(&str, &str)], file: &str| config(variables, file).unwrap_err();
     for (variables, file, text) in [

@@ -44,6 +44,7 @@ fn serve(mut connection: Connection, count: &AtomicU64) {
 
 #[test]
 fn every_answer_belongs_to_its_request_and_nothing_is_left_behind() {
+    let before = descriptors();
     let peer = Peer::new({
         let count = AtomicU64::new(0);
         move |connection| serve(connection, &count)
@@ -76,6 +77,8 @@ fn every_answer_belongs_to_its_request_and_nothing_is_left_behind() {
     assert_flat(&memory);
     drop(client);
     assert_eq!(own_threads(), Vec::<String>::new());
+    drop(peer);
+    assert_eq!(descriptors(), before);
 }
 
 /// Calls in a row; resident kilobytes after the first tenth and after the last.
@@ -118,6 +121,11 @@ fn resident_kilobytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or("VmRSS: 0 kB");
     line.split_whitespace().collect::<Vec<_>>()[1].parse().unwrap()
+}
+
+/// What this process has open; 0 where the system does not tell.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
 /// The threads that the crate started and that are still there.

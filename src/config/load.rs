@@ -25,6 +25,8 @@ pub(super) fn config(host: Arc<dyn Host>) -> Result<Config, ConfigError> {
     if let Some(found) = &max_attempts {
         config.retry.max_attempts = parse_max_attempts(found)?;
     }
+    config.retry.correct_clock =
+        !settings.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
     let found = [
         ("region", &region),
         ("endpoint", &endpoint_found),
