@@ -260,3 +260,20 @@ fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
     assert!(!format!("{error:?} {client:?}").contains("hidden"));
     assert!(proxy.requests().pop().unwrap().header("proxy-authorization").unwrap().starts_with("Basic "));
 }
+
+#[test]
+fn a_handshake_and_a_proxy_that_stall_are_given_up_under_the_connect_limit() {
+    let stalled = Peer::new(|mut connection| connection.stall());
+    let connect = std::time::Duration::from_millis(200);
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    for (proxy, phase) in [(Proxy::Off, Phase::Handshake), (Proxy::Url(stalled.url()), Phase::Connect)] {
+        let base = config(&url(&stalled));
+        let timeouts = sagemaker_invoke::Timeouts { connect, ..base.timeouts };
+        let client = Client::new(Config { proxy, timeouts, retry, ..base }).unwrap();
+        let began = std::time::Instant::now();
+        let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+        assert!(began.elapsed() >= connect && began.elapsed() < connect * 10, "{error}");
+        assert!(matches!(&error, Error::Timeout(fault) if fault.phase == phase), "{error:?}");
+        assert!(!error.may_have_run());
+    }
+}
