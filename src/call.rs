@@ -36,6 +36,8 @@ pub(crate) struct Call<'a> {
     deadline: Option<Instant>,
     /// Tells the service which requests are attempts of one call.
     invocation_id: InvocationId,
+    /// An attempt that may have run the model, after which there was another.
+    unsure: Option<Error>,
 }
 
 impl<'a> Call<'a> {
@@ -48,7 +50,7 @@ impl<'a> Call<'a> {
         let started_at = host.instant();
         let deadline = timeout.and_then(|timeout| started_at.checked_add(timeout));
         let invocation_id = InvocationId::new(host.random(), host.random());
-        Self { host, is_shut_down, attempts, started_at, deadline, invocation_id }
+        Self { host, is_shut_down, attempts, started_at, deadline, invocation_id, unsure: None }
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -65,7 +67,7 @@ impl<'a> Call<'a> {
 
     /// Begins an attempt, unless the call is over, and tells when.
     pub(crate) fn begin_attempt(&mut self, route: &Route) -> Result<Instant, Error> {
-        if self.is_shut_down.load(Ordering::Relaxed) {
+        if self.is_shut_down.load(Ordering::SeqCst) {
             return Err(Error::ShutDown(self.fault(route)));
         }
         let is_first = self.attempts.begin() == 1;
@@ -96,21 +98,32 @@ impl<'a> Call<'a> {
     /// Waits until the next attempt, or gives the error back when there is none.
     pub(crate) fn wait_to_retry(&mut self, error: Error, is_put_right: bool) -> Result<(), Error> {
         let error = error.after(self.attempts.count(), self.elapsed());
-        if self.is_shut_down.load(Ordering::Relaxed) {
-            return Err(error.into_shut_down());
+        if self.is_shut_down.load(Ordering::SeqCst) {
+            return Err(self.telling(error.into_shut_down()));
         }
         let failure = Failure { error: &error, is_put_right, elapsed: self.elapsed() };
         let wait = self.attempts.after(failure, fraction(self.host.random()));
         let Some(wait) = wait.filter(|wait| self.has_time_for(*wait)) else {
-            return Err(error);
+            return Err(self.telling(error));
         };
         log::debug!(
             "attempt {} failed, the next one follows in {wait:.1?}: {}",
             self.attempts.count(),
             brief(&error)
         );
+        if error.may_have_run() {
+            self.unsure = Some(error);
+        }
         self.wait(wait);
         Ok(())
+    }
+
+    /// An attempt that may have run outweighs a later one that has not: the caller asks of the call.
+    fn telling(&mut self, error: Error) -> Error {
+        match self.unsure.take() {
+            Some(earlier) if !error.may_have_run() => earlier.after(self.attempts.count(), self.elapsed()),
+            _ => error,
+        }
     }
 
     /// Gives tokens back and fills in what only the call knows.
@@ -131,7 +144,7 @@ impl<'a> Call<'a> {
     }
 
     fn wait(&self, mut left: Duration) {
-        while !left.is_zero() && !self.is_shut_down.load(Ordering::Relaxed) {
+        while !left.is_zero() && !self.is_shut_down.load(Ordering::SeqCst) {
             let piece = left.min(SHUTDOWN_LATENCY);
             self.host.sleep(piece);
             left -= piece;

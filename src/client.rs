@@ -14,7 +14,7 @@ use crate::host::{Host, System};
 use crate::http::{HttpRequest, HttpResponse};
 use crate::operation::Operation;
 use crate::operation::sealed::Response;
-use crate::retry::{Attempts, TokenBucket};
+use crate::retry::{Attempts, RetryPolicy, TokenBucket};
 use crate::route::{Route, lacks_region};
 use crate::signed_request::SignedRequest;
 use crate::signing::insert_at_host;
@@ -128,7 +128,7 @@ impl Client {
             return Ok(SignedRequest::new(&request, origin, operation.body()));
         }
         let credentials = credentials_of(route, None)?;
-        let signed_for = self.inner.clock_skew.service_time(self.inner.config.host.now());
+        let signed_for = self.inner.signing_time(&self.inner.config.retry, self.inner.config.host.now());
         signed(request, route, &credentials, signed_for, |request| {
             SignedRequest::new(request, origin, operation.body())
         })
@@ -140,7 +140,7 @@ impl Client {
     /// second, one that is being connected or looks a name up when its limit is reached. Other clients are not
     /// touched. The calls end with [`Error::ShutDown`].
     pub fn shutdown(&self) {
-        self.inner.is_shut_down.store(true, Ordering::Relaxed);
+        self.inner.is_shut_down.store(true, Ordering::SeqCst);
         if let Some(route) = self.inner.route.get() {
             route.transport.shut_down();
         }
@@ -180,6 +180,11 @@ impl Inner {
         Ok(self.route.get_or_init(|| route))
     }
 
+    /// What the service's clock shows, as far as the policy lets us learn it.
+    fn signing_time(&self, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
+        if policy.correct_clock { self.clock_skew.service_time(now) } else { now }
+    }
+
     /// Signs, sends, and tells an answer from an error.
     fn attempt<O: Operation>(
         &self,
@@ -196,8 +201,7 @@ impl Inner {
         let host = &*self.config.host;
         let credentials = credentials_of(route, call.deadline())?;
         let (signing_at, sent_at) = (host.instant(), host.now());
-        let signed_for =
-            if call.policy().correct_clock { self.clock_skew.service_time(sent_at) } else { sent_at };
+        let signed_for = self.signing_time(call.policy(), sent_at);
         let request_info = call.request_info(signed_for, self.config.timeouts.response);
         let unsigned = [("amz-sdk-invocation-id", call.invocation_id()), ("amz-sdk-request", &request_info)];
         let request = request(operation, route, path, &unsigned);

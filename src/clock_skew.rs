@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::http::Headers;
+use crate::sigv4::AmzDate;
 
 /// A round trip longer than this says too little about when the Date was written. Source: aws-runtime 1.10.2.
 const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(15 * 60);
@@ -25,7 +26,9 @@ pub(crate) struct ClockSkew {
 impl ClockSkew {
     /// What the service's clock shows when ours shows `now`.
     pub(crate) fn service_time(&self, now: SystemTime) -> SystemTime {
-        shifted(now, self.milliseconds.load(Ordering::Relaxed))
+        let shown = shifted(now, self.milliseconds.load(Ordering::Relaxed));
+        // A Date that no signature can hold is nobody's time.
+        if AmzDate::from_system_time(shown).is_some() { shown } else { now }
     }
 
     /// Learns from a response to a request that was signed at `signed_for` by the service's presumed clock and
@@ -119,6 +122,17 @@ mod tests {
             assert_eq!(learned(list, 2), (false, 0), "{list:?}");
         }
         assert_eq!(learned(&[late], 901), (false, 0));
+    }
+
+    #[test]
+    fn a_date_that_no_signature_can_hold_changes_nothing() {
+        let now = at("2026-01-01T00:00:00Z");
+        for date in ["Mon, 01 Jan 1900 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            let skew = ClockSkew::default();
+            skew.learn(&headers(&[("date", date)]), now, now, now);
+            let later = now + Duration::from_secs(60);
+            assert!(AmzDate::from_system_time(skew.service_time(later)).is_some(), "{date}");
+        }
     }
 
     #[test]

@@ -84,6 +84,11 @@ fn aws_host(region: &str, fips: bool, dual_stack: bool) -> String {
 
 fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigError> {
     let bad = |problem: &str| ConfigError::new("endpoint URL", format!("{url:?} {problem}"));
+    if url.contains('@') {
+        // Not repeated, because it may hold a password.
+        let problem = "holds a user name or password, which have no place there";
+        return Err(ConfigError::new("endpoint URL", problem));
+    }
     let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("has no scheme: http:// or https://"))?;
     let tls = match scheme.to_ascii_lowercase().as_str() {
         "https" => true,
@@ -91,12 +96,6 @@ fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigEr
         _ => return Err(bad("has another scheme than http or https")),
     };
     let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    if authority.contains('@') {
-        return Err(ConfigError::new(
-            "endpoint URL",
-            "holds a user name or password, which have no place there",
-        ));
-    }
     let plain_path = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
     if !plain_path {
         return Err(bad("has a path with a query, a fragment, or characters that need percent-encoding"));
@@ -216,6 +215,8 @@ mod tests {
     fn a_password_in_a_url_is_not_repeated() {
         let text = resolved(&Endpoint::Url("https://me:secret@example.com".to_owned()));
         assert!(text.contains("endpoint URL") && !text.contains("secret"), "{text}");
+        let text = resolved(&Endpoint::Url("me:secret@example.com".to_owned()));
+        assert!(!text.contains("secret"), "{text}");
     }
 
     #[test]

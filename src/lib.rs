@@ -43,7 +43,8 @@
 //!   A warm call starts no thread and looks up no name.
 //! - **Logged**: keys, tokens, signatures, request bodies and custom attributes show in no Debug, no Display and no
 //!   record of the `log` crate, at any level. Bytes of *responses* do: at level `trace`, under the target
-//!   `ureq_proto`. Keep that target at `debug` or above where inferences must stay out of the logs.
+//!   `ureq_proto`: inferences, and the credentials that network sources answer with. Keep that target at `debug` or
+//!   above where these must stay out of the logs.
 //!
 //! # Limits
 //!

@@ -140,6 +140,16 @@ fn a_failed_service_is_asked_again_only_with_leave() {
 }
 
 #[test]
+fn an_attempt_that_may_have_run_outweighs_a_later_refusal() {
+    let policy = RetryPolicy { resend: Resend::Any, max_attempts: 2, ..RetryPolicy::default() };
+    let failed = response(500, &[("x-amzn-errortype", "InternalFailure")], "{}");
+    let run = run(vec![failed, throttled()], &TestHost::new(0), policy);
+    let error = run.result.unwrap_err();
+    assert_eq!((error.attempts(), run.requests.len()), (2, 2));
+    assert!(error.may_have_run() && error.code() == Some("InternalFailure"), "{error}");
+}
+
+#[test]
 fn a_model_that_loads_is_waited_for() {
     let policy = RetryPolicy {
         resend: Resend::Never,

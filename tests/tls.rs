@@ -262,6 +262,29 @@ fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
 }
 
 #[test]
+fn what_tls_fails_to_write_after_the_request_does_not_unsend_it() {
+    let certificates = Certificates::trusted();
+    let server = Arc::clone(&certificates.server);
+    let peer = Peer::new(move |mut connection| {
+        let session = ServerConnection::new(Arc::clone(&server)).unwrap();
+        let mut stream = StreamOwned::new(session, connection.stream.try_clone().unwrap());
+        let received = Received::read(&mut stream);
+        drop(stream);
+        // A gateway gives up: plain bytes where TLS was, and a reset that the client's alert runs into.
+        connection.say("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+        connection.reset();
+        assert!(received.is_some());
+    });
+    for _ in 0..20 {
+        let client = Client::new(certificates.config(&peer)).unwrap();
+        let before = peer.connections();
+        let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+        assert!(error.may_have_run() && error.attempts() == 1, "{error:?}");
+        assert_eq!(peer.connections() - before, 1);
+    }
+}
+
+#[test]
 fn a_handshake_and_a_proxy_that_stall_are_given_up_under_the_connect_limit() {
     let stalled = Peer::new(|mut connection| connection.stall());
     let connect = std::time::Duration::from_millis(200);

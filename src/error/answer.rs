@@ -20,7 +20,8 @@ impl ServiceError {
         let document = parse_object(&response.body);
         let document = document.as_ref();
         let code = error_code(response, document);
-        let kind = kind_of(code.as_deref(), response.status, document);
+        let is_from_service = response.headers.get("x-amzn-errortype").is_some();
+        let kind = kind_of(code.as_deref(), is_from_service, response.status, document);
         let text = kept_text(&response.body);
         let mut message = document
             .and_then(|it| text_of(it, &MESSAGE_NAMES))
@@ -130,8 +131,17 @@ fn without_canonical_string(text: &str) -> String {
     first_line.split("The Canonical String").next().unwrap_or_default().to_owned()
 }
 
-fn kind_of(code: Option<&str>, status: u16, document: Option<&Map<String, Value>>) -> ServiceErrorKind {
-    let by_code = code.and_then(|code| kind_of_code(code, document));
+fn kind_of(
+    code: Option<&str>,
+    is_from_service: bool,
+    status: u16,
+    document: Option<&Map<String, Value>>,
+) -> ServiceErrorKind {
+    // A container behind a gateway can put any code into its own answer, after the model ran.
+    let is_refusal = (400..500).contains(&status) && status != 424;
+    let by_code = code
+        .and_then(|code| kind_of_code(code, document))
+        .filter(|kind| is_from_service || is_refusal || kind.may_have_run());
     by_code.unwrap_or_else(|| kind_of_status(status, document))
 }
 

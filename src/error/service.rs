@@ -76,12 +76,9 @@ impl ServiceError {
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self.kind {
-            ServiceErrorKind::Model(_)
-            | ServiceErrorKind::InternalFailure
-            | ServiceErrorKind::ServiceUnavailable
-            | ServiceErrorKind::InternalDependency => true,
-            ServiceErrorKind::Unknown => !(400..500).contains(&self.status),
-            _ => false,
+            // 424 is the status of a ModelError, whatever its code.
+            ServiceErrorKind::Unknown => !(400..500).contains(&self.status) || self.status == 424,
+            ref kind => kind.may_have_run(),
         }
     }
 }
@@ -138,6 +135,14 @@ impl ModelError {
 }
 
 impl ServiceErrorKind {
+    /// Whether an answer of this kind leaves it open that the model ran.
+    pub(super) fn may_have_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Model(_) | Self::InternalFailure | Self::ServiceUnavailable | Self::InternalDependency
+        )
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Model(_) => "ModelError",

@@ -125,7 +125,11 @@ impl<T: Transport> Transport for ExchangeTransport<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         exchange::begin_wait();
-        let has_input = self.0.await_input(timeout)?;
+        let has_input = self.0.await_input(timeout).map_err(|error| match error {
+            // ureq would take a reset for the end of a body that has no length.
+            Error::Io(error) if exchange::is_reading() => Error::Other(Box::new(error)),
+            other => other,
+        })?;
         if has_input {
             exchange::response_begun();
         }

@@ -166,9 +166,18 @@ pub(super) fn take_ureq_head() -> bool {
     })
 }
 
-/// The connection took so many bytes of the request.
+/// The connection took so many bytes of the request; after a failed write it only seems so.
 pub(super) fn wrote(bytes: usize) {
-    with(|exchange| exchange.written_bytes += u64::try_from(bytes).unwrap_or(u64::MAX));
+    with(|exchange| {
+        if !exchange.write_failed {
+            exchange.written_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        }
+    });
+}
+
+/// Whether the body of the response is being read.
+pub(super) fn is_reading() -> bool {
+    with(|exchange| exchange.phase == Phase::Read)
 }
 
 /// How long the request of this exchange is, head and body.
@@ -176,9 +185,10 @@ pub(super) fn request_bytes() -> usize {
     with(|exchange| usize::try_from(exchange.total_bytes).unwrap_or(usize::MAX))
 }
 
-/// A write failed. What is read from now on are the peer's last words; the phase stays that of sending.
+/// A write of the request failed. What is read from now on are the peer's last words; the phase stays that of sending.
+/// What TLS itself writes before or after the request says nothing about the request.
 pub(super) fn write_failed() {
-    with(|exchange| exchange.write_failed = true);
+    with(|exchange| exchange.write_failed |= exchange.phase == Phase::Send);
 }
 
 /// The request is written; from here on the response is awaited.
@@ -254,6 +264,14 @@ mod tests {
         wrote(4);
         assert_eq!(with(|it| it.sent()), Sent::Whole);
         write_failed();
+        assert_eq!(
+            with(|it| it.sent()),
+            Sent::Whole,
+            "TLS may write, and fail to, before and after the request"
+        );
+        take_ureq_head();
+        write_failed();
+        wrote(1);
         assert_eq!(end().sent(), Sent::PartOfBody);
         begin(10, 0, LIMITS, None);
         wrote(10);

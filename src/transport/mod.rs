@@ -145,7 +145,11 @@ fn read_body(body: &mut Body, max_bytes: u64) -> Result<Vec<u8>, ReadFailure> {
         reader.take(max_bytes.saturating_add(1)).read_to_end(&mut content).map_err(failed)?;
         return if length(&content) > max_bytes { Err(ReadFailure::TooLarge(None)) } else { Ok(content) };
     };
-    let mut content = vec![0; bytes];
+    let mut content = Vec::new();
+    if content.try_reserve_exact(bytes).is_err() {
+        return Err(ReadFailure::TooLarge(announced));
+    }
+    content.resize(bytes, 0);
     reader.read_exact(&mut content).map_err(failed)?;
     // The read that finds the end is the one that gives the connection back to the pool.
     reader.read(&mut [0]).map_err(failed)?;

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use super::exchange::Exchange;
-use crate::error::{Error, Fault, Phase, ResponseTooLarge, Source};
+use crate::error::{Error, Fault, Phase, ResponseTooLarge, Sent, Source};
 
 /// A body over this size that the peer would not take was likely over the payload limit: 4 MB is what serverless
 /// endpoints take, 25 MB what real-time endpoints take.
@@ -36,7 +36,7 @@ pub(super) fn error_of(failure: Failure, exchange: &Exchange, authority: &str, b
 }
 
 fn fault_of(error: ureq::Error, exchange: &Exchange, authority: &str, body_bytes: u64) -> Fault {
-    let was_being_sent = exchange.phase >= Phase::Send && !exchange.sent().is_whole() && !exchange.timed_out;
+    let was_being_sent = exchange.sent() == Sent::PartOfBody && !exchange.timed_out;
     Fault {
         authority: authority.to_owned(),
         phase: exchange.phase,

@@ -155,7 +155,8 @@ impl Transport for Tcp {
     /// Asked when a connection goes into the pool and when it comes out. What arrives while it lies there is seen
     /// when it comes out, so that going in costs no system call.
     fn is_open(&mut self) -> bool {
-        if self.failed_write.is_some() {
+        // Bytes behind a response would be taken for the next one; ureq sees only those that TLS has let through.
+        if self.failed_write.is_some() || !self.buffers.input().is_empty() {
             return false;
         }
         std::mem::take(&mut self.is_fresh) || self.is_quiet().unwrap_or(false)
