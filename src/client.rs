@@ -137,8 +137,8 @@ impl Client {
     /// Ends every call of this client and its clones, on whatever thread, and refuses new ones.
     ///
     /// A call that waits on its connection ends at once, one that sleeps between attempts within a tenth of a
-    /// second, one that is being connected or looks a name up when its limit is reached. Other clients are not
-    /// touched. The calls end with [`Error::ShutDown`].
+    /// second, one that is being connected, looks a name up or loads credentials when the limit of that is reached.
+    /// Other clients are not touched. The calls end with [`Error::ShutDown`], but for one whose credentials failed.
     pub fn shutdown(&self) {
         self.inner.is_shut_down.store(true, Ordering::SeqCst);
         if let Some(route) = self.inner.route.get() {

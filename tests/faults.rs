@@ -296,7 +296,9 @@ fn a_connection_that_the_server_closed_is_not_used_again() {
 fn shutdown_ends_calls_in_flight_and_refuses_new_ones() {
     let stalled = Peer::new(|mut connection| connection.stall());
     let client = Client::new(stalled.config()).unwrap();
-    let other = Client::new(Peer::answering(response(200, &[], "")).config());
+    let other_peer = Peer::answering(response(200, &[], "other"));
+    let other = Client::new(other_peer.config()).unwrap();
+    other.invoke(&request()).unwrap();
     let caller = thread::spawn({
         let client = client.clone();
         move || client.invoke(&request()).unwrap_err()
@@ -315,7 +317,8 @@ fn shutdown_ends_calls_in_flight_and_refuses_new_ones() {
         matches!(error, Error::ShutDown(_)) && !error.may_have_run() && error.attempts() == 0,
         "{error:?}"
     );
-    drop(other);
+    assert_eq!(other.invoke(&request()).unwrap().body, b"other");
+    assert_eq!(other_peer.connections(), 1);
 }
 
 #[test]
