@@ -337,3 +337,23 @@ fn impossible_settings_are_refused_at_once() {
         assert!(matches!(error, Error::Config(_)) && !error.may_have_run(), "{error:?}");
     }
 }
+
+#[test]
+fn a_reset_is_not_the_end_of_a_body() {
+    let peer = Peer::new(|mut connection| {
+        connection.request();
+        connection.say("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\npart");
+        thread::sleep(Duration::from_millis(100));
+        connection.reset();
+    });
+    let error = Client::new(peer.config()).unwrap().invoke(&request()).unwrap_err();
+    assert!(matches!(&error, Error::Broken(fault) if fault.phase == Phase::Read), "{error:?}");
+    assert!(error.may_have_run());
+}
+
+#[test]
+fn an_impossible_length_is_an_error_even_without_a_limit() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n";
+    let error = outcome_of(answer, |config| Config { max_response_bytes: u64::MAX, ..config });
+    assert!(matches!(error, Error::ResponseTooLarge(_)), "{error:?}");
+}
