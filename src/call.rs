@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::{Error, Fault, Phase, Sent};
-use crate::host::Host;
+use crate::host::{Host, fraction};
 use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, RetryPolicy};
 use crate::route::Route;
 use crate::sigv4::AmzDate;
@@ -171,19 +171,6 @@ fn brief(error: &Error) -> String {
         Some(status) => format!("HTTP {status} {}", error.code().unwrap_or_default()),
         None => error.to_string(),
     }
-}
-
-/// The sooner of two limits.
-pub(crate) fn shorter(one: Option<Duration>, other: Option<Duration>) -> Option<Duration> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
-}
-
-/// From 0 to 1, both included.
-fn fraction(random: u64) -> f64 {
-    f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// A random UUID, version 4, in its text form.

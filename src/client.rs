@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use crate::call::{Call, CallOptions, shorter};
+use crate::call::{Call, CallOptions};
 use crate::clock_skew::{ClockSkew, is_clock_code};
 use crate::config::Config;
 use crate::credentials::Credentials;
@@ -168,7 +168,7 @@ impl<E: Into<Error>> From<E> for FailedAttempt {
 impl Inner {
     fn begin_call(&self, options: &CallOptions) -> Call<'_> {
         let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &self.token_bucket);
-        let timeout = shorter(options.timeout, self.config.timeouts.call);
+        let timeout = [options.timeout, self.config.timeouts.call].into_iter().flatten().min();
         Call::begin(&*self.config.host, &self.is_shut_down, attempts, timeout)
     }
 

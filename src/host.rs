@@ -85,6 +85,11 @@ pub trait Host: fmt::Debug + Send + Sync {
     }
 }
 
+/// Random bits as a number from 0 to 1, both included.
+pub(crate) fn fraction(random: u64) -> f64 {
+    f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
+}
+
 /// The machine that the program runs on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;

@@ -16,10 +16,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::chain::Loader;
-use super::http::fraction;
 use super::{Credentials, Source};
 use crate::config::Config;
 use crate::error::CredentialsError;
+use crate::host::fraction;
 
 /// Renewal begins so long before the end. EC2 has new credentials five minutes before the old ones end at the latest.
 const RENEWAL_WINDOW: Duration = Duration::from_secs(5 * 60);

@@ -69,10 +69,7 @@ impl Loader {
     }
 
     fn searched_until(&self, deadline: Option<Instant>) -> Option<Instant> {
-        match (deadline, self.host.instant().checked_add(LIMIT)) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        }
+        [deadline, self.host.instant().checked_add(LIMIT)].into_iter().flatten().min()
     }
 
     fn search(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 pub(super) use self::network::{Network, may_be_container};
 use super::context::Context;
 use crate::error::CredentialsError;
+use crate::host::fraction;
 use crate::http::{HttpRequest, HttpResponse, Origin};
 
 /// The way that a call takes.
@@ -174,11 +175,6 @@ pub(super) fn with_attempts<T, E>(
             None => return Err(error),
         }
     }
-}
-
-/// From 0 to 1, both included.
-pub(super) fn fraction(random: u64) -> f64 {
-    f64::from(u32::try_from(random >> 32).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
 }
 
 /// Sends by the way that the source takes, within the search's deadline.

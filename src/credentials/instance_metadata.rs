@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::Credentials;
 use super::answer::{Answer, shown};
 use super::context::{Context, Refusal};
-use super::http::{Again, FailureKind, Miss, Way, fraction, send, with_attempts};
+use super::http::{Again, FailureKind, Miss, Way, send, with_attempts};
 use crate::config::settings::Found;
 use crate::endpoint::split_url;
 use crate::error::CredentialsError;
+use crate::host::fraction;
 use crate::http::{HttpRequest, HttpResponse, Origin};
 
 const IPV4_URL: &str = "http://169.254.169.254";

@@ -107,14 +107,7 @@ impl Exchange {
             Phase::Read => now.checked_add(self.limits.read),
             _ => self.phase_deadline,
         };
-        earlier(limit, self.deadline)
-    }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
+        [limit, self.deadline].into_iter().flatten().min()
     }
 }
 

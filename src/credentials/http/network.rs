@@ -65,10 +65,7 @@ impl Wire for Network {
         let transport = self.transport(origin, way)?;
         let limit = way.connect_limit() + way.response_limit();
         let attempt_deadline = crate::host::System.instant().checked_add(limit);
-        let deadline = match (deadline, attempt_deadline) {
-            (Some(one), Some(other)) => Some(one.min(other)),
-            (one, other) => one.or(other),
-        };
+        let deadline = [deadline, attempt_deadline].into_iter().flatten().min();
         transport.send(request, deadline).map_err(|error| failure_of(error, &origin.authority))
     }
 }
