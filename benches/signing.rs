@@ -19,6 +19,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use hmac::{Hmac, KeyInit, Mac};
 use sagemaker_invoke::sigv4::{
     AmzDate, Authorization, CanonicalRequest, Payload, Request, Scope, Signature, SigningKey, StringToSign,
+    Template,
 };
 use sha2::{Digest, Sha256};
 
@@ -107,9 +108,11 @@ impl Case {
         Self { name, query, headers, date_at, body: vec![b'x'; body_bytes], now, amz_date }
     }
 
-    /// Ours with a kept key, ours with a fresh one, AWS's own, the floor, and the body's hash alone.
-    fn contenders(&self) -> [(&'static str, Contender<'_>); 5] {
+    /// Ours with all kept that can be, ours with a kept key, ours with a fresh one, AWS's own, the floor, and the
+    /// body's hash alone.
+    fn contenders(&self) -> [(&'static str, Contender<'_>); 6] {
         [
+            ("template", Box::new(self.template())),
             ("warm", Box::new(self.warm())),
             ("cold", Box::new(self.cold())),
             ("aws-sigv4", Box::new(self.aws())),
@@ -129,6 +132,18 @@ impl Case {
         let headers = self.signed_headers();
         let mut authorization = String::new();
         move || self.sign(&headers, &mut authorization, |_, string_to_sign| key.sign(string_to_sign))
+    }
+
+    fn template(&self) -> impl FnMut() + '_ {
+        let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(self.now));
+        let request = Request { query: self.query, headers: self.headers, ..Request::new("POST", PATH) };
+        let template = Template::new(&request, ACCESS_KEY_ID, REGION, SERVICE);
+        let mut authorization = String::new();
+        move || {
+            let amz_date = AmzDate::from_system_time(black_box(self.now)).unwrap();
+            let payload = Payload::Bytes(black_box(&self.body));
+            template.sign(&key, amz_date, payload, black_box(&mut authorization));
+        }
     }
 
     fn cold(&self) -> impl FnMut() + '_ {
@@ -272,21 +287,24 @@ const ROUNDS: usize = 61;
 fn print_ratios(cases: &[Case]) {
     println!("\nMedians of {ROUNDS} interleaved rounds; ratios are medians of each round's own ratio.\n");
     println!(
-        "| case | warm ns | cold ns | aws-sigv4 ns | floor ns | warm / floor | warm / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
+        "| case | template ns | warm ns | cold ns | aws-sigv4 ns | floor ns | template / floor | template / aws-sigv4 | warm / floor | warm / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for case in cases {
-        let [warm, cold, aws, floor, body] = interleaved(case);
+        let [template, warm, cold, aws, floor, body] = interleaved(case);
         let ratio = |ours: &[f64], other: &[f64]| {
             median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
         };
         println!(
-            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
             case.name,
+            median(template.clone()),
             median(warm.clone()),
             median(cold.clone()),
             median(aws.clone()),
             median(floor.clone()),
+            ratio(&template, &floor),
+            ratio(&template, &aws),
             ratio(&warm, &floor),
             ratio(&warm, &aws),
             ratio(&cold, &aws),
@@ -296,11 +314,11 @@ fn print_ratios(cases: &[Case]) {
 }
 
 /// Nanoseconds per call of each contender in each round.
-fn interleaved(case: &Case) -> [Vec<f64>; 5] {
+fn interleaved(case: &Case) -> [Vec<f64>; 6] {
     let mut contenders = case.contenders();
     // A slice of about a quarter of a millisecond, or one call.
     let times = (250_000 / (600 + case.body.len())).max(1);
-    let mut spent: [Vec<f64>; 5] = Default::default();
+    let mut spent: [Vec<f64>; 6] = Default::default();
     for round in 0..ROUNDS {
         for turn in 0..contenders.len() {
             // Each goes first in some rounds.

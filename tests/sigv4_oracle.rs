@@ -10,7 +10,7 @@ use aws_sigv4::http_request::{PercentEncodingMode, SigningSettings, UriPathNorma
 use sagemaker_invoke::host::Host;
 use sagemaker_invoke::sigv4::{
     AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Request, Scope, SigningKey, StringToSign,
-    percent_encode,
+    Template, percent_encode,
 };
 use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint};
 use support::random::Random;
@@ -112,8 +112,26 @@ impl Sample {
             ..Request::new(self.method, &self.path)
         };
         let scope = Scope { amz_date: amz_date(self.seconds), region: self.region, service: self.service };
-        let string_to_sign = StringToSign::new(&CanonicalRequest::new(&request), scope);
-        SigningKey::derive(&self.secret_access_key, scope).sign(&string_to_sign).to_string()
+        let canonical_request = CanonicalRequest::new(&request);
+        let key = SigningKey::derive(&self.secret_access_key, scope);
+        let signature = key.sign(&StringToSign::new(&canonical_request, scope));
+        let authorization = Authorization {
+            access_key_id: ACCESS_KEY_ID,
+            scope,
+            canonical_request: &canonical_request,
+            signature,
+        };
+        assert_eq!(self.by_template(&request, &key), authorization.to_string());
+        signature.to_string()
+    }
+
+    /// The header's value by a template made from the same request with another body.
+    fn by_template(&self, request: &Request<'_>, key: &SigningKey) -> String {
+        let other = Request { payload: Payload::Literal("another"), ..*request };
+        let template = Template::new(&other, ACCESS_KEY_ID, self.region, self.service);
+        let mut value = "what stood there before".to_owned();
+        template.sign(key, amz_date(self.seconds), request.payload, &mut value);
+        value
     }
 
     fn theirs(&self) -> String {

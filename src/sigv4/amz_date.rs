@@ -42,10 +42,14 @@ impl AmzDate {
         std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.text
+    }
+
     /// `YYYYMMDD`, the day that the signing key is bound to.
     #[must_use]
     pub fn day(&self) -> &str {
-        self.as_str().get(..8).unwrap_or_default()
+        self.text.get(..8).and_then(|day| std::str::from_utf8(day).ok()).unwrap_or_default()
     }
 }
 

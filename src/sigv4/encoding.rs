@@ -36,8 +36,8 @@ pub(super) fn write_canonical_uri<W: fmt::Write>(
 }
 
 fn write_path<W: fmt::Write>(path: &str, style: PathStyle, writer: &mut W) -> fmt::Result {
-    let is_kept = |byte| is_unreserved(byte) || byte == b'/';
-    if !style.encode_again || path.bytes().all(is_kept) {
+    let is_kept = |byte| is_unreserved(byte) | (byte == b'/');
+    if !style.encode_again || !has_byte(path, |byte| !is_kept(byte)) {
         return writer.write_str(path);
     }
     encode_bytes(path.as_bytes(), is_kept, writer)
@@ -45,8 +45,11 @@ fn write_path<W: fmt::Write>(path: &str, style: PathStyle, writer: &mut W) -> fm
 
 /// Whether normalising would leave the path as it is; may say no to one that it would.
 fn is_normal(path: &str) -> bool {
-    let may_change = |pair: &[u8]| matches!(pair, [b'/', b'/' | b'.']);
-    path.starts_with('/') && !path.as_bytes().windows(2).any(may_change)
+    let may_change = |(byte, next): (&u8, &u8)| (*byte == b'/') & ((*next == b'/') | (*next == b'.'));
+    let bytes = path.as_bytes();
+    // To the end whatever is found, so that it becomes vector instructions.
+    let pairs = bytes.iter().zip(bytes.iter().skip(1));
+    path.starts_with('/') && !pairs.fold(false, |found, pair| found | may_change(pair))
 }
 
 /// The segments that are left when empty ones and `.` are dropped and `..` takes away the one before it.
@@ -121,8 +124,21 @@ fn hex_digit(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
+/// Without branches, for [`has_byte`].
 fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
+    let is_mark = (byte == b'-') | (byte == b'_') | (byte == b'.') | (byte == b'~');
+    byte.is_ascii_digit() | (byte | 0x20).is_ascii_lowercase() | is_mark
+}
+
+/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them. To look for
+/// capitals, spaces and what is to be encoded byte after byte would be 6 % of the time of signing.
+pub(super) fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool {
+    let bytes = text.as_bytes();
+    let is_in = |chunk: &[u8; 16]| chunk.iter().fold(false, |found, byte| found | is_wanted(*byte));
+    match bytes.last_chunk() {
+        Some(last) => bytes.as_chunks().0.iter().any(is_in) || is_in(last),
+        None => bytes.iter().any(|byte| is_wanted(*byte)),
+    }
 }
 
 /// Writes runs of kept bytes whole, so that plain text costs one write.
@@ -161,6 +177,23 @@ mod tests {
         let mut text = String::new();
         write_canonical_query(query, &mut text).unwrap();
         text
+    }
+
+    #[test]
+    fn a_byte_is_found_wherever_it_stands() {
+        for length in 0..50 {
+            assert!(!has_byte(&"a".repeat(length), |byte| byte == b' '));
+            for at in 0..length {
+                let text = format!("{} {}", "a".repeat(at), "a".repeat(length - at - 1));
+                assert!(has_byte(&text, |byte| byte == b' '), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_rfc_3986_leaves_unreserved_is_66_characters() {
+        let kept: String = (0..=u8::MAX).filter(|byte| is_unreserved(*byte)).map(char::from).collect();
+        assert_eq!(kept, "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod hash_writer;
 mod hex;
 mod signing_key;
 mod string_to_sign;
+mod template;
 
 pub use amz_date::AmzDate;
 pub use authorization::{Authorization, Signature};
@@ -45,6 +46,7 @@ pub use canonical_request::CanonicalRequest;
 pub use encoding::percent_encode;
 pub use signing_key::SigningKey;
 pub use string_to_sign::{Scope, StringToSign};
+pub use template::Template;
 
 /// The algorithm's name, first line of the string to sign and first word of the Authorization header.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";

@@ -36,6 +36,14 @@ impl SigningKey {
         HashWriter::update(&mut mac, |writer| string_to_sign.write_to(writer));
         Signature::new(mac.finalize().into_bytes().into())
     }
+
+    /// Signs the text that the pieces make.
+    #[inline]
+    pub(super) fn sign_pieces(&self, pieces: &[&[u8]]) -> Signature {
+        let mut mac = self.mac.clone();
+        pieces.iter().for_each(|piece| mac.update(piece));
+        Signature::new(mac.finalize().into_bytes().into())
+    }
 }
 
 fn mac_of(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
