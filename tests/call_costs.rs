@@ -30,6 +30,9 @@ const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnec
 
 const BODY: [u8; 100] = [b'7'; 100];
 
+/// Ends a large body, and is in no head.
+const END: u8 = b'!';
+
 /// A peer that allocates nothing once a connection stands, and takes a request only if one read gives all of it.
 /// Ends with the process.
 fn peer() -> SocketAddr {
@@ -50,15 +53,38 @@ fn peer() -> SocketAddr {
     address
 }
 
+/// A peer for bodies of any size that end with [`END`]. Ends with the process.
+#[cfg(target_os = "linux")]
+fn patient_peer() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            let mut piece = vec![0; 256 * 1024];
+            while let Ok(bytes @ 1..) = stream.read(&mut piece) {
+                if piece[bytes - 1] == END {
+                    stream.write_all(ANSWER).unwrap();
+                }
+            }
+        }
+    });
+    address
+}
+
 fn client_of(address: &str) -> Client {
     Client::new(config(&format!("http://{address}"))).unwrap()
 }
 
 fn call(client: &Client) {
+    call_with(client, &BODY);
+}
+
+fn call_with(client: &Client, body: &[u8]) {
     let request = InvokeEndpoint {
         content_type: Some("application/json"),
         accept: Some("application/json"),
-        ..InvokeEndpoint::new("churn-model", &BODY)
+        ..InvokeEndpoint::new("churn-model", body)
     };
     assert_eq!(client.invoke(&request).unwrap().body.len(), 16);
 }
@@ -94,6 +120,7 @@ mod system_calls {
     const PEER_VARIABLE: &str = "CALL_COSTS_PEER";
 
     const CALLS: usize = 1_000;
+    const LARGE_CALLS: usize = 20;
 
     /// Sending, receiving, and three to see that an idle connection is still open.
     const PER_CALL: usize = 5;
@@ -104,33 +131,51 @@ mod system_calls {
     #[test]
     fn a_warm_call_makes_few() {
         if let Ok(address) = std::env::var(PEER_VARIABLE) {
-            return make_calls(&address);
+            return make_calls(&address, CALLS, &BODY);
         }
-        let mut child = child(&peer().to_string());
+        let count = count("a_warm_call_makes_few", peer());
+        assert!((2 * CALLS..=PER_CALL * CALLS + MOST_EXTRA).contains(&count), "{count} in {CALLS} calls");
+    }
+
+    /// One more than for a small body: its beginning leaves with the head, and all the rest at once.
+    #[test]
+    fn a_large_body_leaves_in_two_writes() {
+        if let Ok(address) = std::env::var(PEER_VARIABLE) {
+            let mut body = vec![b'7'; 5_000_000];
+            body.push(END);
+            return make_calls(&address, LARGE_CALLS, &body);
+        }
+        let count = count("a_large_body_leaves_in_two_writes", patient_peer());
+        let most = (PER_CALL + 1) * LARGE_CALLS + LARGE_CALLS / 2;
+        assert!((3 * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
+    }
+
+    /// System calls of the calls that the named test makes in a child process.
+    fn count(test: &str, peer: SocketAddr) -> usize {
+        let mut child = child(test, &peer.to_string());
         let counts = trace(&mut child);
         assert!(child.wait().unwrap().success());
         let [_, of_a_mark, of_the_calls, ..] = counts[..] else { panic!("{counts:?}") };
-        let count = of_the_calls - of_a_mark;
-        assert!((2 * CALLS..=PER_CALL * CALLS + MOST_EXTRA).contains(&count), "{count} in {CALLS} calls");
+        of_the_calls - of_a_mark
     }
 
     /// The child's part: tells its thread, waits for the tracer, and marks the calls with signals that the tracer
     /// takes away.
     #[expect(clippy::print_stdout, reason = "the tracer reads it")]
-    fn make_calls(address: &str) {
+    fn make_calls(address: &str, calls: usize, body: &[u8]) {
         let client = client_of(address);
-        (0..WARM_UP).for_each(|_| call(&client));
+        (0..WARM_UP).for_each(|_| call_with(&client, body));
         println!("\nthread {}", gettid());
         std::io::stdin().read_line(&mut String::new()).unwrap();
         raise(Signal::SIGUSR1).unwrap();
         raise(Signal::SIGUSR1).unwrap();
-        (0..CALLS).for_each(|_| call(&client));
+        (0..calls).for_each(|_| call_with(&client, body));
         raise(Signal::SIGUSR1).unwrap();
     }
 
-    fn child(address: &str) -> Child {
+    fn child(test: &str, address: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args(["system_calls::a_warm_call_makes_few", "--exact", "--nocapture", "--test-threads=1"])
+            .args([&format!("system_calls::{test}"), "--exact", "--nocapture", "--test-threads=1"])
             .env(PEER_VARIABLE, address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -9,10 +9,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use ureq::Error;
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, ShutdownHandle, Transport,
+};
 
 use super::addresses::Addresses;
 use super::exchange;
+use super::socket::Socket;
 use super::tcp::Tcp;
 use crate::error::Phase;
 use crate::host::{Host, System};
@@ -40,9 +43,11 @@ impl<In: Transport> Connector<In> for OpenSocket {
         exchange::enter(Phase::Connect);
         let stream = connect_to_one_of(&addresses).inspect_err(|_| self.0.forget(name, port))?;
         stream.set_nodelay(true)?;
-        let socket = Tcp::new(stream);
-        (details.register_shutdown)(socket.shutdown_handle())?;
-        Ok(Some(Either::B(socket)))
+        let socket = Arc::new(Socket::new(stream));
+        let handle: Arc<dyn ShutdownHandle> = Arc::<Socket>::clone(&socket);
+        (details.register_shutdown)(Arc::downgrade(&handle))?;
+        exchange::lend(Some(Arc::clone(&socket)));
+        Ok(Some(Either::B(Tcp::new(socket))))
     }
 }
 
@@ -98,8 +103,13 @@ impl<In: Transport> Connector<In> for BeginExchange {
     ) -> Result<Option<Self::Out>, Error> {
         // ureq connects to the proxy itself with a configuration that has no proxy.
         let is_hop_to_proxy = self.has_proxy && details.config.proxy().is_none();
-        Ok(chained.map(|transport| {
-            if is_hop_to_proxy { Either::A(transport) } else { Either::B(ExchangeTransport(transport)) }
+        let opened = exchange::take_socket();
+        Ok(chained.map(|inner| {
+            if is_hop_to_proxy {
+                return Either::A(inner);
+            }
+            let socket = opened.filter(|_| !inner.is_tls());
+            Either::B(ExchangeTransport { inner, socket })
         }))
     }
 }
@@ -107,25 +117,33 @@ impl<In: Transport> Connector<In> for BeginExchange {
 /// Keeps the account of the exchange: drops the head that ureq makes up, because ours comes as the first part of
 /// what ureq takes for the body, and counts what leaves.
 #[derive(Debug)]
-pub(super) struct ExchangeTransport<T>(T);
+pub(super) struct ExchangeTransport<T> {
+    inner: T,
+    /// Without TLS and proxy: large requests are written to it without a copy.
+    socket: Option<Arc<Socket>>,
+}
 
 impl<T: Transport> Transport for ExchangeTransport<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
+        self.inner.buffers()
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if exchange::take_ureq_head() {
+            exchange::lend(self.socket.clone());
             return Ok(());
         }
-        self.0.transmit_output(amount, timeout)?;
+        if exchange::is_written() {
+            return Ok(());
+        }
+        self.inner.transmit_output(amount, timeout)?;
         exchange::wrote(amount);
         Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         exchange::begin_wait();
-        let has_input = self.0.await_input(timeout).map_err(|error| match error {
+        let has_input = self.inner.await_input(timeout).map_err(|error| match error {
             // ureq would take a reset for the end of a body that has no length.
             Error::Io(error) if exchange::is_reading() => Error::Other(Box::new(error)),
             other => other,
@@ -137,10 +155,10 @@ impl<T: Transport> Transport for ExchangeTransport<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.0.is_open()
+        self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
-        self.0.is_tls()
+        self.inner.is_tls()
     }
 }

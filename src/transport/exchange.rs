@@ -6,9 +6,11 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Limits;
+use super::socket::Socket;
 use crate::error::{Phase, Sent};
 use crate::host::{Host, System};
 use crate::timings::Timings;
@@ -32,6 +34,10 @@ pub(super) struct Exchange {
     response_begun: bool,
     /// The next thing that ureq transmits is a head of its own making.
     expects_ureq_head: bool,
+    /// The connection's, if the request may be written to it without ureq.
+    socket: Option<Arc<Socket>>,
+    /// What ureq transmits from now on has left already.
+    is_written: bool,
     deadline: Option<Instant>,
     phase_deadline: Option<Instant>,
     limits: Limits,
@@ -54,6 +60,8 @@ impl Exchange {
         write_failed: false,
         response_begun: false,
         expects_ureq_head: false,
+        socket: None,
+        is_written: false,
         deadline: None,
         phase_deadline: None,
         limits: Limits {
@@ -157,6 +165,26 @@ pub(super) fn take_ureq_head() -> bool {
         }
         is_ureq_head
     })
+}
+
+/// What is written to this socket reaches the endpoint as it is.
+pub(super) fn lend(socket: Option<Arc<Socket>>) {
+    with(|exchange| exchange.socket = socket);
+}
+
+/// The socket that was lent, for the one who writes the rest of the request to it.
+pub(super) fn take_socket() -> Option<Arc<Socket>> {
+    with(|exchange| exchange.socket.take())
+}
+
+/// The rest of the request leaves past ureq.
+pub(super) fn begin_direct_write() {
+    with(|exchange| exchange.is_written = true);
+}
+
+/// Whether ureq transmits what has left already.
+pub(super) fn is_written() -> bool {
+    with(|exchange| exchange.is_written)
 }
 
 /// The connection took so many bytes of the request; after a failed write it only seems so.

@@ -3,7 +3,8 @@
 //! ureq gives the pool, TLS, the proxy and the parsing of responses. The request is written by this room itself,
 //! head and body in one run of bytes: ureq gets it as a body of known length, and the head that ureq makes up for it
 //! is dropped at the connection. So the bytes that were signed are the bytes that are sent, a small request
-//! leaves in one write, and the headers pass through nothing that logs them.
+//! leaves in one write, a large one without TLS from where the caller keeps it, and the headers pass through nothing
+//! that logs them.
 //!
 //! ```text
 //! send ─▶ head + body ─▶ ureq ─▶ pool ─┬──────────────── warm ───────────────┬▶ ExchangeTransport ─▶ TLS ─▶ Tcp
@@ -16,6 +17,7 @@ mod connect;
 mod exchange;
 mod outcome;
 mod request;
+mod socket;
 mod tcp;
 
 use std::io::Read;
@@ -99,7 +101,7 @@ impl Transport {
     }
 
     fn exchange(&self, head: &[u8], body: &[u8]) -> Result<HttpResponse, Failure> {
-        let mut whole = request::Whole { head, body };
+        let mut whole = request::Whole::new(head, body);
         let ureq_request = ureq::http::Request::builder()
             .method(ureq::http::Method::POST)
             .uri(self.uri.clone())

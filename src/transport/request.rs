@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::exchange;
 use crate::http::HttpRequest;
 
 /// Names this crate to the service, as AWS asks of every client. Not signed.
@@ -27,13 +28,42 @@ pub(super) fn write_head(request: &HttpRequest<'_>) -> Vec<u8> {
 }
 
 /// What is left of a request. One read gives of the body too, so that a small request leaves in one write.
+///
+/// What does not fit into the first read is written to the connection's socket if the exchange lends it, as one
+/// write from where the caller keeps it. ureq is told of it in reads that leave its buffer as it is.
 pub(super) struct Whole<'a> {
-    pub(super) head: &'a [u8],
-    pub(super) body: &'a [u8],
+    head: &'a [u8],
+    body: &'a [u8],
+    written_bytes: usize,
+}
+
+impl<'a> Whole<'a> {
+    pub(super) fn new(head: &'a [u8], body: &'a [u8]) -> Self {
+        Self { head, body, written_bytes: 0 }
+    }
+
+    fn write_directly(&mut self) -> io::Result<()> {
+        if !self.body.is_empty()
+            && self.head.is_empty()
+            && let Some(socket) = exchange::take_socket()
+        {
+            exchange::begin_direct_write();
+            let body = std::mem::take(&mut self.body);
+            self.written_bytes = body.len();
+            socket.write_all(body, exchange::wrote)?;
+        }
+        Ok(())
+    }
 }
 
 impl Read for Whole<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.write_directly()?;
+        if self.written_bytes > 0 {
+            let told = self.written_bytes.min(buffer.len());
+            self.written_bytes -= told;
+            return Ok(told);
+        }
         let of_head = self.head.read(buffer)?;
         let of_body = self.body.read(buffer.get_mut(of_head..).unwrap_or_default())?;
         Ok(of_head + of_body)
@@ -60,10 +90,11 @@ mod tests {
             format!("POST /a%20b HTTP/1.1\r\nhost: h:1\r\nx: \r\ncontent-length: 2\r\n{user_agent}")
         );
     }
+
     #[test]
     fn head_and_body_are_read_together_in_pieces_of_any_size() {
         for piece_bytes in 1..12 {
-            let mut whole = Whole { head: b"head", body: b"body" };
+            let mut whole = Whole::new(b"head", b"body");
             let (mut read, mut piece) = (Vec::new(), vec![0; piece_bytes]);
             loop {
                 let bytes = whole.read(&mut piece).unwrap();

@@ -1,78 +1,36 @@
-//! The socket: buffers that start small and grow, time limits that cost a system call only when they change, and a
-//! peer's last words that are still read when it hangs up on us.
+//! A connection: buffers that start small and grow, and a peer's last words that are still read when it hangs up.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::Error;
-use ureq::unversioned::transport::{Buffers, NextTimeout, ShutdownHandle, Transport};
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::exchange;
+use super::socket::{Socket, is_pause, rounded};
 use crate::host::{Host, System};
 
 /// A buffer's first size: the head and body of most responses fit.
 const FIRST_BUFFER_BYTES: usize = 8 * 1024;
-/// A buffer's last size: more saves no time over loopback.
-const LAST_BUFFER_BYTES: usize = 256 * 1024;
+/// An input buffer's last size: more saves no time over loopback.
+const LAST_INPUT_BYTES: usize = 256 * 1024;
+/// An output buffer's last size: four records of TLS. Without TLS, a longer request leaves past it.
+const LAST_OUTPUT_BYTES: usize = 64 * 1024;
 
 /// A connection's socket and buffers.
 #[derive(Debug)]
 pub(super) struct Tcp {
-    stream: Arc<TcpStream>,
+    socket: Arc<Socket>,
     buffers: GrowingBuffers,
     read_timeout: Option<Duration>,
-    write_timeout: Option<Duration>,
-    /// The write that failed. What is written after it is dropped, and it is reported once there is nothing left
-    /// to read: a server that refuses a body says so and closes, and its answer is worth more than our broken pipe.
-    failed_write: Option<io::Error>,
     /// An exchange has just ended on this connection, so that the pool need not probe it yet.
     is_fresh: bool,
 }
 
 impl Tcp {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self {
-            stream: Arc::new(stream),
-            buffers: GrowingBuffers::default(),
-            read_timeout: None,
-            write_timeout: None,
-            failed_write: None,
-            is_fresh: false,
-        }
-    }
-
-    pub(super) fn shutdown_handle(&self) -> std::sync::Weak<dyn ShutdownHandle> {
-        let stream: Arc<dyn ShutdownHandle> = Arc::<TcpStream>::clone(&self.stream);
-        Arc::downgrade(&stream)
-    }
-
-    fn write_all(&mut self, amount: usize) -> io::Result<()> {
-        let mut written = 0;
-        let mut since = exchange::io_begins_at();
-        let mut now = since;
-        while written < amount {
-            let patience = exchange::patience(since, now)?.map(rounded);
-            if patience != self.write_timeout {
-                self.stream.set_write_timeout(patience)?;
-                self.write_timeout = patience;
-            }
-            let rest = self.buffers.output.get(written..amount).unwrap_or_default();
-            match (&*self.stream).write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => {
-                    written += bytes;
-                    if written < amount {
-                        now = System.instant();
-                        since = now;
-                    }
-                }
-                Err(error) if is_pause(&error) => now = System.instant(),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    pub(super) fn new(socket: Arc<Socket>) -> Self {
+        Self { socket, buffers: GrowingBuffers::default(), read_timeout: None, is_fresh: false }
     }
 
     fn read_some(&mut self) -> io::Result<usize> {
@@ -81,42 +39,14 @@ impl Tcp {
         loop {
             let patience = exchange::patience(since, now)?.map(rounded);
             if patience != self.read_timeout {
-                self.stream.set_read_timeout(patience)?;
+                self.socket.stream.set_read_timeout(patience)?;
                 self.read_timeout = patience;
             }
-            match (&*self.stream).read(self.buffers.input_append_buf()) {
+            match (&self.socket.stream).read(self.buffers.input_append_buf()) {
                 Err(error) if is_pause(&error) => now = System.instant(),
                 other => return other,
             }
         }
-    }
-
-    /// Whether the peer has neither closed nor said anything since the last response.
-    fn is_quiet(&self) -> io::Result<bool> {
-        self.stream.set_nonblocking(true)?;
-        let is_quiet = match self.stream.peek(&mut [0]) {
-            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
-            Ok(_) => false,
-        };
-        self.stream.set_nonblocking(false)?;
-        Ok(is_quiet)
-    }
-}
-
-/// The socket's own timer ran out or a signal came; what is left of our time limit is looked at next.
-fn is_pause(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
-/// A socket timer up to 1/16 shorter than `patience`, the same for all that are close to each other, so that a
-/// warm call need not set it again. When it runs out early, the rest is waited for with a new one.
-fn rounded(patience: Duration) -> Duration {
-    let milliseconds = patience.as_millis();
-    let dropped_bits = (128 - milliseconds.leading_zeros()).saturating_sub(5);
-    let rounded = (milliseconds >> dropped_bits) << dropped_bits;
-    match u64::try_from(rounded) {
-        Ok(0) | Err(_) => patience.min(Duration::from_secs(60)),
-        Ok(milliseconds) => Duration::from_millis(milliseconds),
     }
 }
 
@@ -127,23 +57,16 @@ impl Transport for Tcp {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         self.is_fresh = false;
-        if self.failed_write.is_some() {
-            return Ok(());
-        }
-        self.write_all(amount).or_else(|error| {
-            exchange::write_failed();
-            if error.kind() == io::ErrorKind::TimedOut {
-                self.failed_write = Some(io::ErrorKind::TimedOut.into());
-                return Err(error.into());
-            }
-            self.failed_write = Some(error);
-            Ok(())
-        })
+        let bytes = self.buffers.output.get(..amount);
+        let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.socket.write_all(bytes, |_| ())?)
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let outcome = self.read_some();
-        if let (Ok(0) | Err(_), Some(failed_write)) = (&outcome, self.failed_write.take()) {
+        if let Ok(0) | Err(_) = outcome
+            && let Some(failed_write) = self.socket.take_failed_write()
+        {
             return Err(failed_write.into());
         }
         let bytes = outcome?;
@@ -156,10 +79,10 @@ impl Transport for Tcp {
     /// when it comes out, so that going in costs no system call.
     fn is_open(&mut self) -> bool {
         // Bytes behind a response would be taken for the next one; ureq sees only those that TLS has let through.
-        if self.failed_write.is_some() || !self.buffers.input().is_empty() {
+        if self.socket.has_failed() || !self.buffers.input().is_empty() {
             return false;
         }
-        std::mem::take(&mut self.is_fresh) || self.is_quiet().unwrap_or(false)
+        std::mem::take(&mut self.is_fresh) || self.socket.is_quiet().unwrap_or(false)
     }
 }
 
@@ -175,7 +98,7 @@ struct GrowingBuffers {
 
 impl Buffers for GrowingBuffers {
     fn output(&mut self) -> &mut [u8] {
-        let wanted = exchange::request_bytes().clamp(FIRST_BUFFER_BYTES, LAST_BUFFER_BYTES);
+        let wanted = exchange::request_bytes().clamp(FIRST_BUFFER_BYTES, LAST_OUTPUT_BYTES);
         if self.output.len() < wanted {
             self.output.resize(wanted, 0);
         }
@@ -206,7 +129,7 @@ impl Buffers for GrowingBuffers {
         self.consumed = (self.consumed + amount).min(self.filled);
         // A read that filled the buffer says that there is more to come.
         let was_full = self.filled == self.input.len() && self.consumed == self.filled;
-        if was_full && self.input.len() < LAST_BUFFER_BYTES {
+        if was_full && self.input.len() < LAST_INPUT_BYTES {
             self.make_room();
         }
     }
@@ -246,18 +169,6 @@ impl std::fmt::Debug for GrowingBuffers {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_timer_is_close_below_and_steady() {
-        for milliseconds in [1, 15, 16, 31, 33, 100, 999, 5_000, 29_999, 70_000, 3_600_000] {
-            let patience = Duration::from_millis(milliseconds);
-            let timer = rounded(patience);
-            assert!(timer <= patience && timer * 16 >= patience * 15, "{patience:?} {timer:?}");
-        }
-        assert_eq!(rounded(Duration::from_micros(69_999_990)), rounded(Duration::from_micros(69_995_001)));
-        assert_eq!(rounded(Duration::from_micros(300)), Duration::from_micros(300));
-        assert!(!rounded(Duration::MAX).is_zero());
-    }
 
     #[test]
     fn input_grows_and_keeps_what_is_unread() {
