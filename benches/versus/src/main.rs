@@ -1,9 +1,11 @@
 //! Measures this crate beside the official SDK, boto3, ureq and the bare socket in one run, on loopback only, and
 //! prints tables.
 //!
-//! `versus` does everything. `versus --keep-builds` leaves what is built and measures no footprint.
+//! `versus` does everything. `versus --keep-builds` leaves what is built and measures no footprint. `versus measure`
+//! builds nothing and measures in the network that it is in.
 
 mod builds;
+mod network;
 mod once;
 mod process;
 mod programs;
@@ -21,22 +23,28 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["once", ref command @ ..] => return once::run_here(command),
+        ["measure"] => return measure(),
         [] => {}
         ["--keep-builds"] => {}
-        _ => panic!("versus [--keep-builds]"),
+        _ => panic!("versus [--keep-builds | measure]"),
     }
     thread::spawn(|| {
         thread::sleep(PATIENCE);
         eprintln!("not done in {PATIENCE:?}");
         this_process::exit(1);
     });
+    builds::prepare(&programs::all(), words.is_empty());
+    if !network::run_in_own("measure") {
+        measure();
+    }
+}
+
+fn measure() {
     let can_pin = process::can_pin();
     if !can_pin {
         println!("Nothing is pinned to a core: taskset does not work here, or there is one core.\n");
     }
-    let programs = programs::all();
-    builds::prepare(&programs, words.is_empty());
-    let programs: Vec<_> = programs.into_iter().filter(builds::is_there).collect();
+    let programs: Vec<_> = programs::all().into_iter().filter(builds::is_there).collect();
     once::compare(&programs, can_pin);
     warm::compare_small(&programs, can_pin);
     warm::compare_large(&programs, can_pin);
