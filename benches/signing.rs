@@ -70,6 +70,8 @@ const MANY_QUERY: &str = "version=3&tag=b&tag=a&name=A%20B&empty=&flag";
 /// Something to time, made ready once.
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
+const CONTENDERS: usize = 7;
+
 /// A request to sign.
 struct Case {
     name: &'static str,
@@ -108,13 +110,14 @@ impl Case {
         Self { name, query, headers, date_at, body: vec![b'x'; body_bytes], now, amz_date }
     }
 
-    /// Ours with all kept that can be, ours with a kept key, ours with a fresh one, AWS's own, the floor, and the
+    /// Ours with all kept that can be, ours with a kept key, both with a fresh one, AWS's own, the floor, and the
     /// body's hash alone.
-    fn contenders(&self) -> [(&'static str, Contender<'_>); 6] {
+    fn contenders(&self) -> [(&'static str, Contender<'_>); CONTENDERS] {
         [
             ("template", Box::new(self.template())),
             ("warm", Box::new(self.warm())),
             ("cold", Box::new(self.cold())),
+            ("cold template", Box::new(self.cold_template())),
             ("aws-sigv4", Box::new(self.aws())),
             ("floor", Box::new(self.floor())),
             ("body only", Box::new(self.body_only())),
@@ -136,13 +139,22 @@ impl Case {
 
     fn template(&self) -> impl FnMut() + '_ {
         let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(self.now));
+        self.sign_template(move |sign| sign(&key))
+    }
+
+    fn cold_template(&self) -> impl FnMut() + '_ {
+        let scope = scope_at(self.now);
+        self.sign_template(move |sign| sign(&SigningKey::derive(black_box(SECRET_ACCESS_KEY), scope)))
+    }
+
+    fn sign_template(&self, with_key: impl Fn(&mut dyn FnMut(&SigningKey))) -> impl FnMut() {
         let request = Request { query: self.query, headers: self.headers, ..Request::new("POST", PATH) };
         let template = Template::new(&request, ACCESS_KEY_ID, REGION, SERVICE);
         let mut authorization = String::new();
         move || {
             let amz_date = AmzDate::from_system_time(black_box(self.now)).unwrap();
             let payload = Payload::Bytes(black_box(&self.body));
-            template.sign(&key, amz_date, payload, black_box(&mut authorization));
+            with_key(&mut |key| template.sign(key, amz_date, payload, black_box(&mut authorization)));
         }
     }
 
@@ -287,16 +299,16 @@ const ROUNDS: usize = 61;
 fn print_ratios(cases: &[Case]) {
     println!("\nMedians of {ROUNDS} interleaved rounds; ratios are medians of each round's own ratio.\n");
     println!(
-        "| case | template ns | warm ns | cold ns | aws-sigv4 ns | floor ns | template / floor | template / aws-sigv4 | warm / floor | warm / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
+        "| case | template ns | warm ns | cold ns | aws-sigv4 ns | floor ns | template / floor | template / aws-sigv4 | warm / floor | warm / aws-sigv4 | cold template / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- |{}", " ---: |".repeat(12));
     for case in cases {
-        let [template, warm, cold, aws, floor, body] = interleaved(case);
+        let [template, warm, cold, cold_template, aws, floor, body] = interleaved(case);
         let ratio = |ours: &[f64], other: &[f64]| {
             median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
         };
         println!(
-            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
             case.name,
             median(template.clone()),
             median(warm.clone()),
@@ -307,6 +319,7 @@ fn print_ratios(cases: &[Case]) {
             ratio(&template, &aws),
             ratio(&warm, &floor),
             ratio(&warm, &aws),
+            ratio(&cold_template, &aws),
             ratio(&cold, &aws),
             ratio(&warm, &body),
         );
@@ -314,11 +327,11 @@ fn print_ratios(cases: &[Case]) {
 }
 
 /// Nanoseconds per call of each contender in each round.
-fn interleaved(case: &Case) -> [Vec<f64>; 6] {
+fn interleaved(case: &Case) -> [Vec<f64>; CONTENDERS] {
     let mut contenders = case.contenders();
     // A slice of about a quarter of a millisecond, or one call.
     let times = (250_000 / (600 + case.body.len())).max(1);
-    let mut spent: [Vec<f64>; 6] = Default::default();
+    let mut spent: [Vec<f64>; CONTENDERS] = Default::default();
     for round in 0..ROUNDS {
         for turn in 0..contenders.len() {
             // Each goes first in some rounds.
