@@ -1,19 +1,19 @@
-//! Every fault at every place of an exchange, on a fresh connection and a reused one, under every policy: how many
-//! whole requests the peer saw, what the caller is told, and that the client goes on.
+//! Every fault at every place of an exchange, on a fresh connection and a reused one, with TLS and without, under
+//! every policy: how many whole requests the peer saw, what the caller is told, and that the client goes on.
 //!
 //! `cargo test --test fault_matrix -- --nocapture` prints the table.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
+use support::tls::Certificates;
 use support::{Connection, Peer, response};
 
 /// More than the socket buffers of both ends hold, so that a peer that does not read keeps it from leaving whole.
@@ -52,14 +52,20 @@ const PLACES: [Place; 6] = [
     Place::WithinResponseBody,
 ];
 const POLICIES: [Resend; 4] = [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any];
+/// Without TLS a large body leaves past ureq, and with it through ureq. The policies are the same code.
+const POLICIES_OVER_TLS: [Resend; 2] = [Resend::Never, Resend::NotSent];
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     fault: Fault,
     place: Place,
     is_reused: bool,
+    is_tls: bool,
     resend: Resend,
 }
+
+/// Of all cells, because keys take their time to be made.
+static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
 
 /// What came of a cell.
 #[derive(Debug)]
@@ -76,9 +82,9 @@ impl Cell {
         for fault in FAULTS {
             for place in PLACES {
                 for is_reused in [false, true] {
-                    for resend in POLICIES {
-                        cells.push(Self { fault, place, is_reused, resend });
-                    }
+                    let cell = |is_tls, resend| Self { fault, place, is_reused, is_tls, resend };
+                    cells.extend(POLICIES.map(|resend| cell(false, resend)));
+                    cells.extend(POLICIES_OVER_TLS.map(|resend| cell(true, resend)));
                 }
             }
         }
@@ -86,9 +92,10 @@ impl Cell {
         cells
     }
 
-    /// A refused connection is neither reused nor has it places.
+    /// A refused connection is neither reused nor has it places or TLS.
     fn can_be(self) -> bool {
-        self.fault != Fault::Refuse || (self.place == Place::BeforeHead && !self.is_reused)
+        let is_bare = self.place == Place::BeforeHead && !self.is_reused && !self.is_tls;
+        (self.fault != Fault::Refuse || is_bare) && (!self.is_tls || cfg!(feature = "rustls"))
     }
 
     /// Whether the fault comes before the peer has the whole request.
@@ -110,16 +117,17 @@ impl Cell {
 fn no_cell_runs_a_model_twice_without_leave() {
     let cells = Cell::all();
     println!(
-        "{:<9} {:<19} {:<7} {:<9} {:>5} {:>8}  error",
-        "fault", "place", "reused", "resend", "whole", "attempts"
+        "{:<9} {:<19} {:<7} {:<6} {:<9} {:>5} {:>8}  error",
+        "fault", "place", "reused", "tls", "resend", "whole", "attempts"
     );
     for (cell, outcome) in run_all(cells) {
         let shown = outcome.error.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
         println!(
-            "{:<9} {:<19} {:<7} {:<9} {:>5} {:>8}  {shown}",
+            "{:<9} {:<19} {:<7} {:<6} {:<9} {:>5} {:>8}  {shown}",
             format!("{:?}", cell.fault),
             format!("{:?}", cell.place),
             cell.is_reused,
+            cell.is_tls,
             format!("{:?}", cell.resend),
             outcome.whole_requests,
             outcome.attempts,
@@ -201,11 +209,19 @@ fn run_all(cells: Vec<Cell>) -> Vec<(Cell, Outcome)> {
 
 fn run(cell: Cell) -> Outcome {
     let is_armed = Arc::new(AtomicBool::new(false));
+    let certificates = CERTIFICATES.get_or_init(Certificates::trusted);
     let peer = Peer::new({
         let is_armed = Arc::clone(&is_armed);
-        move |connection| serve(connection, cell, &is_armed)
+        move |connection| {
+            let connection =
+                if cell.is_tls { connection.over_tls(&certificates.server) } else { Some(connection) };
+            if let Some(connection) = connection {
+                serve(connection, cell, &is_armed);
+            }
+        }
     });
-    let client = Client::new(config(&peer, cell)).unwrap();
+    let base = if cell.is_tls { certificates.config(&peer) } else { peer.config() };
+    let client = Client::new(limited(base, cell, peer.address.port())).unwrap();
     if cell.is_reused {
         client.invoke(&InvokeEndpoint::new("warm-up", b"")).unwrap();
     }
@@ -225,20 +241,20 @@ fn run(cell: Cell) -> Outcome {
     }
 }
 
-fn config(peer: &Peer, cell: Cell) -> Config {
-    let mut timeouts = peer.config().timeouts;
+/// The limits and the policy of the cell.
+fn limited(base: Config, cell: Cell, port: u16) -> Config {
+    let mut timeouts = base.timeouts;
     if matches!(cell.fault, Fault::Stall | Fault::SlowDrip) {
         let (send, response) =
             if cell.is_early() { (PATIENCE, timeouts.response) } else { (timeouts.send, PATIENCE) };
         timeouts = Timeouts { send, response, read: response, ..timeouts };
     }
     let retry = RetryPolicy { resend: cell.resend, max_attempts: 2, ..RetryPolicy::default() };
-    let config = Config { timeouts, retry, ..peer.config() };
+    let config = Config { timeouts, retry, ..base };
     if cell.fault != Fault::Refuse {
         return config;
     }
     // Refuses once: the host name stands for a closed port first and for the peer from then on.
-    let port = peer.address.port();
     Config {
         endpoint: sagemaker_invoke::Endpoint::Url(format!("http://refused-once.test:{port}")),
         host: Arc::new(RefusedOnce::default()),
@@ -264,7 +280,7 @@ fn closed_port() -> u16 {
 fn serve(mut connection: Connection, cell: Cell, is_armed: &AtomicBool) {
     loop {
         // Wait for the exchange to begin, so that arming between two exchanges is seen.
-        if matches!(connection.stream.peek(&mut [0]), Ok(0) | Err(_)) {
+        if !connection.wire.has_more() {
             return;
         }
         if is_armed.swap(false, Ordering::SeqCst) && cell.fault != Fault::Refuse {

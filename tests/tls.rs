@@ -6,78 +6,15 @@ mod support;
 
 use std::collections::HashMap;
 use std::error::Error as _;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::host::Host;
 use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy};
-use support::{Connection, Peer, REGION, Received, SECRET_ACCESS_KEY, config, response, verify};
-
-/// A throw-away authority and a server certificate that it signed.
-struct Certificates {
-    authority_pem: String,
-    server: Arc<ServerConfig>,
-}
-
-impl Certificates {
-    fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_key = KeyPair::generate().unwrap();
-        let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
-        let issuer = Issuer::new(authority, authority_key);
-        let mut leaf = CertificateParams::new([name.to_owned()]).unwrap();
-        change(&mut leaf);
-        let leaf_key = KeyPair::generate().unwrap();
-        let certificate = leaf.signed_by(&leaf_key, &issuer).unwrap();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key)
-            .unwrap();
-        Self { authority_pem, server: Arc::new(server) }
-    }
-
-    fn trusted() -> Self {
-        Self::new("localhost", |_| {})
-    }
-
-    /// A peer that speaks TLS and answers every request.
-    fn peer(&self) -> Peer {
-        let server = Arc::clone(&self.server);
-        Peer::new(move |connection| answer_over_tls(&connection, &server))
-    }
-
-    fn config(&self, peer: &Peer) -> Config {
-        let ca_bundle_pem = Some(self.authority_pem.clone().into_bytes());
-        Config { ca_bundle_pem, ..config(&url(peer)) }
-    }
-}
-
-fn url(peer: &Peer) -> String {
-    format!("https://localhost:{}", peer.address.port())
-}
-
-fn answer_over_tls(connection: &Connection, server: &Arc<ServerConfig>) {
-    let session = ServerConnection::new(Arc::clone(server)).unwrap();
-    let stream = connection.stream.try_clone().unwrap();
-    let mut stream = StreamOwned::new(session, stream);
-    while let Some(request) = Received::read(&mut stream) {
-        let verdict = verify(&request, SECRET_ACCESS_KEY, REGION);
-        let status = if verdict.is_ok() { 200 } else { 403 };
-        if stream.write_all(&response(status, &[], request.body)).is_err() {
-            return;
-        }
-    }
-}
+use support::tls::{Certificates, url};
+use support::{Peer, REGION, SECRET_ACCESS_KEY, config, response, verify};
 
 fn refusal(config: Config) -> Error {
     let error = Client::new(config).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
@@ -265,12 +202,11 @@ fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
 fn what_tls_fails_to_write_after_the_request_does_not_unsend_it() {
     let certificates = Certificates::trusted();
     let server = Arc::clone(&certificates.server);
-    let peer = Peer::new(move |mut connection| {
-        let session = ServerConnection::new(Arc::clone(&server)).unwrap();
-        let mut stream = StreamOwned::new(session, connection.stream.try_clone().unwrap());
-        let received = Received::read(&mut stream);
-        drop(stream);
+    let peer = Peer::new(move |connection| {
+        let mut connection = connection.over_tls(&server).unwrap();
+        let received = connection.request();
         // A gateway gives up: plain bytes where TLS was, and a reset that the client's alert runs into.
+        connection.wire = Box::new(connection.stream.try_clone().unwrap());
         connection.say("HTTP/1.1 502 Bad Gateway\r\n\r\n");
         connection.reset();
         assert!(received.is_some());

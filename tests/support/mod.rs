@@ -1,18 +1,22 @@
-//! What the network tests share: a raw loopback peer, a parser of the requests that it receives, and the
-//! independent check of their signatures.
-#![allow(dead_code, reason = "each test crate uses a part")]
+//! What the network tests share: a raw loopback peer, a parser of the requests that it receives, TLS for it, and
+//! the independent check of signatures.
+#![allow(dead_code, unused_imports, reason = "each test crate uses a part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod oracle;
 pub(crate) mod random;
+pub(crate) mod tls;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts};
+
+pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, verify};
 
 /// AWS's own example key.
 pub(crate) const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
@@ -94,9 +98,23 @@ struct Shared {
     is_over: AtomicBool,
 }
 
+/// What a connection's bytes go through.
+pub(crate) trait Wire: Read + Write + Send {
+    /// Waits for the next bytes; `false` when the connection has ended.
+    fn has_more(&mut self) -> bool;
+}
+
+impl Wire for TcpStream {
+    fn has_more(&mut self) -> bool {
+        matches!(self.peek(&mut [0]), Ok(1..))
+    }
+}
+
 /// One connection to a [`Peer`].
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
+    /// The socket, or TLS over it.
+    pub(crate) wire: Box<dyn Wire>,
     /// Its number, from 0.
     pub(crate) number: usize,
     shared: Arc<Shared>,
@@ -105,19 +123,19 @@ pub(crate) struct Connection {
 impl Connection {
     /// Reads a whole request and enters it in the peer's book.
     pub(crate) fn request(&mut self) -> Option<Arc<Received>> {
-        let received = Arc::new(Received::read(&mut self.stream)?);
+        let received = Arc::new(Received::read(&mut self.wire)?);
         self.shared.requests.lock().unwrap().push(Arc::clone(&received));
         Some(received)
     }
 
     /// Reads a whole request, gives its body, and keeps no book of it.
     pub(crate) fn unbooked_request(&mut self) -> Option<Vec<u8>> {
-        Received::read(&mut self.stream).map(|received| received.body)
+        Received::read(&mut self.wire).map(|received| received.body)
     }
 
     pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
         // The client may be gone already, which is what some tests are about.
-        let _ = self.stream.write_all(text.as_ref());
+        let _ = self.wire.write_all(text.as_ref());
     }
 
     /// Answers each request of the connection with the same bytes.
@@ -147,12 +165,12 @@ impl Connection {
 
     /// Reads so many bytes and no more, or fewer when the connection ends.
     pub(crate) fn read_bytes(&mut self, count: u64) {
-        let _ = (&mut self.stream).take(count).read_to_end(&mut Vec::new());
+        let _ = (&mut self.wire).take(count).read_to_end(&mut Vec::new());
     }
 
     /// Keeps the connection open and says nothing until the client hangs up or the test ends.
     pub(crate) fn stall(&mut self) {
-        let _ = std::io::copy(&mut self.stream, &mut std::io::sink());
+        let _ = std::io::copy(&mut self.wire, &mut std::io::sink());
     }
 }
 
@@ -179,7 +197,8 @@ impl Peer {
                     connections.push(Some(stream.try_clone().unwrap()));
                     connections.len() - 1
                 };
-                let connection = Connection { stream, number, shared: Arc::clone(&book) };
+                let wire = Box::new(stream.try_clone().unwrap());
+                let connection = Connection { stream, wire, number, shared: Arc::clone(&book) };
                 let (serve, open) = (Arc::clone(&serve), Arc::clone(&book));
                 let now_open = book.open.fetch_add(1, Ordering::SeqCst) + 1;
                 book.most_open.fetch_max(now_open, Ordering::SeqCst);
@@ -265,105 +284,4 @@ pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     [text.as_bytes(), b"\r\n", body.as_ref()].concat()
-}
-
-/// Computes the signature anew with AWS's own signer from what was received, and says what differs.
-pub(crate) fn verify(received: &Received, secret_access_key: &str, region: &str) -> Result<(), String> {
-    let authorization = received.header("authorization").ok_or("no Authorization header")?;
-    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=").ok_or("another algorithm")?;
-    let (credential, rest) = rest.split_once(", SignedHeaders=").ok_or("no SignedHeaders")?;
-    let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
-    let access_key_id = credential.split('/').next().unwrap_or_default();
-    let date = received.header("x-amz-date").ok_or("no X-Amz-Date header")?;
-    let time = time_of(date).ok_or("a date that is none")?;
-    if time.elapsed().unwrap_or_default() > Duration::from_secs(300) {
-        return Err("Signature expired".to_owned());
-    }
-    let signed: Vec<&str> = signed_headers.split(';').collect();
-    for (name, _) in &received.headers {
-        let must_be_signed =
-            name == "host" || name.starts_with("x-amz-") || name.starts_with("x-amzn-sagemaker");
-        if must_be_signed && !signed.contains(&name.as_str()) {
-            return Err(format!("{name} is not signed"));
-        }
-    }
-    let headers: Vec<(&str, &str)> =
-        signed.iter().filter_map(|name| Some((*name, received.header(name)?))).collect();
-    let expected = aws_signature(&Oracle {
-        method: received.request_line.split(' ').next().unwrap_or_default(),
-        url: &format!("http://{}{}", received.header("host").unwrap_or_default(), received.path()),
-        headers: &headers,
-        body: &received.body,
-        access_key_id,
-        secret_access_key,
-        region,
-        service: "sagemaker",
-        time,
-    });
-    if expected == signature { Ok(()) } else { Err("the signature does not match".to_owned()) }
-}
-
-/// A request for the independent signer.
-pub(crate) struct Oracle<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) url: &'a str,
-    pub(crate) headers: &'a [(&'a str, &'a str)],
-    pub(crate) body: &'a [u8],
-    pub(crate) access_key_id: &'a str,
-    pub(crate) secret_access_key: &'a str,
-    pub(crate) region: &'a str,
-    pub(crate) service: &'a str,
-    pub(crate) time: SystemTime,
-}
-
-/// The signature that the aws-sigv4 crate makes.
-pub(crate) fn aws_signature(oracle: &Oracle<'_>) -> String {
-    aws_signature_with(oracle, aws_sigv4::http_request::SigningSettings::default())
-}
-
-/// The same with other settings, for services other than SageMaker.
-pub(crate) fn aws_signature_with(
-    oracle: &Oracle<'_>,
-    settings: aws_sigv4::http_request::SigningSettings,
-) -> String {
-    use aws_sigv4::http_request::{SignableBody, SignableRequest, sign};
-    use aws_sigv4::sign::v4;
-
-    let identity = aws_credential_types::Credentials::new(
-        oracle.access_key_id,
-        oracle.secret_access_key,
-        // A token comes as a header like any other, because the order of adding it must not matter.
-        None,
-        None,
-        "test",
-    )
-    .into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(oracle.region)
-        .name(oracle.service)
-        .time(oracle.time)
-        .settings(settings)
-        .build()
-        .unwrap()
-        .into();
-    // aws-sigv4 adds the date itself, from the time.
-    let headers = oracle.headers.iter().copied().filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
-    let request =
-        SignableRequest::new(oracle.method, oracle.url, headers, SignableBody::Bytes(oracle.body)).unwrap();
-    sign(request, &parameters).unwrap().signature().to_owned()
-}
-
-/// The instant that an X-Amz-Date header names.
-pub(crate) fn time_of(amz_date: &str) -> Option<SystemTime> {
-    let digits: String = amz_date.chars().filter(char::is_ascii_digit).collect();
-    let field = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();
-    let (year, month, day) = (field(0, 4)?, field(4, 6)?, field(6, 8)?);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let days = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum::<u64>()
-        + lengths.iter().take(usize::try_from(month).ok()?.checked_sub(1)?).sum::<u64>()
-        + day.checked_sub(1)?;
-    let seconds = days * 86_400 + field(8, 10)? * 3600 + field(10, 12)? * 60 + field(12, 14)?;
-    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }

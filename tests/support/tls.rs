@@ -1,0 +1,83 @@
+//! Throw-away certificates, and peers that speak TLS with them.
+
+use std::io::BufRead;
+use std::net::TcpStream;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sagemaker_invoke::Config;
+
+use super::{Connection, Peer, REGION, SECRET_ACCESS_KEY, Wire, config, response, verify};
+
+/// A throw-away authority and a server certificate that it signed.
+pub(crate) struct Certificates {
+    pub(crate) authority_pem: String,
+    pub(crate) server: Arc<ServerConfig>,
+}
+
+impl Certificates {
+    pub(crate) fn new(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_key = KeyPair::generate().unwrap();
+        let authority_pem = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = Issuer::new(authority, authority_key);
+        let mut leaf = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut leaf);
+        let leaf_key = KeyPair::generate().unwrap();
+        let certificate = leaf.signed_by(&leaf_key, &issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(leaf_key.serialize_der()));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        Self { authority_pem, server: Arc::new(server) }
+    }
+
+    pub(crate) fn trusted() -> Self {
+        Self::new("localhost", |_| {})
+    }
+
+    /// A peer that sends the body of each request back, if the signature holds.
+    pub(crate) fn peer(&self) -> Peer {
+        let server = Arc::clone(&self.server);
+        Peer::new(move |connection| {
+            let Some(mut connection) = connection.over_tls(&server) else { return };
+            while let Some(request) = connection.request() {
+                let is_genuine = verify(&request, SECRET_ACCESS_KEY, REGION).is_ok();
+                connection.say(response(if is_genuine { 200 } else { 403 }, &[], &request.body));
+            }
+        })
+    }
+
+    pub(crate) fn config(&self, peer: &Peer) -> Config {
+        let ca_bundle_pem = Some(self.authority_pem.clone().into_bytes());
+        Config { ca_bundle_pem, ..config(&url(peer)) }
+    }
+}
+
+pub(crate) fn url(peer: &Peer) -> String {
+    format!("https://localhost:{}", peer.address.port())
+}
+
+impl Connection {
+    /// Speaks TLS from here on; `None` when the client goes away before the handshake is done.
+    pub(crate) fn over_tls(mut self, server: &Arc<ServerConfig>) -> Option<Self> {
+        let mut stream = self.stream.try_clone().unwrap();
+        let mut session = ServerConnection::new(Arc::clone(server)).unwrap();
+        session.complete_io(&mut stream).ok()?;
+        self.wire = Box::new(StreamOwned::new(session, stream));
+        Some(self)
+    }
+}
+
+impl Wire for StreamOwned<ServerConnection, TcpStream> {
+    fn has_more(&mut self) -> bool {
+        self.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
+    }
+}
