@@ -139,8 +139,9 @@ mod tests {
         let (_, addresses) = counting();
         assert_eq!(addresses.of("none", 80).unwrap_err().kind(), io::ErrorKind::NotFound);
         let limit = Duration::from_millis(50);
-        exchange::begin(1, 0, Limits { connect: limit, send: limit, response: limit, read: limit }, None);
+        let outer =
+            exchange::begin(1, 0, Limits { connect: limit, send: limit, response: limit, read: limit }, None);
         assert_eq!(addresses.of("slow", 80).unwrap_err().kind(), io::ErrorKind::TimedOut);
-        assert!(exchange::end().timed_out);
+        assert!(exchange::end(outer).timed_out);
     }
 }

@@ -20,7 +20,6 @@ thread_local! {
 }
 
 /// The account of one exchange.
-#[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) phase: Phase,
     pub(super) connection_reused: bool,
@@ -124,26 +123,29 @@ fn with<T>(look: impl FnOnce(&mut Exchange) -> T) -> T {
 }
 
 /// Opens the account of an exchange that writes `head_bytes` and then `body_bytes`.
-pub(super) fn begin(head_bytes: u64, body_bytes: u64, limits: Limits, deadline: Option<Instant>) {
+///
+/// Gives the account that was open, to be handed to [`end`]: the program's logger runs within our exchanges, and may
+/// send its lines by another client.
+#[must_use]
+pub(super) fn begin(head_bytes: u64, body_bytes: u64, limits: Limits, deadline: Option<Instant>) -> Exchange {
     let begun_at = System.instant();
     let phase_deadline = begun_at.checked_add(limits.connect);
-    with(|exchange| {
-        *exchange = Exchange {
-            total_bytes: head_bytes + body_bytes,
-            head_bytes,
-            expects_ureq_head: true,
-            deadline,
-            phase_deadline,
-            limits,
-            begun_at: Some(begun_at),
-            ..Exchange::IDLE
-        };
-    });
+    let account = Exchange {
+        total_bytes: head_bytes + body_bytes,
+        head_bytes,
+        expects_ureq_head: true,
+        deadline,
+        phase_deadline,
+        limits,
+        begun_at: Some(begun_at),
+        ..Exchange::IDLE
+    };
+    with(|exchange| std::mem::replace(exchange, account))
 }
 
-/// Closes the account and hands it over.
-pub(super) fn end() -> Exchange {
-    with(|exchange| std::mem::replace(exchange, Exchange::IDLE))
+/// Closes the account and hands it over; `outer` goes on.
+pub(super) fn end(outer: Exchange) -> Exchange {
+    with(|exchange| std::mem::replace(exchange, outer))
 }
 
 /// A new connection is being made for this exchange.
@@ -276,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_was_sent_follows_the_count() {
-        begin(10, 5, LIMITS, None);
+        let outer = begin(10, 5, LIMITS, None);
         assert_eq!(with(|it| it.sent()), Sent::Nothing);
         wrote(10);
         assert_eq!(with(|it| it.sent()), Sent::PartOfHead);
@@ -293,24 +295,37 @@ mod tests {
         take_ureq_head();
         write_failed();
         wrote(1);
-        assert_eq!(end().sent(), Sent::PartOfBody);
-        begin(10, 0, LIMITS, None);
+        assert_eq!(end(outer).sent(), Sent::PartOfBody);
+        let outer = begin(10, 0, LIMITS, None);
         wrote(10);
-        assert_eq!(end().sent(), Sent::Whole);
+        assert_eq!(end(outer).sent(), Sent::Whole);
+    }
+
+    #[test]
+    fn an_exchange_within_another_leaves_it_as_it_was() {
+        let idle = begin(10, 5, LIMITS, None);
+        wrote(12);
+        let outer = begin(7, 0, LIMITS, Some(System.instant()));
+        wrote(7);
+        timed_out();
+        let inner = end(outer);
+        assert_eq!((inner.sent(), inner.timed_out), (Sent::Whole, true));
+        let outer = end(idle);
+        assert_eq!((outer.sent(), outer.timed_out), (Sent::PartOfBody, false));
     }
 
     #[test]
     fn a_time_out_stays() {
-        begin(1, 0, LIMITS, Some(System.instant()));
+        let outer = begin(1, 0, LIMITS, Some(System.instant()));
         assert!(patience(System.instant(), System.instant()).is_err());
         with(|exchange| exchange.deadline = None);
         assert!(patience(System.instant(), System.instant()).is_err());
-        assert!(end().timed_out);
+        assert!(end(outer).timed_out);
     }
 
     #[test]
     fn each_phase_has_its_limit_and_the_deadline_cuts_all() {
-        begin(1, 0, LIMITS, None);
+        let outer = begin(1, 0, LIMITS, None);
         let now = System.instant();
         let left = || {
             let now = System.instant();
@@ -325,6 +340,6 @@ mod tests {
         assert_eq!(left(), 4.0);
         with(|exchange| exchange.deadline = now.checked_add(Duration::from_millis(1500)));
         assert_eq!(left(), 2.0);
-        end();
+        end(outer);
     }
 }

@@ -80,9 +80,9 @@ impl Transport {
         deadline: Option<Instant>,
     ) -> Result<HttpResponse, Error> {
         let head = request::write_head(request);
-        exchange::begin(length(&head), length(request.body), self.limits, deadline);
+        let outer = exchange::begin(length(&head), length(request.body), self.limits, deadline);
         let outcome = self.exchange(&head, request.body);
-        let exchange = exchange::end();
+        let exchange = exchange::end(outer);
         match outcome {
             Ok(mut response) => {
                 response.timings = exchange.timings();
