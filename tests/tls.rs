@@ -199,6 +199,24 @@ fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
 }
 
 #[test]
+fn a_proxy_whose_head_has_no_end_is_given_up() {
+    let proxy = Peer::new(|mut connection| {
+        connection.request();
+        connection.say("HTTP/1.1 200 OK\r\nx: ");
+        for _ in 0..64 {
+            connection.say(vec![b'x'; 64 * 1024]);
+        }
+        connection.stall();
+    });
+    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
+    let base = config("https://localhost:1");
+    let client = Client::new(Config { proxy: Proxy::Url(proxy.url()), retry, ..base }).unwrap();
+    let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    assert!(matches!(error, Error::Connect(_)) && !error.may_have_run(), "{error:?}");
+    assert!(chain(&error).contains("no end"), "{}", chain(&error));
+}
+
+#[test]
 fn what_tls_fails_to_write_after_the_request_does_not_unsend_it() {
     let certificates = Certificates::trusted();
     let server = Arc::clone(&certificates.server);
