@@ -108,19 +108,26 @@ fn head_and_small_body_leave_in_one_write() {
 mod system_calls {
     use std::io::{BufRead, BufReader};
     use std::process::{Child, Command, Stdio};
+    use std::sync::Arc;
 
     use nix::sys::ptrace::{self, Options};
     use nix::sys::signal::{Signal, raise};
     use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
     use nix::unistd::{Pid, gettid};
 
+    use sagemaker_invoke::Config;
+
+    use super::support::Peer;
+    use super::support::tls::{Certificates, url};
     use super::*;
 
-    /// Set for the child: where its peer is.
+    /// Set for the child: where its peer is, and whom to trust there if it speaks TLS.
     const PEER_VARIABLE: &str = "CALL_COSTS_PEER";
+    const AUTHORITY_VARIABLE: &str = "CALL_COSTS_AUTHORITY";
 
     const CALLS: usize = 1_000;
     const LARGE_CALLS: usize = 20;
+    const LARGE_BYTES: usize = 5_000_000;
 
     /// Sending, receiving, and three to see that an idle connection is still open.
     const PER_CALL: usize = 5;
@@ -130,29 +137,49 @@ mod system_calls {
 
     #[test]
     fn a_warm_call_makes_few() {
-        if let Ok(address) = std::env::var(PEER_VARIABLE) {
-            return make_calls(&address, CALLS, &BODY);
+        if let Ok(url) = std::env::var(PEER_VARIABLE) {
+            return make_calls(&url, CALLS, &BODY);
         }
-        let count = count("a_warm_call_makes_few", peer());
+        let count = count("a_warm_call_makes_few", &format!("http://{}", peer()), "");
         assert!((2 * CALLS..=PER_CALL * CALLS + MOST_EXTRA).contains(&count), "{count} in {CALLS} calls");
     }
 
     /// One more than for a small body: its beginning leaves with the head, and all the rest at once.
     #[test]
     fn a_large_body_leaves_in_two_writes() {
-        if let Ok(address) = std::env::var(PEER_VARIABLE) {
-            let mut body = vec![b'7'; 5_000_000];
+        if let Ok(url) = std::env::var(PEER_VARIABLE) {
+            let mut body = vec![b'7'; LARGE_BYTES];
             body.push(END);
-            return make_calls(&address, LARGE_CALLS, &body);
+            return make_calls(&url, LARGE_CALLS, &body);
         }
-        let count = count("a_large_body_leaves_in_two_writes", patient_peer());
+        let url = format!("http://{}", patient_peer());
+        let count = count("a_large_body_leaves_in_two_writes", &url, "");
         let most = (PER_CALL + 1) * LARGE_CALLS + LARGE_CALLS / 2;
         assert!((3 * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
     }
 
+    /// A record of TLS holds 16 KiB, and four of them leave at once.
+    #[test]
+    #[cfg_attr(not(feature = "rustls"), ignore = "needs the feature rustls")]
+    fn records_of_a_large_body_leave_together() {
+        if let Ok(url) = std::env::var(PEER_VARIABLE) {
+            return make_calls(&url, LARGE_CALLS, &vec![b'7'; LARGE_BYTES]);
+        }
+        let certificates = Certificates::trusted();
+        let server = Arc::clone(&certificates.server);
+        let peer = Peer::new(move |connection| {
+            connection.over_tls(&server).iter_mut().for_each(|connection| connection.always(ANSWER));
+        });
+        let authority = &certificates.authority_pem;
+        let count = count("records_of_a_large_body_leave_together", &url(&peer), authority);
+        let writes = LARGE_BYTES / (64 * 1024);
+        let most = (writes + 2 * PER_CALL) * LARGE_CALLS;
+        assert!((writes * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
+    }
+
     /// System calls of the calls that the named test makes in a child process.
-    fn count(test: &str, peer: SocketAddr) -> usize {
-        let mut child = child(test, &peer.to_string());
+    fn count(test: &str, url: &str, authority: &str) -> usize {
+        let mut child = child(test, url, authority);
         let counts = trace(&mut child);
         assert!(child.wait().unwrap().success());
         let [_, of_a_mark, of_the_calls, ..] = counts[..] else { panic!("{counts:?}") };
@@ -162,8 +189,10 @@ mod system_calls {
     /// The child's part: tells its thread, waits for the tracer, and marks the calls with signals that the tracer
     /// takes away.
     #[expect(clippy::print_stdout, reason = "the tracer reads it")]
-    fn make_calls(address: &str, calls: usize, body: &[u8]) {
-        let client = client_of(address);
+    fn make_calls(url: &str, calls: usize, body: &[u8]) {
+        let authority = std::env::var(AUTHORITY_VARIABLE).unwrap();
+        let ca_bundle_pem = Some(authority.into_bytes()).filter(|pem| !pem.is_empty());
+        let client = Client::new(Config { ca_bundle_pem, ..config(url) }).unwrap();
         (0..WARM_UP).for_each(|_| call_with(&client, body));
         println!("\nthread {}", gettid());
         std::io::stdin().read_line(&mut String::new()).unwrap();
@@ -173,10 +202,11 @@ mod system_calls {
         raise(Signal::SIGUSR1).unwrap();
     }
 
-    fn child(test: &str, address: &str) -> Child {
+    fn child(test: &str, url: &str, authority: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
             .args([&format!("system_calls::{test}"), "--exact", "--nocapture", "--test-threads=1"])
-            .env(PEER_VARIABLE, address)
+            .env(PEER_VARIABLE, url)
+            .env(AUTHORITY_VARIABLE, authority)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

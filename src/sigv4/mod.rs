@@ -7,6 +7,8 @@
 //! 3. [`SigningKey`]: the secret key bound to a day, a region and a service.
 //! 4. [`Signature`] and [`Authorization`]: what goes on the wire.
 //!
+//! [`Template`] takes all steps at once for a request that is signed again and again with other bodies.
+//!
 //! ```
 //! use sagemaker_invoke::sigv4::{AmzDate, Authorization, CanonicalRequest, Request, Scope, SigningKey, StringToSign};
 //!

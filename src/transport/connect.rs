@@ -136,6 +136,9 @@ impl<T: Transport> Transport for ExchangeTransport<T> {
         if exchange::is_written() {
             return Ok(());
         }
+        if self.is_tls() {
+            exchange::will_write(amount);
+        }
         self.inner.transmit_output(amount, timeout)?;
         exchange::wrote(amount);
         Ok(())

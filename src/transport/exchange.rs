@@ -4,6 +4,9 @@
 //! first byte to its last, so the thread is the link: [`begin`] opens the account, the transports below write to
 //! it, [`end`] closes it.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
@@ -37,6 +40,8 @@ pub(super) struct Exchange {
     socket: Option<Arc<Socket>>,
     /// What ureq transmits from now on has left already.
     is_written: bool,
+    /// More of the request follows what is transmitted now, before anything is read.
+    has_more: bool,
     deadline: Option<Instant>,
     phase_deadline: Option<Instant>,
     limits: Limits,
@@ -61,6 +66,7 @@ impl Exchange {
         expects_ureq_head: false,
         socket: None,
         is_written: false,
+        has_more: false,
         deadline: None,
         phase_deadline: None,
         limits: Limits {
@@ -189,6 +195,19 @@ pub(super) fn is_written() -> bool {
     with(|exchange| exchange.is_written)
 }
 
+/// So many bytes of the request are transmitted next, as several writes of TLS.
+pub(super) fn will_write(bytes: usize) {
+    with(|exchange| {
+        let written_bytes = exchange.written_bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        exchange.has_more = written_bytes < exchange.total_bytes;
+    });
+}
+
+/// Whether what is written now may wait for what follows.
+pub(super) fn has_more() -> bool {
+    with(|exchange| exchange.has_more)
+}
+
 /// The connection took so many bytes of the request; after a failed write it only seems so.
 pub(super) fn wrote(bytes: usize) {
     with(|exchange| {
@@ -263,83 +282,4 @@ pub(super) fn patience(since: Instant, now: Instant) -> io::Result<Option<Durati
 pub(super) fn timed_out() -> io::Error {
     with(|exchange| exchange.timed_out = true);
     io::ErrorKind::TimedOut.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        connect: Duration::from_secs(1),
-        send: Duration::from_secs(2),
-        response: Duration::from_secs(3),
-        read: Duration::from_secs(4),
-    };
-
-    #[test]
-    fn what_was_sent_follows_the_count() {
-        let outer = begin(10, 5, LIMITS, None);
-        assert_eq!(with(|it| it.sent()), Sent::Nothing);
-        wrote(10);
-        assert_eq!(with(|it| it.sent()), Sent::PartOfHead);
-        wrote(1);
-        assert_eq!(with(|it| it.sent()), Sent::PartOfBody);
-        wrote(4);
-        assert_eq!(with(|it| it.sent()), Sent::Whole);
-        write_failed();
-        assert_eq!(
-            with(|it| it.sent()),
-            Sent::Whole,
-            "TLS may write, and fail to, before and after the request"
-        );
-        take_ureq_head();
-        write_failed();
-        wrote(1);
-        assert_eq!(end(outer).sent(), Sent::PartOfBody);
-        let outer = begin(10, 0, LIMITS, None);
-        wrote(10);
-        assert_eq!(end(outer).sent(), Sent::Whole);
-    }
-
-    #[test]
-    fn an_exchange_within_another_leaves_it_as_it_was() {
-        let idle = begin(10, 5, LIMITS, None);
-        wrote(12);
-        let outer = begin(7, 0, LIMITS, Some(System.instant()));
-        wrote(7);
-        timed_out();
-        let inner = end(outer);
-        assert_eq!((inner.sent(), inner.timed_out), (Sent::Whole, true));
-        let outer = end(idle);
-        assert_eq!((outer.sent(), outer.timed_out), (Sent::PartOfBody, false));
-    }
-
-    #[test]
-    fn a_time_out_stays() {
-        let outer = begin(1, 0, LIMITS, Some(System.instant()));
-        assert!(patience(System.instant(), System.instant()).is_err());
-        with(|exchange| exchange.deadline = None);
-        assert!(patience(System.instant(), System.instant()).is_err());
-        assert!(end(outer).timed_out);
-    }
-
-    #[test]
-    fn each_phase_has_its_limit_and_the_deadline_cuts_all() {
-        let outer = begin(1, 0, LIMITS, None);
-        let now = System.instant();
-        let left = || {
-            let now = System.instant();
-            patience(now, now).unwrap().unwrap().as_secs_f64().ceil()
-        };
-        assert_eq!(left(), 1.0);
-        assert!(take_ureq_head() && !take_ureq_head());
-        assert_eq!(left(), 2.0);
-        begin_wait();
-        assert_eq!(left(), 3.0);
-        begin_read();
-        assert_eq!(left(), 4.0);
-        with(|exchange| exchange.deadline = now.checked_add(Duration::from_millis(1500)));
-        assert_eq!(left(), 2.0);
-        end(outer);
-    }
 }

@@ -15,8 +15,13 @@ use crate::host::{Host, System};
 const FIRST_BUFFER_BYTES: usize = 8 * 1024;
 /// An input buffer's last size: more saves no time over loopback, and no head that ureq takes is as long.
 const LAST_INPUT_BYTES: usize = 256 * 1024;
-/// An output buffer's last size: four records of TLS. Without TLS, a longer request leaves past it.
-const LAST_OUTPUT_BYTES: usize = 64 * 1024;
+/// Records of TLS of a long request leave together when they are this many bytes: about four. More saves no time over
+/// loopback, and less does: ureq hands them on one by one.
+const HELD_BYTES: usize = 64 * 1024;
+/// The longest record of TLS. Source: RFC 5246, sections 6.2.1 and 6.2.3; those of RFC 8446 are shorter.
+const RECORD_BYTES: usize = 5 + (1 << 14) + 2048;
+/// An output buffer's last size. Without TLS, a longer request leaves past it.
+const LAST_OUTPUT_BYTES: usize = HELD_BYTES + RECORD_BYTES;
 
 /// A connection's socket and buffers.
 #[derive(Debug)]
@@ -61,8 +66,7 @@ impl Transport for Tcp {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
         self.is_fresh = false;
-        let bytes = self.buffers.output.get(..amount);
-        let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        let bytes = self.buffers.take_output(amount)?;
         Ok(self.socket.write_all(bytes, |_| ())?)
     }
 
@@ -98,6 +102,8 @@ struct GrowingBuffers {
     filled: usize,
     made_progress: bool,
     output: Vec<u8>,
+    /// Of the output, from its beginning: what waits for more of the same request.
+    held: usize,
 }
 
 impl Buffers for GrowingBuffers {
@@ -106,7 +112,7 @@ impl Buffers for GrowingBuffers {
         if self.output.len() < wanted {
             self.output.resize(wanted, 0);
         }
-        &mut self.output
+        self.output.get_mut(self.held..).unwrap_or_default()
     }
 
     fn input(&self) -> &[u8] {
@@ -141,7 +147,8 @@ impl Buffers for GrowingBuffers {
     /// ureq uses the first only for chunked bodies, and ours have a length.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.output();
-        (self.input.get_mut(self.filled..).unwrap_or_default(), &mut self.output)
+        let output = self.output.get_mut(self.held..).unwrap_or_default();
+        (self.input.get_mut(self.filled..).unwrap_or_default(), output)
     }
 
     fn can_use_input(&self) -> bool {
@@ -150,6 +157,17 @@ impl Buffers for GrowingBuffers {
 }
 
 impl GrowingBuffers {
+    /// What is to be written now that `amount` was added to the output; nothing while it can wait for more.
+    fn take_output(&mut self, amount: usize) -> io::Result<&[u8]> {
+        let bytes = self.held + amount;
+        if exchange::has_more() && bytes < HELD_BYTES {
+            self.held = bytes;
+            return Ok(&[]);
+        }
+        self.held = 0;
+        self.output.get(..bytes).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
     fn make_room(&mut self) {
         if self.consumed > 0 {
             self.input.copy_within(self.consumed..self.filled, 0);
