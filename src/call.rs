@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::{Error, Fault, Phase, Sent};
+use crate::error::{Error, Fault};
 use crate::host::{Host, fraction};
 use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, RetryPolicy};
 use crate::route::Route;
@@ -152,16 +152,8 @@ impl<'a> Call<'a> {
     }
 
     fn fault(&self, route: &Route) -> Box<Fault> {
-        Box::new(Fault {
-            authority: route.endpoint.origin.authority.clone(),
-            phase: Phase::Prepare,
-            sent: Sent::Nothing,
-            connection_reused: false,
-            attempts: self.attempts.count(),
-            elapsed: self.elapsed(),
-            is_likely_payload_limit: false,
-            source: None,
-        })
+        let fault = Fault::before_sending(&route.endpoint.origin.authority);
+        Box::new(Fault { attempts: self.attempts.count(), elapsed: self.elapsed(), ..fault })
     }
 }
 

@@ -52,21 +52,20 @@ fn an_unknown_authority_is_refused() {
     let peer = certificates.peer();
     let mut without = certificates.config(&peer);
     without.ca_bundle_pem = None;
-    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
-    let error = refusal(Config { retry, ..without });
+    let error = refusal(without);
+    assert_eq!((peer.connections(), error.fault().unwrap().attempts), (1, 1), "it is not tried again");
     assert!(chain(&error).contains("UnknownIssuer"), "{}", chain(&error));
 }
 
 #[test]
 fn a_wrong_name_and_an_old_certificate_are_refused() {
-    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
     let wrong_name = Certificates::new("example.com", |_| {});
     let peer = wrong_name.peer();
-    let error = refusal(Config { retry, ..wrong_name.config(&peer) });
+    let error = refusal(wrong_name.config(&peer));
     assert!(chain(&error).contains("name"), "{}", chain(&error));
     let old = Certificates::new("localhost", |leaf| leaf.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let peer = old.peer();
-    let error = refusal(Config { retry, ..old.config(&peer) });
+    let error = refusal(old.config(&peer));
     assert!(chain(&error).to_lowercase().contains("expired"), "{}", chain(&error));
 }
 
@@ -189,12 +188,12 @@ fn a_proxy_that_is_set_tunnels_plain_http_too_and_off_means_off() {
 fn a_proxy_that_refuses_is_told_and_its_password_is_not() {
     let (peer, proxy) = (Peer::answering(response(200, &[], "answer")), proxy(true));
     let url = format!("http://me:hidden@{}", proxy.address);
-    let retry = sagemaker_invoke::RetryPolicy { max_attempts: 1, ..Default::default() };
-    let client = Client::new(Config { proxy: Proxy::Url(url), retry, ..peer.config() }).unwrap();
+    let client = Client::new(Config { proxy: Proxy::Url(url), ..peer.config() }).unwrap();
     let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
     assert!(matches!(error, Error::Connect(_)) && !error.may_have_run(), "{error:?}");
     assert!(chain(&error).contains("407"), "{}", chain(&error));
     assert!(!format!("{error:?} {client:?}").contains("hidden"));
+    assert_eq!(proxy.connections(), 1, "a password that was refused is not tried again");
     assert!(proxy.requests().pop().unwrap().header("proxy-authorization").unwrap().starts_with("Basic "));
 }
 

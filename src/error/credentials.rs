@@ -1,9 +1,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Error, Fault, Phase, Sent};
+use super::{Error, Fault};
 use crate::profile::ProfileError;
 
 /// Why there are no usable credentials.
@@ -37,16 +36,8 @@ impl CredentialsError {
 
     /// The error of a call whose time was over before it was signed.
     pub(crate) fn into_timeout(self, authority: &str) -> Error {
-        Error::Timeout(Box::new(Fault {
-            authority: authority.to_owned(),
-            phase: Phase::Prepare,
-            sent: Sent::Nothing,
-            connection_reused: false,
-            attempts: 0,
-            elapsed: Duration::ZERO,
-            is_likely_payload_limit: false,
-            source: Some(Box::new(self)),
-        }))
+        let fault = Fault::before_sending(authority);
+        Error::Timeout(Box::new(Fault { source: Some(Box::new(self)), ..fault }))
     }
 
     /// Says before the problem where it arose.

@@ -21,10 +21,27 @@ pub struct Fault {
     pub elapsed: Duration,
     /// Whether the payload limit of the endpoint is the likely cause.
     pub(crate) is_likely_payload_limit: bool,
+    /// Whether trying again can only fail in the same way.
+    pub(crate) is_permanent: bool,
     pub(crate) source: Option<Source>,
 }
 
 impl Fault {
+    /// A call that ended before there was anything for the transport to do.
+    pub(crate) fn before_sending(authority: &str) -> Self {
+        Self {
+            authority: authority.to_owned(),
+            phase: Phase::Prepare,
+            sent: Sent::Nothing,
+            connection_reused: false,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            is_likely_payload_limit: false,
+            is_permanent: false,
+            source: None,
+        }
+    }
+
     /// The end of an error's line: what a reader needs to decide what to do.
     pub(super) fn tail(&self) -> Tail<'_> {
         Tail(self)

@@ -67,7 +67,8 @@ impl Default for RetryPolicy {
 pub enum Resend {
     /// After nothing. The model runs at most once.
     Never,
-    /// When no connection could be made, or the request was not written to its end. The model runs at most once.
+    /// When no connection could be made, or the request was not written to its end. A certificate that is not to be
+    /// trusted and a password that the proxy refused stay so: they are final. The model runs at most once.
     NotSent,
     /// Also when the service answered that it did not run the model: throttling, a model that is not ready, a clock
     /// that is off, credentials that had expired and could be renewed. The model runs at most once.
@@ -197,6 +198,7 @@ impl<'a> Attempts<'a> {
 
 fn cause_of(failure: &Failure<'_>) -> Cause {
     match failure.error {
+        Error::Connect(fault) if fault.is_permanent => Cause::Final,
         Error::Connect(_) => Cause::NotSent,
         // The call's own deadline, before there was an attempt to speak of.
         Error::Timeout(fault) if fault.phase == Phase::Prepare => Cause::Final,

@@ -44,9 +44,29 @@ fn fault_of(error: ureq::Error, exchange: &Exchange, authority: &str, body_bytes
         connection_reused: exchange.connection_reused && exchange.phase >= Phase::Send,
         attempts: 1,
         elapsed: Duration::ZERO,
+        is_permanent: is_refused_certificate(&error) || is_refused_by_proxy(&error),
         is_likely_payload_limit: was_being_sent && body_bytes > SUSPICIOUS_BODY_BYTES,
         source: if exchange.timed_out { None } else { Some(source_of(error)) },
     }
+}
+
+/// Whether the peer showed a certificate that is not to be trusted: it will show it again.
+#[cfg(feature = "rustls-no-provider")]
+fn is_refused_certificate(error: &ureq::Error) -> bool {
+    let ureq::Error::Io(error) = error else { return false };
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
+}
+
+/// The operating system's TLS does not say why it failed in a way that a program could read.
+#[cfg(not(feature = "rustls-no-provider"))]
+fn is_refused_certificate(_: &ureq::Error) -> bool {
+    false
+}
+
+/// Whether a proxy refused the name and password that it was given. ureq tells its answer in words only.
+fn is_refused_by_proxy(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::ConnectProxyFailed(reason) if reason.contains("responded 407"))
 }
 
 /// The error that ureq wraps, since ureq's own has no source to walk on to.
