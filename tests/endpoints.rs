@@ -82,73 +82,72 @@ fn fault_of(case: &Value) -> Option<String> {
     (agrees != should_agree).then(|| format!("{documentation}: {official:?}, ours {ours:?}"))
 }
 
+/// A region of each partition, and its host: plain, with FIPS, with dual-stack, with both.
+const HOSTS: [[&str; 5]; 8] = [
+    [
+        "eu-west-1",
+        "runtime.sagemaker.eu-west-1.amazonaws.com",
+        "runtime-fips.sagemaker.eu-west-1.amazonaws.com",
+        "runtime.sagemaker.eu-west-1.api.aws",
+        "runtime.sagemaker-fips.eu-west-1.api.aws",
+    ],
+    [
+        "us-gov-west-1",
+        "runtime.sagemaker.us-gov-west-1.amazonaws.com",
+        "runtime.sagemaker.us-gov-west-1.amazonaws.com",
+        "runtime.sagemaker.us-gov-west-1.api.aws",
+        "runtime.sagemaker-fips.us-gov-west-1.api.aws",
+    ],
+    [
+        "cn-northwest-1",
+        "runtime.sagemaker.cn-northwest-1.amazonaws.com.cn",
+        "runtime.sagemaker-fips.cn-northwest-1.amazonaws.com.cn",
+        "runtime.sagemaker.cn-northwest-1.api.amazonwebservices.com.cn",
+        "runtime.sagemaker-fips.cn-northwest-1.api.amazonwebservices.com.cn",
+    ],
+    [
+        "eusc-de-east-1",
+        "runtime.sagemaker.eusc-de-east-1.amazonaws.eu",
+        "runtime.sagemaker-fips.eusc-de-east-1.amazonaws.eu",
+        "runtime.sagemaker.eusc-de-east-1.api.amazonwebservices.eu",
+        "runtime.sagemaker-fips.eusc-de-east-1.api.amazonwebservices.eu",
+    ],
+    [
+        "us-iso-east-1",
+        "runtime.sagemaker.us-iso-east-1.c2s.ic.gov",
+        "runtime.sagemaker-fips.us-iso-east-1.c2s.ic.gov",
+        "runtime.sagemaker.us-iso-east-1.api.aws.ic.gov",
+        "runtime.sagemaker-fips.us-iso-east-1.api.aws.ic.gov",
+    ],
+    [
+        "us-isob-east-1",
+        "runtime.sagemaker.us-isob-east-1.sc2s.sgov.gov",
+        "runtime.sagemaker-fips.us-isob-east-1.sc2s.sgov.gov",
+        "runtime.sagemaker.us-isob-east-1.api.aws.scloud",
+        "runtime.sagemaker-fips.us-isob-east-1.api.aws.scloud",
+    ],
+    [
+        "eu-isoe-west-1",
+        "runtime.sagemaker.eu-isoe-west-1.cloud.adc-e.uk",
+        "runtime.sagemaker-fips.eu-isoe-west-1.cloud.adc-e.uk",
+        "runtime.sagemaker.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+        "runtime.sagemaker-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
+    ],
+    [
+        "us-isof-south-1",
+        "runtime.sagemaker.us-isof-south-1.csp.hci.ic.gov",
+        "runtime.sagemaker-fips.us-isof-south-1.csp.hci.ic.gov",
+        "runtime.sagemaker.us-isof-south-1.api.aws.hci.ic.gov",
+        "runtime.sagemaker-fips.us-isof-south-1.api.aws.hci.ic.gov",
+    ],
+];
+
 /// Facts of the partitions and of the rule set, so that a run without the official cases is not blind.
 #[test]
 fn every_partition_in_every_variant() {
-    for (region, plain, fips, dual_stack, both) in [
-        (
-            "eu-west-1",
-            "runtime.sagemaker.eu-west-1.amazonaws.com",
-            "runtime-fips.sagemaker.eu-west-1.amazonaws.com",
-            "runtime.sagemaker.eu-west-1.api.aws",
-            "runtime.sagemaker-fips.eu-west-1.api.aws",
-        ),
-        (
-            "us-gov-west-1",
-            "runtime.sagemaker.us-gov-west-1.amazonaws.com",
-            "runtime.sagemaker.us-gov-west-1.amazonaws.com",
-            "runtime.sagemaker.us-gov-west-1.api.aws",
-            "runtime.sagemaker-fips.us-gov-west-1.api.aws",
-        ),
-        (
-            "cn-northwest-1",
-            "runtime.sagemaker.cn-northwest-1.amazonaws.com.cn",
-            "runtime.sagemaker-fips.cn-northwest-1.amazonaws.com.cn",
-            "runtime.sagemaker.cn-northwest-1.api.amazonwebservices.com.cn",
-            "runtime.sagemaker-fips.cn-northwest-1.api.amazonwebservices.com.cn",
-        ),
-        (
-            "eusc-de-east-1",
-            "runtime.sagemaker.eusc-de-east-1.amazonaws.eu",
-            "runtime.sagemaker-fips.eusc-de-east-1.amazonaws.eu",
-            "runtime.sagemaker.eusc-de-east-1.api.amazonwebservices.eu",
-            "runtime.sagemaker-fips.eusc-de-east-1.api.amazonwebservices.eu",
-        ),
-        (
-            "us-iso-east-1",
-            "runtime.sagemaker.us-iso-east-1.c2s.ic.gov",
-            "runtime.sagemaker-fips.us-iso-east-1.c2s.ic.gov",
-            "runtime.sagemaker.us-iso-east-1.api.aws.ic.gov",
-            "runtime.sagemaker-fips.us-iso-east-1.api.aws.ic.gov",
-        ),
-        (
-            "us-isob-east-1",
-            "runtime.sagemaker.us-isob-east-1.sc2s.sgov.gov",
-            "runtime.sagemaker-fips.us-isob-east-1.sc2s.sgov.gov",
-            "runtime.sagemaker.us-isob-east-1.api.aws.scloud",
-            "runtime.sagemaker-fips.us-isob-east-1.api.aws.scloud",
-        ),
-        (
-            "eu-isoe-west-1",
-            "runtime.sagemaker.eu-isoe-west-1.cloud.adc-e.uk",
-            "runtime.sagemaker-fips.eu-isoe-west-1.cloud.adc-e.uk",
-            "runtime.sagemaker.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
-            "runtime.sagemaker-fips.eu-isoe-west-1.api.cloud-aws.adc-e.uk",
-        ),
-        (
-            "us-isof-south-1",
-            "runtime.sagemaker.us-isof-south-1.csp.hci.ic.gov",
-            "runtime.sagemaker-fips.us-isof-south-1.csp.hci.ic.gov",
-            "runtime.sagemaker.us-isof-south-1.api.aws.hci.ic.gov",
-            "runtime.sagemaker-fips.us-isof-south-1.api.aws.hci.ic.gov",
-        ),
-    ] {
-        for (use_fips, use_dual_stack, host) in [
-            ("false", "false", plain),
-            ("true", "false", fips),
-            ("false", "true", dual_stack),
-            ("true", "true", both),
-        ] {
+    let variants = [("false", "false"), ("true", "false"), ("false", "true"), ("true", "true")];
+    for [region, hosts @ ..] in HOSTS {
+        for ((use_fips, use_dual_stack), host) in variants.into_iter().zip(hosts) {
             let variables = [
                 ("AWS_REGION", region),
                 ("AWS_USE_FIPS_ENDPOINT", use_fips),

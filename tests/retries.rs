@@ -224,6 +224,22 @@ fn a_refusal_that_goes_on_is_final_and_so_is_one_with_correction_off() {
 }
 
 #[test]
+fn sign_takes_the_corrected_time_unless_that_is_off() {
+    for (correct_clock, is_right) in [(true, true), (false, false)] {
+        let peer = peer_with(vec![skewed("InvalidSignatureException")]);
+        let retry = RetryPolicy { correct_clock, ..RetryPolicy::default() };
+        let host = TestHost::slow_by(Duration::from_secs(3600));
+        let client = Client::new(Config { host, retry, ..peer.config() }).unwrap();
+        assert_eq!(client.invoke(&request()).is_ok(), is_right);
+        let request = request();
+        let signed = client.sign(&request).unwrap();
+        let date = signed.headers.iter().find(|(name, _)| name == "x-amz-date").unwrap().1.clone();
+        let distance = SystemTime::now().duration_since(time_of(&date).unwrap()).unwrap_or_default();
+        assert_eq!(distance < Duration::from_secs(60), is_right, "{distance:?}");
+    }
+}
+
+#[test]
 fn a_right_clock_is_not_blamed() {
     let run = run(vec![skewed("AccessDeniedException")], &TestHost::new(0), RetryPolicy::default());
     assert_eq!((run.result.unwrap_err().attempts(), run.requests.len()), (1, 1));

@@ -80,6 +80,21 @@ fn plain_http_where_tls_was_expected_is_told() {
     refusal(Config { retry, ..config(&url(&peer)) });
 }
 
+#[test]
+fn what_stands_behind_an_answer_is_not_the_next_one() {
+    let certificates = Certificates::trusted();
+    let server = Arc::clone(&certificates.server);
+    let peer = Peer::new(move |connection| {
+        let Some(mut connection) = connection.over_tls(&server) else { return };
+        connection.always([response(200, &[], "short"), response(200, &[], "spilled")].concat());
+    });
+    let client = Client::new(certificates.config(&peer)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap().body, b"short");
+    }
+    assert_eq!(peer.connections(), 3);
+}
+
 /// Variables and files of the test's own.
 #[derive(Debug, Default)]
 struct TestHost {
