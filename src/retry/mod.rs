@@ -148,7 +148,7 @@ impl<'a> Attempts<'a> {
     pub(crate) fn after(&mut self, failure: Failure<'_>, random: f64) -> Option<Duration> {
         let cause = cause_of(&failure);
         if let (Cause::NotReady, Some(limit)) = (cause, self.policy.wait_until_ready) {
-            return self.after_not_ready(failure.elapsed, limit, random);
+            return self.after_not_ready(failure, limit, random);
         }
         if !self.allows(cause) || self.count - self.waited_for_model >= self.policy.max_attempts {
             return None;
@@ -166,12 +166,12 @@ impl<'a> Attempts<'a> {
         Some(with_retry_after(wait, failure.error))
     }
 
-    fn after_not_ready(&mut self, elapsed: Duration, limit: Duration, random: f64) -> Option<Duration> {
+    fn after_not_ready(&mut self, failure: Failure<'_>, limit: Duration, random: f64) -> Option<Duration> {
         let growth = 1.5_f64.powi(i32::try_from(self.waited_for_model).unwrap_or(i32::MAX));
         let longest = Duration::try_from_secs_f64(growth).unwrap_or(Duration::MAX).min(MAX_READY_BACKOFF);
         // At least half of it, so that a model that loads for minutes is not asked all the time.
-        let wait = longest.mul_f64(0.5 + random / 2.0);
-        if elapsed.saturating_add(wait) > limit {
+        let wait = with_retry_after(longest.mul_f64(0.5 + random / 2.0), failure.error);
+        if failure.elapsed.saturating_add(wait) > limit {
             return None;
         }
         self.waited_for_model += 1;

@@ -155,6 +155,19 @@ fn waiting_for_a_model_counts_against_nothing_else() {
     assert_eq!(bucket.tokens(), 500);
 }
 
+#[test]
+fn a_model_that_loads_may_say_how_long() {
+    let bucket = TokenBucket::default();
+    let limit = Duration::from_secs(7);
+    let policy = RetryPolicy { wait_until_ready: Some(limit), ..RetryPolicy::default() };
+    for (wish, expected) in [("10", 1000), ("2500", 2500), ("60000", 6000), ("soon", 1000)] {
+        let error = refused(429, Some("ModelNotReadyException"), Some(wish));
+        assert_eq!(wait(&mut Attempts::new(policy, &bucket), &error), Some(expected), "{wish}");
+        let late = Failure { elapsed: limit - Duration::from_millis(999), ..failure(&error) };
+        assert_eq!(Attempts::new(policy, &bucket).after(late, 1.0), None);
+    }
+}
+
 /// A naive reading of the specification, beside which the real one must stand for any run of outcomes.
 #[test]
 fn any_run_of_outcomes_equals_the_naive_model() {
