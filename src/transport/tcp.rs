@@ -140,7 +140,7 @@ impl Buffers for GrowingBuffers {
         // A read that filled the buffer says that there is more to come.
         let was_full = self.filled == self.input.len() && self.consumed == self.filled;
         if was_full {
-            self.make_room();
+            self.grow();
         }
     }
 
@@ -174,8 +174,14 @@ impl GrowingBuffers {
             self.filled -= self.consumed;
             self.consumed = 0;
         }
+        if self.filled * 2 >= self.input.len() {
+            self.grow();
+        }
+    }
+
+    fn grow(&mut self) {
         let doubled = (self.input.len() * 2).max(FIRST_BUFFER_BYTES);
-        if self.filled * 2 >= self.input.len() && doubled <= LAST_INPUT_BYTES {
+        if doubled <= LAST_INPUT_BYTES {
             self.input.resize(doubled, 0);
         }
     }
@@ -211,6 +217,23 @@ mod tests {
         assert_eq!(buffers.input.len(), LAST_INPUT_BYTES);
         buffers.input_consume(LAST_INPUT_BYTES);
         assert_eq!(buffers.input_append_buf().len(), LAST_INPUT_BYTES);
+    }
+
+    #[test]
+    fn input_grows_while_reads_fill_it_and_no_longer() {
+        let mut buffers = GrowingBuffers::default();
+        for bytes in [8, 16, 32, 64, 128, 256, 256].map(|kibibytes| kibibytes * 1024) {
+            assert_eq!(buffers.input_append_buf().len(), bytes);
+            buffers.input_appended(bytes);
+            buffers.input_consume(bytes);
+        }
+        let mut buffers = GrowingBuffers::default();
+        for _ in 0..10 {
+            let bytes = buffers.input_append_buf().len() - 1;
+            buffers.input_appended(bytes);
+            buffers.input_consume(bytes);
+        }
+        assert_eq!(buffers.input_append_buf().len(), FIRST_BUFFER_BYTES);
     }
 
     #[test]
