@@ -110,7 +110,7 @@ impl fmt::Display for Phase {
 pub enum Sent {
     /// No byte.
     Nothing,
-    /// A part of the head.
+    /// A part of the head, or of the head and the beginning of the body, which leave in one write.
     PartOfHead,
     /// The head, and not all of the body.
     PartOfBody,
