@@ -6,9 +6,14 @@ mod world;
 use sagemaker_invoke::{Config, Endpoint};
 use world::World;
 
+/// With the separators of Unix.
+fn shown(value: &impl ToString) -> String {
+    value.to_string().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
 fn config(variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
     let world = World::new(variables).with_config(file).with_file("/h/pem", "certificates");
-    Config::from_host(world.shared()).map_err(|error| error.to_string())
+    Config::from_host(world.shared()).map_err(|error| shown(&error))
 }
 
 fn url(variables: &[(&str, &str)], file: &str) -> Option<String> {
@@ -126,7 +131,7 @@ fn every_retry_mode_of_the_sdks_is_known() {
 fn each_value_knows_where_it_came_from() {
     let file = "[default]\nmax_attempts = 4\nca_bundle = ~/pem\n";
     let mut found = config(&[], file).unwrap();
-    let lines = |config: &Config| config.origins().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let lines = |config: &Config| config.origins().iter().map(shown).collect::<Vec<_>>();
     assert_eq!(
         lines(&found),
         [

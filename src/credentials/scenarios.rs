@@ -4,7 +4,7 @@
 mod replay;
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 use std::sync::{Arc, Once};
 use std::time::UNIX_EPOCH;
 
@@ -153,7 +153,7 @@ fn told(error: &dyn std::error::Error) -> String {
         text.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    text
+    text.replace(MAIN_SEPARATOR, "/")
 }
 
 fn files_below(root: &Path) -> Vec<std::path::PathBuf> {
@@ -172,7 +172,11 @@ fn directories(root: &str) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn our_own_scenarios() {
-    let directories = directories(OWN);
+    let mut directories = directories(OWN);
+    // Their programs are lines for `sh`.
+    let runs_program =
+        |directory: &Path| directory.file_name().unwrap().to_string_lossy().starts_with("process");
+    directories.retain(|directory| cfg!(unix) || !runs_program(directory));
     assert!(directories.len() >= 25, "{}", directories.len());
     let outcomes = directories.iter().map(|directory| (directory, Scenario::read(directory, true).run()));
     let failures: Vec<_> =
@@ -219,7 +223,7 @@ fn the_official_token_scenarios() {
 
 #[test]
 fn a_runner_that_sees_a_secret_or_another_result_fails() {
-    let directory = Path::new(OWN).join("process");
+    let directory = Path::new(OWN).join("container_with_token");
     let passing = Scenario::read(&directory, true);
     passing.run().unwrap();
     let expected = passing.case["result"]["Ok"].clone();

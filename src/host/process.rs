@@ -76,8 +76,10 @@ fn shell(command_line: &str) -> Command {
 #[cfg(windows)]
 fn shell(command_line: &str) -> Command {
     let mut command = Command::new("cmd.exe");
-    // As it stands: quotes in it are the shell's to read.
-    std::os::windows::process::CommandExt::raw_arg(command.arg("/C"), command_line);
+    // Without /S the shell would take the first and the last quote off a line with a quoted program and a quoted
+    // argument; with it, these two. /D keeps what the user runs at every start of the shell out of the output.
+    let quoted = format!("\"{command_line}\"");
+    std::os::windows::process::CommandExt::raw_arg(command.args(["/D", "/S", "/C"]), quoted);
     command
 }
 
@@ -152,5 +154,29 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{command_line}");
         }
         assert!(begun_at.elapsed() < Duration::from_secs(20), "a guard against a hang");
+    }
+}
+
+#[cfg(all(test, windows))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_and_status_come_back() {
+        let finished = run("echo out& echo err>&2& exit 3", Duration::from_secs(20)).unwrap();
+        assert_eq!((finished.is_success, finished.status.as_str()), (false, "exit code: 3"));
+        assert_eq!((finished.stdout, finished.stderr), (b"out\r\n".to_vec(), b"err\r\n".to_vec()));
+    }
+
+    #[test]
+    fn a_quoted_program_gets_its_quoted_argument() {
+        let finished = run("\"cmd.exe\" /D /C \"echo a b\"", Duration::from_secs(20)).unwrap();
+        assert_eq!((finished.is_success, finished.stdout), (true, b"a b\r\n".to_vec()));
+    }
+
+    #[test]
+    fn one_that_hangs_is_ended() {
+        let error = run("for /L %i in (0,0,1) do @rem", Duration::from_millis(300)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

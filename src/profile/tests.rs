@@ -84,6 +84,11 @@ fn the_official_file_locations() {
     }
 }
 
+/// With the separators of Unix.
+fn unix(shown: &impl ToString) -> String {
+    shown.to_string().replace(std::path::MAIN_SEPARATOR, "/")
+}
+
 #[test]
 fn the_credentials_file_wins_key_by_key_and_each_value_knows_its_line() {
     let profiles = load(
@@ -93,7 +98,7 @@ fn the_credentials_file_wins_key_by_key_and_each_value_knows_its_line() {
     .unwrap();
     let default = profiles.selected().unwrap().unwrap();
     assert_eq!(default.text("aws_access_key_id"), Some("from-credentials"));
-    let place = |name| default.property(name).unwrap().place.to_string();
+    let place = |name| unix(&default.property(name).unwrap().place);
     assert_eq!(place("region"), "/h/.aws/config, line 2");
     assert_eq!(place("aws_access_key_id"), "/h/.aws/credentials, line 3");
 }
@@ -111,11 +116,11 @@ fn blocks_hold_sub_properties() {
 
 #[test]
 fn an_error_names_file_and_line_and_shows_nothing_of_the_line() {
-    let text = load("[default]\n\naws_secret_access_key: topsecret\n", "").unwrap_err().to_string();
-    assert_eq!(text, "/h/.aws/config, line 3: a property must have an '='");
+    let error = load("[default]\n\naws_secret_access_key: topsecret\n", "").unwrap_err();
+    assert_eq!(unix(&error), "/h/.aws/config, line 3: a property must have an '='");
     let host = FakeHost::new(&[("HOME", "/h")]).with_file("/h/.aws/credentials", b"[default]\na = \xff\n");
-    let text = Profiles::load(&host).unwrap_err().to_string();
-    assert_eq!(text, "/h/.aws/credentials, line 2: the line is not UTF-8");
+    let error = Profiles::load(&host).unwrap_err();
+    assert_eq!(unix(&error), "/h/.aws/credentials, line 2: the line is not UTF-8");
 }
 
 #[test]
@@ -124,7 +129,7 @@ fn a_named_profile_must_exist_and_the_default_need_not() {
     let error = Profiles::load(&host("gone")).unwrap().selected().unwrap_err();
     let files = "/h/.aws/config, /h/.aws/credentials";
     let text = format!("AWS_PROFILE names the profile \"gone\", which is in neither of: {files}");
-    assert_eq!(error.to_string(), text);
+    assert_eq!(unix(&error), text);
     assert!(Profiles::load(&host(" ")).unwrap().selected().unwrap().is_none());
 }
 

@@ -255,7 +255,8 @@ fn a_name_that_leads_off_this_machine_is_not_asked_over_plain_http() {
 #[test]
 fn a_process_that_hangs_ends_with_its_call() {
     let sagemaker = Peer::answering(response(200, &[], "answer"));
-    let world = World::new(&[]).with_config("[default]\ncredential_process = exec sleep 20\n");
+    let for_ever = if cfg!(windows) { "for /L %i in (0,0,1) do @rem" } else { "exec sleep 20" };
+    let world = World::new(&[]).with_config(&format!("[default]\ncredential_process = {for_ever}\n"));
     let client = client(world, &sagemaker);
     let options = sagemaker_invoke::CallOptions {
         timeout: Some(std::time::Duration::from_millis(300)),
