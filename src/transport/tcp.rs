@@ -120,12 +120,11 @@ impl Buffers for GrowingBuffers {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        if self.consumed == self.filled {
-            self.consumed = 0;
-            self.filled = 0;
-        }
         if self.filled == self.input.len() {
             self.make_room();
+        } else if self.consumed == self.filled {
+            self.consumed = 0;
+            self.filled = 0;
         }
         self.input.get_mut(self.filled..).unwrap_or_default()
     }
@@ -137,11 +136,6 @@ impl Buffers for GrowingBuffers {
     fn input_consume(&mut self, amount: usize) {
         self.made_progress = amount > 0;
         self.consumed = (self.consumed + amount).min(self.filled);
-        // A read that filled the buffer says that there is more to come.
-        let was_full = self.filled == self.input.len() && self.consumed == self.filled;
-        if was_full {
-            self.grow();
-        }
     }
 
     /// ureq uses the first only for chunked bodies, and ours have a length.
@@ -168,20 +162,15 @@ impl GrowingBuffers {
         self.output.get(..bytes).ok_or_else(|| io::ErrorKind::InvalidInput.into())
     }
 
+    /// The last read filled the buffer, which says that there is more to come. If little of it is left unread, what
+    /// was read makes room enough; if all is read, the next read may as well be longer.
     fn make_room(&mut self) {
-        if self.consumed > 0 {
-            self.input.copy_within(self.consumed..self.filled, 0);
-            self.filled -= self.consumed;
-            self.consumed = 0;
-        }
-        if self.filled * 2 >= self.input.len() {
-            self.grow();
-        }
-    }
-
-    fn grow(&mut self) {
+        self.input.copy_within(self.consumed..self.filled, 0);
+        self.filled -= self.consumed;
+        self.consumed = 0;
         let doubled = (self.input.len() * 2).max(FIRST_BUFFER_BYTES);
-        if doubled <= LAST_INPUT_BYTES {
+        let wants_more = self.filled == 0 || self.filled * 2 >= self.input.len();
+        if wants_more && doubled <= LAST_INPUT_BYTES {
             self.input.resize(doubled, 0);
         }
     }
