@@ -9,8 +9,8 @@ use log::{LevelFilter, Log, Metadata, Record};
 use sagemaker_invoke::{Client, InvokeEndpoint};
 use support::{Peer, response};
 
-/// The lines of this crate and their targets.
-struct Book(Mutex<Vec<(String, String)>>);
+/// The lines of this crate, each behind its target.
+struct Book(Mutex<Vec<String>>);
 
 static BOOK: Book = Book(Mutex::new(Vec::new()));
 
@@ -21,7 +21,7 @@ impl Log for Book {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.0.lock().unwrap().push((record.target().to_owned(), record.args().to_string()));
+            self.0.lock().unwrap().push(format!("{}: {}", record.target(), record.args()));
         }
     }
 
@@ -40,8 +40,7 @@ fn each_attempt_has_its_line_and_a_refusal_its_code() {
     });
     Client::new(peer.config()).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
 
-    let lines: Vec<_> =
-        BOOK.0.lock().unwrap().iter().map(|(target, text)| format!("{target}: {text}")).collect();
+    let lines = BOOK.0.lock().unwrap();
     let [failed, succeeded] = lines.as_slice() else { panic!("{lines:#?}") };
     assert!(
         failed.starts_with("sagemaker_invoke::call: attempt 1 failed, the next one follows in "),
