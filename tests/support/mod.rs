@@ -110,8 +110,27 @@ impl Wire for TcpStream {
     }
 }
 
+/// Counts a connection as open while it lives.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let now_open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_open.fetch_max(now_open, Ordering::SeqCst);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// One connection to a [`Peer`].
 pub(crate) struct Connection {
+    /// The first field, so that the count goes down before the client can see the end and open another.
+    open: Open,
     pub(crate) stream: TcpStream,
     /// The socket, or TLS over it.
     pub(crate) wire: Box<dyn Wire>,
@@ -159,6 +178,7 @@ impl Connection {
 
     /// Closes, so that the client reads the end.
     pub(crate) fn close(self) {
+        drop(self.open);
         let _ = self.stream.shutdown(Shutdown::Both);
         self.shared.connections.lock().unwrap()[self.number] = None;
     }
@@ -198,14 +218,12 @@ impl Peer {
                     connections.len() - 1
                 };
                 let wire = Box::new(stream.try_clone().unwrap());
-                let connection = Connection { stream, wire, number, shared: Arc::clone(&book) };
-                let (serve, open) = (Arc::clone(&serve), Arc::clone(&book));
-                let now_open = book.open.fetch_add(1, Ordering::SeqCst) + 1;
-                book.most_open.fetch_max(now_open, Ordering::SeqCst);
+                let open = Open::new(&book);
+                let connection = Connection { open, stream, wire, number, shared: Arc::clone(&book) };
+                let (serve, book) = (Arc::clone(&serve), Arc::clone(&book));
                 handlers.push(std::thread::spawn(move || {
                     serve(connection);
-                    open.open.fetch_sub(1, Ordering::SeqCst);
-                    open.connections.lock().unwrap()[number] = None;
+                    book.connections.lock().unwrap()[number] = None;
                 }));
             }
             for handler in handlers {
