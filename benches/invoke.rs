@@ -1,8 +1,9 @@
-//! A warm call over loopback HTTP: ours, unsigned ureq, the raw socket with our signature, the raw socket alone.
+//! A warm call over loopback HTTP: this crate, ureq without a signature, a raw socket with this crate's signature, a raw
+//! socket without.
 //!
-//! `cargo bench --bench invoke` lets criterion measure each, and then prints ratios from rounds of its own, in which
-//! the four take turns. `cargo bench --bench invoke -- calls WHO BYTES COUNT` makes calls and nothing else, towards
-//! a peer in a process of its own: for a tool that counts instructions.
+//! `cargo bench --bench invoke` measures each with criterion, and then prints ratios from rounds in which the four
+//! alternate. `cargo bench --bench invoke -- calls WHO BYTES COUNT` only makes calls, to a peer in another process, for
+//! tools that count instructions.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,13 +31,13 @@ const TYPE: &str = "application/json";
 
 const WHO: [&str; 4] = ["ours", "unsigned ureq", "raw + sign", "raw"];
 const BODY_BYTES: [usize; 4] = [100, 64 << 10, 1 << 20, 5 << 20];
-/// The answer to a request for the endpoint `large`.
+/// Size of the response of the endpoint `large`.
 const LARGE_BYTES: usize = 25 << 20;
 
-/// No call waits longer for its peer, and no peer for its client.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Read timeout of the raw socket.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long the four take turns over one size, and how long a turn is.
+/// Duration of the rounds of one case, and of the turn of one caller.
 const ROUNDS_TIME: Duration = Duration::from_secs(6);
 const TURN_TIME: Duration = Duration::from_millis(40);
 
@@ -70,7 +71,7 @@ fn compare() {
     }
     criterion.final_summary();
     println!(
-        "\nMedians of rounds in which the four take turns, in µs, and ours as a multiple of the others:\n"
+        "\nMedians of rounds in which the four alternate, in µs, and ours as a multiple of the others:\n"
     );
     println!("| call | ours | unsigned ureq | raw + sign | raw | / ureq | / raw + sign | / raw |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -86,14 +87,14 @@ fn compare() {
     }
 }
 
-/// Endpoint and bytes of the body.
+/// Endpoint and size of the body in bytes.
 fn cases() -> impl Iterator<Item = (&'static str, usize)> {
     BODY_BYTES.into_iter().map(|bytes| ("small", bytes)).chain([("large", 100)])
 }
 
 fn case_name(endpoint: &str, bytes: usize) -> String {
     match bytes {
-        _ if endpoint == "large" => "25 MiB answer".to_owned(),
+        _ if endpoint == "large" => "25 MiB response".to_owned(),
         0x10_0000.. => format!("{} MiB body", bytes >> 20),
         1024.. => format!("{} KiB body", bytes >> 10),
         _ => format!("{bytes} B body"),
@@ -104,7 +105,7 @@ fn moved_bytes(endpoint: &str, bytes: usize) -> u64 {
     u64::try_from(if endpoint == "large" { LARGE_BYTES } else { bytes }).unwrap()
 }
 
-/// Median time of a call of each, in microseconds.
+/// The median duration of a call by each caller, in microseconds.
 fn take_turns(address: SocketAddr, endpoint: &str, bytes: usize) -> [f64; 4] {
     let body = vec![b'7'; bytes];
     let mut callers = WHO.map(|who| caller(who, address, endpoint));
@@ -131,7 +132,7 @@ fn take_turns(address: SocketAddr, endpoint: &str, bytes: usize) -> [f64; 4] {
 
 type Caller = Box<dyn FnMut(&[u8]) -> usize>;
 
-/// Gives the length of the answer.
+/// A function that makes a call and returns the length of the response's body.
 fn caller(who: &str, address: SocketAddr, endpoint: &str) -> Caller {
     match who {
         "ours" => ours(address, endpoint),
@@ -170,10 +171,10 @@ fn unsigned_ureq(address: SocketAddr, endpoint: &str) -> Caller {
 fn raw(address: SocketAddr, endpoint: &str, is_signed: bool) -> Caller {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
     let sign = is_signed.then(|| signer(address, endpoint));
     let endpoint = endpoint.to_owned();
-    let (mut request, mut answer) = (Vec::new(), vec![0; 64 << 10]);
+    let (mut request, mut buffer) = (Vec::new(), vec![0; 64 << 10]);
     Box::new(move |body| {
         request.clear();
         write!(
@@ -187,7 +188,7 @@ fn raw(address: SocketAddr, endpoint: &str, is_signed: bool) -> Caller {
             sign(body, &mut request);
         }
         request.extend_from_slice(b"\r\n");
-        // Up to here copying is cheaper than another system call.
+        // For small bodies a copy is cheaper than another system call.
         if body.len() <= 64 << 10 {
             request.extend_from_slice(body);
             stream.write_all(&request).unwrap();
@@ -195,18 +196,16 @@ fn raw(address: SocketAddr, endpoint: &str, is_signed: bool) -> Caller {
             stream.write_all(&request).unwrap();
             stream.write_all(body).unwrap();
         }
-        read_answer(&mut stream, &mut answer).len()
+        read_response(&mut stream, &mut buffer).len()
     })
 }
 
-/// Writes the lines that a signature adds; keeps the key.
+/// A function that writes the headers of a signature. The key is derived once.
 fn signer(address: SocketAddr, endpoint: &str) -> impl Fn(&[u8], &mut Vec<u8>) + use<> {
-    let now = || AmzDate::from_system_time(SystemTime::now()).unwrap();
-    let scope_at = |amz_date| Scope { amz_date, region: REGION, service: "sagemaker" };
-    let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(now()));
+    let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(amz_date()));
     let (host, path) = (address.to_string(), format!("/endpoints/{endpoint}/invocations"));
     move |body, head| {
-        let amz_date = now();
+        let amz_date = amz_date();
         let headers = [("content-type", TYPE), ("host", &host), ("x-amz-date", amz_date.as_str())];
         let request =
             Request { headers: &headers, payload: Payload::Bytes(body), ..Request::new("POST", &path) };
@@ -223,8 +222,16 @@ fn signer(address: SocketAddr, endpoint: &str) -> impl Fn(&[u8], &mut Vec<u8>) +
     }
 }
 
-/// The body of the answer.
-fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Vec<u8> {
+fn amz_date() -> AmzDate {
+    AmzDate::from_system_time(SystemTime::now()).unwrap()
+}
+
+fn scope_at(amz_date: AmzDate) -> Scope<'static> {
+    Scope { amz_date, region: REGION, service: "sagemaker" }
+}
+
+/// Reads a response and returns its body.
+fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> Vec<u8> {
     let mut filled = stream.read(buffer).unwrap();
     loop {
         if let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) {
@@ -240,7 +247,7 @@ fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Vec<u8> {
     }
 }
 
-/// Bytes of the head and of the body that it announces, once the head is whole.
+/// Size of the head and of the body that it announces; `None` if the head is incomplete.
 fn lengths(message: &[u8]) -> Option<(usize, usize)> {
     let head_bytes = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let mut lines = message[..head_bytes].split(|byte| *byte == b'\n');
@@ -251,22 +258,22 @@ fn lengths(message: &[u8]) -> Option<(usize, usize)> {
     Some((head_bytes, std::str::from_utf8(value).unwrap().trim().parse().unwrap()))
 }
 
-/// A peer with a thread for each connection and two fixed answers. Ends with the process.
+/// Starts a peer with a thread per connection and two fixed responses. It runs until the process ends.
 fn listen() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             stream.set_nodelay(true).unwrap();
-            thread::spawn(move || answer_all(stream));
+            thread::spawn(move || respond_to_all(stream));
         }
     });
     address
 }
 
-/// Until the client hangs up.
-fn answer_all(mut stream: TcpStream) {
-    let answers = [answer(16), answer(LARGE_BYTES)];
+/// Responds to requests until the client closes the connection.
+fn respond_to_all(mut stream: TcpStream) {
+    let responses = [response(16), response(LARGE_BYTES)];
     let mut buffer = vec![0; 256 << 10];
     let mut filled = 0;
     loop {
@@ -284,14 +291,14 @@ fn answer_all(mut stream: TcpStream) {
             }
         }
         filled = 0;
-        if stream.write_all(&answers[usize::from(is_large)]).is_err() {
+        if stream.write_all(&responses[usize::from(is_large)]).is_err() {
             return;
         }
     }
 }
 
-/// What the service's answers look like.
-fn answer(body_bytes: usize) -> Vec<u8> {
+/// A response as SageMaker sends it.
+fn response(body_bytes: usize) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nx-amzn-RequestId: 2d9b4c6e-8f10-4a3b-9c5d-7e6f8a9b0c1d\r\n\
          x-Amzn-Invoked-Production-Variant: AllTraffic\r\nDate: Mon, 23 Nov 2026 10:00:00 GMT\r\n\
@@ -300,7 +307,7 @@ fn answer(body_bytes: usize) -> Vec<u8> {
     [head.as_bytes(), &vec![b'7'; body_bytes]].concat()
 }
 
-/// The peer of `calls`: tells its address and ends when its standard input does.
+/// The peer of `calls`: prints its address and runs until its standard input is closed.
 fn serve_for_parent() {
     println!("{}", listen());
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();

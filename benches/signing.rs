@@ -1,13 +1,13 @@
-//! What a signature costs: this crate with a kept key and with a fresh one, beside AWS's own signer and beside the
-//! hashing that no signer can do without. Ends with a table of ratios from interleaved runs.
+//! Benchmark of the signer: with a cached key and with a new one, compared with AWS's signer and with the hashing that
+//! every signer needs. Prints a table of ratios from interleaved rounds at the end.
 //!
-//! `cargo bench --bench signing` for everything. The executable with `--repeat warm|cold|aws|floor TIMES` signs the
-//! 100-byte case that many times and nothing else, for a profiler or an instruction counter.
+//! `cargo bench --bench signing` runs everything. With `--repeat warm|cold|aws|floor TIMES`, the executable only signs
+//! the 100-byte case TIMES times, for a profiler or an instruction counter.
 #![expect(
     clippy::unwrap_used,
     clippy::as_conversions,
     clippy::print_stdout,
-    reason = "a benchmark fails by panicking and prints what it finds"
+    reason = "a benchmark fails by panicking and prints its results"
 )]
 
 use std::hint::black_box;
@@ -19,7 +19,6 @@ use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use hmac::{Hmac, KeyInit, Mac};
 use sagemaker_invoke::sigv4::{
     AmzDate, Authorization, CanonicalRequest, Payload, Request, Scope, Signature, SigningKey, StringToSign,
-    Template,
 };
 use sha2::{Digest, Sha256};
 
@@ -30,11 +29,11 @@ const SERVICE: &str = "sagemaker";
 const HOST: &str = "runtime.sagemaker.us-east-1.amazonaws.com";
 const PATH: &str = "/endpoints/churn-model/invocations";
 
-/// The lengths that the floor hashes, those of the usual case's canonical request and string to sign.
+/// Lengths of the canonical request and the string to sign of the usual case, which the floor hashes.
 const CANONICAL_REQUEST_BYTES: usize = 450;
 const STRING_TO_SIGN_BYTES: usize = 140;
 
-/// The headers of a usual call, but for the date: sorted, as the client keeps them.
+/// The headers of a usual call without the date, sorted, as the client passes them.
 const USUAL_HEADERS: [(&str, &str); 5] = [
     ("accept", "application/json"),
     ("content-type", "application/json"),
@@ -43,7 +42,7 @@ const USUAL_HEADERS: [(&str, &str); 5] = [
     ("x-amzn-sagemaker-target-variant", "v1"),
 ];
 
-/// With the date 20: out of order, in mixed letter case, with repeated names and odd spaces.
+/// 20 headers with the date: unsorted, in mixed letter case, with repeated names and extra spaces.
 const MANY_HEADERS: [(&str, &str); 19] = [
     ("X-Custom-Zeta", "  last   but  not   least "),
     ("Host", HOST),
@@ -67,17 +66,17 @@ const MANY_HEADERS: [(&str, &str); 19] = [
 ];
 const MANY_QUERY: &str = "version=3&tag=b&tag=a&name=A%20B&empty=&flag";
 
-/// Something to time, made ready once.
+/// One iteration of a contender.
 type Contender<'a> = Box<dyn FnMut() + 'a>;
 
-const CONTENDERS: usize = 7;
+const CONTENDERS: usize = 5;
 
 /// A request to sign.
 struct Case {
     name: &'static str,
     query: &'static str,
     headers: &'static [(&'static str, &'static str)],
-    /// Where among the headers the date belongs.
+    /// The position of the date in the headers.
     date_at: usize,
     body: Vec<u8>,
     now: SystemTime,
@@ -86,16 +85,19 @@ struct Case {
 
 impl Case {
     fn all() -> Vec<Self> {
-        let usual = |name, body_bytes| Self::new(name, "", &USUAL_HEADERS, 3, body_bytes);
         vec![
-            usual("0 B", 0),
-            usual("100 B", 100),
-            usual("1 KiB", 1024),
-            usual("64 KiB", 64 * 1024),
-            usual("1 MiB", 1024 * 1024),
-            usual("6 MiB", 6 * 1024 * 1024),
+            Self::usual("0 B", 0),
+            Self::usual("100 B", 100),
+            Self::usual("1 KiB", 1024),
+            Self::usual("64 KiB", 64 * 1024),
+            Self::usual("1 MiB", 1024 * 1024),
+            Self::usual("6 MiB", 6 * 1024 * 1024),
             Self::new("100 B, many headers", MANY_QUERY, &MANY_HEADERS, 19, 100),
         ]
+    }
+
+    fn usual(name: &'static str, body_bytes: usize) -> Self {
+        Self::new(name, "", &USUAL_HEADERS, 3, body_bytes)
     }
 
     fn new(
@@ -110,14 +112,11 @@ impl Case {
         Self { name, query, headers, date_at, body: vec![b'x'; body_bytes], now, amz_date }
     }
 
-    /// Ours with all kept that can be, ours with a kept key, both with a fresh one, AWS's own, the floor, and the
-    /// body's hash alone.
+    /// This crate with a cached key and with a new one, AWS's signer, the floor, and the hash of the body alone.
     fn contenders(&self) -> [(&'static str, Contender<'_>); CONTENDERS] {
         [
-            ("template", Box::new(self.template())),
             ("warm", Box::new(self.warm())),
             ("cold", Box::new(self.cold())),
-            ("cold template", Box::new(self.cold_template())),
             ("aws-sigv4", Box::new(self.aws())),
             ("floor", Box::new(self.floor())),
             ("body only", Box::new(self.body_only())),
@@ -137,27 +136,6 @@ impl Case {
         move || self.sign(&headers, &mut authorization, |_, string_to_sign| key.sign(string_to_sign))
     }
 
-    fn template(&self) -> impl FnMut() + '_ {
-        let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(self.now));
-        self.sign_template(move |sign| sign(&key))
-    }
-
-    fn cold_template(&self) -> impl FnMut() + '_ {
-        let scope = scope_at(self.now);
-        self.sign_template(move |sign| sign(&SigningKey::derive(black_box(SECRET_ACCESS_KEY), scope)))
-    }
-
-    fn sign_template(&self, with_key: impl Fn(&mut dyn FnMut(&SigningKey))) -> impl FnMut() {
-        let request = Request { query: self.query, headers: self.headers, ..Request::new("POST", PATH) };
-        let template = Template::new(&request, ACCESS_KEY_ID, REGION, SERVICE);
-        let mut authorization = String::new();
-        move || {
-            let amz_date = AmzDate::from_system_time(black_box(self.now)).unwrap();
-            let payload = Payload::Bytes(black_box(&self.body));
-            with_key(&mut |key| template.sign(key, amz_date, payload, black_box(&mut authorization)));
-        }
-    }
-
     fn cold(&self) -> impl FnMut() + '_ {
         let headers = self.signed_headers();
         let mut authorization = String::new();
@@ -168,7 +146,7 @@ impl Case {
         }
     }
 
-    /// From the clock's time to the value of the Authorization header.
+    /// Signs from the system's time to the value of the `Authorization` header.
     fn sign(
         &self,
         headers: &[(&str, &str)],
@@ -196,7 +174,7 @@ impl Case {
         black_box(authorization);
     }
 
-    /// As AWS's clients do it: the identity is kept, the parameters are made for each request.
+    /// Like the AWS SDK: one identity for all requests, new parameters for each.
     fn aws(&self) -> impl FnMut() + '_ {
         let identity =
             aws_credential_types::Credentials::from_keys(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None).into();
@@ -219,7 +197,7 @@ impl Case {
         }
     }
 
-    /// What no signer can do without: the hashes, over text that is there already.
+    /// The hashes that every signer needs, without writing the text.
     fn floor(&self) -> impl FnMut() + '_ {
         let text = [b'x'; CANONICAL_REQUEST_BYTES];
         let mac = Hmac::<Sha256>::new_from_slice(SECRET_ACCESS_KEY.as_bytes()).unwrap();
@@ -238,7 +216,7 @@ impl Case {
         }
     }
 
-    /// The floor hashes as much as the usual case does.
+    /// Checks that the floor hashes the lengths of the usual case.
     fn check(&self) {
         let headers = self.signed_headers();
         let request =
@@ -269,13 +247,13 @@ fn main() {
         .configure_from_args();
     cases.iter().for_each(|case| measure(&mut criterion, case));
     criterion.final_summary();
-    // Cargo hands this over from `cargo bench`, and not from `cargo test --benches`.
+    // Cargo passes `--bench` for `cargo bench`, but not for `cargo test --benches`.
     if arguments.iter().any(|argument| argument == "--bench") {
         print_ratios(&cases);
     }
 }
 
-/// Signs the usual 100 bytes and nothing else.
+/// Runs one contender on the 100-byte case.
 fn repeat(contender: &str, times: usize) {
     let cases = Case::all();
     let case = cases.iter().find(|case| case.name == "100 B").unwrap();
@@ -293,48 +271,41 @@ fn measure(criterion: &mut Criterion, case: &Case) {
     group.finish();
 }
 
-/// Rounds of the table. In each, every contender runs in turn, so that what disturbs one disturbs all.
+/// Rounds of the table. Each round runs every contender, so that disturbances affect all alike.
 const ROUNDS: usize = 61;
 
 fn print_ratios(cases: &[Case]) {
     println!("\nMedians of {ROUNDS} interleaved rounds; ratios are medians of each round's own ratio.\n");
     println!(
-        "| case | template ns | warm ns | cold ns | aws-sigv4 ns | floor ns | template / floor | template / aws-sigv4 | warm / floor | warm / aws-sigv4 | cold template / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
+        "| case | warm ns | cold ns | aws-sigv4 ns | floor ns | warm / floor | warm / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
     );
-    println!("| --- |{}", " ---: |".repeat(12));
+    println!("| --- |{}", " ---: |".repeat(8));
     for case in cases {
-        let [template, warm, cold, cold_template, aws, floor, body] = interleaved(case);
-        let ratio = |ours: &[f64], other: &[f64]| {
-            median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
-        };
+        let [warm, cold, aws, floor, body] = interleaved(case);
         println!(
-            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} | {:.3} |",
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.3} | {:.3} | {:.3} | {:.3} |",
             case.name,
-            median(template.clone()),
             median(warm.clone()),
             median(cold.clone()),
             median(aws.clone()),
             median(floor.clone()),
-            ratio(&template, &floor),
-            ratio(&template, &aws),
             ratio(&warm, &floor),
             ratio(&warm, &aws),
-            ratio(&cold_template, &aws),
             ratio(&cold, &aws),
             ratio(&warm, &body),
         );
     }
 }
 
-/// Nanoseconds per call of each contender in each round.
+/// Nanoseconds per signature of each contender in each round.
 fn interleaved(case: &Case) -> [Vec<f64>; CONTENDERS] {
     let mut contenders = case.contenders();
-    // A slice of about a quarter of a millisecond, or one call.
+    // About a quarter of a millisecond, or one signature.
     let times = (250_000 / (600 + case.body.len())).max(1);
     let mut spent: [Vec<f64>; CONTENDERS] = Default::default();
     for round in 0..ROUNDS {
         for turn in 0..contenders.len() {
-            // Each goes first in some rounds.
+            // Rotate the order from round to round.
             let number = (round + turn) % contenders.len();
             let Some(((_, run), spent)) = contenders.iter_mut().zip(&mut spent).nth(number) else { continue };
             let started_at = Instant::now();
@@ -343,6 +314,11 @@ fn interleaved(case: &Case) -> [Vec<f64>; CONTENDERS] {
         }
     }
     spent
+}
+
+/// The median of the ratios of each round.
+fn ratio(ours: &[f64], other: &[f64]) -> f64 {
+    median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {

@@ -1,24 +1,32 @@
-//! The client: one call from a plain struct to an inference.
+//! The client: one call, from a plain struct to an inference.
 
+mod call;
+mod process_state;
+mod signed_request;
+mod target;
+
+use std::borrow::Cow;
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
-use crate::call::{Call, CallOptions};
-use crate::clock_skew::{ClockSkew, is_clock_code};
+pub use self::call::CallOptions;
+use self::call::{AttemptError, Call};
+use self::process_state::ProcessState;
+pub use self::signed_request::SignedRequest;
+use self::target::{Target, USER_AGENT, needs_region};
+use crate::aws::clock_skew::is_clock_code;
+use crate::aws::{Credentials, Signature};
 use crate::config::Config;
-use crate::credentials::Credentials;
 use crate::error::{ConfigError, Error, ServiceError};
-use crate::host::{Host, System};
-use crate::http::{HttpRequest, HttpResponse};
+use crate::http::{Body, Request, ResponseHead};
 use crate::operation::Operation;
-use crate::operation::sealed::Response;
-use crate::retry::{Attempts, RetryPolicy, TokenBucket};
-use crate::route::{Route, lacks_region};
-use crate::signed_request::SignedRequest;
-use crate::signing::insert_at_host;
+use crate::operation::sealed::{Output, ReadOptions};
+use crate::retry::{Attempts, RetryPolicy};
 use crate::sigv4::AmzDate;
+use crate::system::{OsSystem, System};
 
 /// Calls the endpoints of one region. Cheap to clone; clones share connections and credentials.
 #[derive(Clone)]
@@ -28,124 +36,136 @@ pub struct Client {
 
 struct Inner {
     config: Config,
-    /// Set from the start, or by the first call that has asked the instance for its region.
-    route: OnceLock<Route>,
-    token_bucket: TokenBucket,
-    clock_skew: ClockSkew,
+    state: ProcessState,
     is_shut_down: AtomicBool,
 }
 
 impl Client {
-    /// A client as the configuration says. Opens nothing, starts nothing, reads nothing but the proxy's variables.
+    /// A client with this configuration. Opens no connection, starts no thread, and reads only the proxy's variables.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a setting is missing or wrong.
+    /// [`Error::Config`] when a setting is missing or invalid.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let route = Route::new(&config)?;
-        Self::with_route(config, route.into())
+        let target = Target::new(&config)?;
+        Self::with_target(config, target.into())
     }
 
-    /// A client as the environment says: [`Config::from_env`], then [`Client::new`].
+    /// A client configured by the environment: [`Config::from_env`], then [`Client::new`].
     ///
-    /// Where nothing gives a region, the first call asks the metadata service of the EC2 instance for its own, as the
-    /// AWS SDKs do; elsewhere than on EC2 that call fails, after two seconds at the most.
+    /// Where nothing gives a region, the first call asks the metadata service of the EC2 instance, as the AWS SDKs do;
+    /// elsewhere than on EC2 that call fails after two seconds at most.
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a setting is missing or wrong.
+    /// [`Error::Config`] when a setting is missing or invalid.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_host(Arc::new(System))
+        Self::from_system(Arc::new(OsSystem))
     }
 
-    /// The same for another host than this machine.
+    /// Like [`from_env`](Self::from_env), for another system than this machine.
     ///
     /// # Errors
     ///
-    /// As [`Client::from_env`].
-    pub fn from_host(host: Arc<dyn Host>) -> Result<Self, Error> {
-        let config = Config::from_host(host)?;
-        if lacks_region(&config) { Self::with_route(config, OnceLock::new()) } else { Self::new(config) }
+    /// Those of [`from_env`](Self::from_env).
+    pub fn from_system(system: Arc<dyn System>) -> Result<Self, Error> {
+        let config = Config::from_system(system)?;
+        if needs_region(&config) { Self::with_target(config, OnceLock::new()) } else { Self::new(config) }
     }
 
-    fn with_route(config: Config, route: OnceLock<Route>) -> Result<Self, Error> {
+    fn with_target(config: Config, target: OnceLock<Target>) -> Result<Self, Error> {
         config.timeouts.check()?;
-        let inner = Inner {
-            config,
-            route,
-            token_bucket: TokenBucket::default(),
-            clock_skew: ClockSkew::default(),
-            is_shut_down: AtomicBool::new(false),
-        };
+        let state = ProcessState::new(config.system.process_id(), target);
+        let inner = Inner { config, state, is_shut_down: AtomicBool::new(false) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Sends one request and waits for its answer.
+    /// Sends one request and waits for its response.
     ///
     /// # Errors
     ///
-    /// [`Error`] tells what went wrong, and [`Error::may_have_run`] whether the model may have run all the same.
+    /// [`Error`] says what went wrong, and [`Error::may_have_run`] whether the model may have run.
     pub fn invoke<O: Operation>(&self, operation: &O) -> Result<O::Output, Error> {
         self.invoke_with(operation, &CallOptions::default())
     }
 
-    /// The same with a time limit or a retry policy of this call's own.
+    /// Like [`invoke`](Self::invoke), with a time limit or a retry policy for this call.
     ///
     /// # Errors
     ///
-    /// As [`invoke`](Self::invoke).
+    /// Those of [`invoke`](Self::invoke).
     pub fn invoke_with<O: Operation>(
         &self,
         operation: &O,
         options: &CallOptions,
     ) -> Result<O::Output, Error> {
         operation.check()?;
-        let mut call = self.inner.begin_call(options);
-        let route = self.inner.route(call.deadline())?;
-        let path = route.path_of(operation);
+        let state = self.inner.state();
+        let mut call = self.inner.begin_call(state, options);
+        let target = self.inner.target(state, call.deadline())?;
+        let path = target.path_of(operation);
         loop {
-            match self.inner.attempt(operation, route, &path, &mut call) {
-                Ok(mut response) => {
-                    call.succeed(&mut response.timings);
-                    return Ok(O::Output::parse(response));
+            match self.inner.attempt(operation, state, target, &path, &mut call) {
+                Ok(mut output) => {
+                    call.succeed(output.timings_mut());
+                    return Ok(output);
                 }
-                Err(failed) => call.wait_to_retry(failed.error, failed.is_put_right)?,
+                Err(failed) => call.wait_to_retry(failed)?,
             }
         }
     }
 
-    /// What [`invoke`](Self::invoke) would send now, signed: for another HTTP stack, for debugging, for measuring.
+    /// The request that [`invoke`](Self::invoke) would send now, signed: for another HTTP stack, for debugging, for
+    /// measuring. Each has a new invocation id, and is the first attempt of its call.
     ///
     /// # Errors
     ///
-    /// What [`invoke`](Self::invoke) says before it sends anything.
+    /// Those of [`invoke`](Self::invoke) before anything is sent.
     pub fn sign<'a, O: Operation>(&self, operation: &'a O) -> Result<SignedRequest<'a>, Error> {
         operation.check()?;
-        let route = self.inner.route(None)?;
-        let (path, origin) = (route.path_of(operation), &route.endpoint.origin);
-        let request = request(operation, route, &path, &[]);
-        if route.endpoint.is_container {
-            return Ok(SignedRequest::new(&request, origin, operation.body()));
+        let state = self.inner.state();
+        let target = self.inner.target(state, None)?;
+        let path = target.path_of(operation);
+        let mut request = target.request(operation, &path);
+        if target.endpoint.is_container {
+            request.headers.push(USER_AGENT);
+            return Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()));
         }
-        let credentials = credentials_of(route, None)?;
-        let signed_for = self.inner.signing_time(&self.inner.config.retry, self.inner.config.host.now());
-        signed(request, route, &credentials, signed_for, |request| {
-            SignedRequest::new(request, origin, operation.body())
-        })
+        let call = self.inner.begin_call(state, &CallOptions::default());
+        let credentials = self.inner.credentials(target, None)?;
+        let signing_time = self.inner.signing_time(state, call.policy());
+        let signed = self.inner.sign(target, &request, &credentials, signing_time, &call)?;
+        request.headers.extend(signed.headers());
+        Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()))
     }
 
-    /// Ends every call of this client and its clones, on whatever thread, and refuses new ones.
+    /// The credentials that a call would sign with now: for an early check of the configuration, and for
+    /// [`sigv4`](crate::sigv4) with other services.
     ///
-    /// A call that waits on its connection ends at once, one that sleeps between attempts within a tenth of a
-    /// second, one that is being connected, looks a name up or loads credentials when the limit of that is reached.
-    /// Other clients are not touched. The calls end with [`Error::ShutDown`], but for one whose credentials failed.
+    /// # Errors
+    ///
+    /// [`Error::Credentials`] when there are none, [`Error::Config`] without a region.
+    pub fn credentials(&self) -> Result<Credentials, Error> {
+        let target = self.inner.target(self.inner.state(), None)?;
+        Ok(Credentials::clone(&*self.inner.credentials(target, None)?))
+    }
+
+    /// Ends every call of this client and its clones, on every thread, and refuses new ones.
+    ///
+    /// A call that waits for its peer ends at once, one that waits between attempts within a tenth of a second, and one
+    /// that connects, looks a name up or loads credentials when the limit of that step has passed. Other clients are
+    /// not affected. The calls end with [`Error::ShutDown`], except for one whose credentials failed.
     pub fn shutdown(&self) {
         self.inner.is_shut_down.store(true, Ordering::SeqCst);
-        if let Some(route) = self.inner.route.get() {
-            route.transport.shut_down();
+        if let Some(target) = self.inner.state().target.get() {
+            target.transport.shut_down();
         }
     }
 }
+
+/// A panic in a call leaves the client usable: no lock is held while foreign code runs, and a poisoned one is taken over.
+impl UnwindSafe for Client {}
+impl RefUnwindSafe for Client {}
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -153,120 +173,134 @@ impl fmt::Debug for Client {
     }
 }
 
-/// An attempt that failed, and whether what the service refused was put right since.
-struct FailedAttempt {
-    error: Error,
-    is_put_right: bool,
-}
-
-impl<E: Into<Error>> From<E> for FailedAttempt {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), is_put_right: false }
-    }
-}
-
 impl Inner {
-    fn begin_call(&self, options: &CallOptions) -> Call<'_> {
-        let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &self.token_bucket);
+    fn state(&self) -> &ProcessState {
+        self.state.of_process(self.config.system.process_id())
+    }
+
+    fn begin_call<'a>(&'a self, state: &'a ProcessState, options: &CallOptions) -> Call<'a> {
+        let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &state.token_bucket);
         let timeout = [options.timeout, self.config.timeouts.call].into_iter().flatten().min();
-        Call::begin(&*self.config.host, &self.is_shut_down, attempts, timeout)
+        Call::begin(&*self.config.system, &self.is_shut_down, attempts, timeout, state.process_id)
     }
 
-    fn route(&self, deadline: Option<Instant>) -> Result<&Route, Error> {
-        if let Some(route) = self.route.get() {
-            return Ok(route);
+    fn target<'a>(&self, state: &'a ProcessState, deadline: Option<Instant>) -> Result<&'a Target, Error> {
+        if let Some(target) = state.target.get() {
+            return Ok(target);
         }
-        let route = Route::of_instance(&self.config, deadline)?;
-        Ok(self.route.get_or_init(|| route))
+        let target = if needs_region(&self.config) {
+            Target::of_instance(&self.config, deadline)?
+        } else {
+            Target::new(&self.config)?
+        };
+        Ok(state.target.get_or_init(|| target))
     }
 
-    /// What the service's clock shows, as far as the policy lets us learn it.
-    fn signing_time(&self, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
-        if policy.correct_clock { self.clock_skew.service_time(now) } else { now }
+    /// The time of the service's clock, if the policy allows to correct ours.
+    fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy) -> SystemTime {
+        let now = self.config.system.now();
+        if policy.correct_clock { state.clock_skew.service_time(now) } else { now }
     }
 
-    /// Signs, sends, and tells an answer from an error.
+    fn credentials(&self, target: &Target, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
+        target.credentials.get(deadline).map_err(|error| {
+            if error.is_out_of_time { error.into_timeout(target.authority()) } else { error.into() }
+        })
+    }
+
+    fn sign<'a>(
+        &self,
+        target: &Target,
+        request: &Request<'_>,
+        credentials: &'a Credentials,
+        signing_time: SystemTime,
+        call: &'a Call<'_>,
+    ) -> Result<Signed<'a>, Error> {
+        let amz_date = AmzDate::from_system_time(signing_time)
+            .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
+        let signature = target.signer.sign(request, credentials, amz_date);
+        let request_info = call.request_info(signing_time, self.config.timeouts.response);
+        Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
+    }
+
+    /// Signs, sends, and reads the response.
     fn attempt<O: Operation>(
         &self,
         operation: &O,
-        route: &Route,
+        state: &ProcessState,
+        target: &Target,
         path: &str,
         call: &mut Call<'_>,
-    ) -> Result<HttpResponse, FailedAttempt> {
-        let begun_at = call.begin_attempt(route)?;
-        if route.endpoint.is_container {
-            let response = route.transport.send(&request(operation, route, path, &[]), call.deadline())?;
-            return answer_or(response, ServiceError::from_container).map_err(FailedAttempt::from);
+    ) -> Result<O::Output, AttemptError> {
+        let system = &*self.config.system;
+        let begun_at = call.begin_attempt(target)?;
+        let mut request = target.request(operation, path);
+        if target.endpoint.is_container {
+            request.headers.push(USER_AGENT);
+            let (head, body) = target.transport.send(&request, call.deadline())?;
+            return Ok(self.read(head, body, ServiceError::from_container)?);
         }
-        let host = &*self.config.host;
-        let credentials = credentials_of(route, call.deadline())?;
-        let (signing_at, sent_at) = (host.instant(), host.now());
-        let signed_for = self.signing_time(call.policy(), sent_at);
-        let request_info = call.request_info(signed_for, self.config.timeouts.response);
-        let unsigned = [("amz-sdk-invocation-id", call.invocation_id()), ("amz-sdk-request", &request_info)];
-        let request = request(operation, route, path, &unsigned);
-        let (response, sending_at) = signed(request, route, &credentials, signed_for, |request| {
-            let sending_at = host.instant();
-            (route.transport.send(request, call.deadline()), sending_at)
-        })?;
-        let mut response = response?;
-        response.timings.credentials = signing_at.saturating_duration_since(begun_at);
-        response.timings.signing = sending_at.saturating_duration_since(signing_at);
-        let was_skewed = self.clock_skew.learn(&response.headers, signed_for, sent_at, host.now());
-        answer_or(response, ServiceError::from_service).map_err(|error| {
-            let is_clock_error = error.code().is_some_and(is_clock_code);
-            let is_clock_right = call.policy().correct_clock && was_skewed && is_clock_error;
-            let is_put_right = is_clock_right || was_renewed(route, &credentials, &error, call.deadline());
-            FailedAttempt { error, is_put_right }
+        let credentials = self.credentials(target, call.deadline())?;
+        let (signing_at, sent_at) = (system.instant(), system.now());
+        let signing_time = self.signing_time(state, call.policy());
+        let signed = self.sign(target, &request, &credentials, signing_time, call)?;
+        request.headers.extend(signed.headers());
+        let sending_at = system.instant();
+        let (mut head, body) = target.transport.send(&request, call.deadline())?;
+        head.timings.credentials = signing_at.saturating_duration_since(begun_at);
+        head.timings.signing = sending_at.saturating_duration_since(signing_at);
+        let was_skewed = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
+        self.read(head, body, ServiceError::from_service).map_err(|error| {
+            let is_clock_error = was_skewed && error.code().is_some_and(is_clock_code);
+            let is_corrected = (call.policy().correct_clock && is_clock_error)
+                || was_renewed(target, &credentials, &error, call.deadline());
+            AttemptError { error, is_corrected }
         })
     }
-}
 
-/// The request but for what signing adds; a container's is complete.
-fn request<'a, O: Operation>(
-    operation: &'a O,
-    route: &'a Route,
-    path: &'a str,
-    unsigned_headers: &'a [(&'a str, &'a str)],
-) -> HttpRequest<'a> {
-    let mut headers = operation.headers();
-    if route.endpoint.is_container {
-        insert_at_host(&mut headers, [("host", route.endpoint.origin.authority.as_str())]);
+    /// The output of a successful response, or the error that the response is.
+    fn read<O: Output>(
+        &self,
+        head: ResponseHead,
+        mut body: Body,
+        error: fn(&ResponseHead, &[u8]) -> ServiceError,
+    ) -> Result<O, Error> {
+        if (200..300).contains(&head.status) {
+            return O::read(
+                head,
+                body,
+                &ReadOptions { max_bytes: self.config.max_response_bytes, system: &*self.config.system },
+            );
+        }
+        let content = body.read_whole(self.config.max_response_bytes);
+        let content =
+            content.map_err(|failed| Error::of_body(failed, &head, self.config.max_response_bytes))?;
+        Err(Error::Service(Box::new(error(&head, &content))))
     }
-    HttpRequest { method: "POST", path, headers, unsigned_headers, body: operation.body() }
 }
 
-fn signed<T>(
-    request: HttpRequest<'_>,
-    route: &Route,
-    credentials: &Credentials,
-    signed_for: SystemTime,
-    hand_on: impl FnOnce(&HttpRequest<'_>) -> T,
-) -> Result<T, Error> {
-    let amz_date = AmzDate::from_system_time(signed_for)
-        .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
-    Ok(route.signer.signed(request, &route.endpoint.origin.authority, credentials, amz_date, hand_on))
+/// What an attempt adds to the request of the operation.
+struct Signed<'a> {
+    signature: Signature<'a>,
+    invocation_id: &'a str,
+    request_info: Cow<'static, str>,
 }
 
-fn credentials_of(route: &Route, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
-    route.credentials.get(deadline).map_err(|error| {
-        if error.is_out_of_time { error.into_timeout(&route.endpoint.origin.authority) } else { error.into() }
-    })
-}
-
-/// Whether the service said that the credentials have expired, and there are others now.
-fn was_renewed(route: &Route, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
-    // Why there are none has been logged; what the caller can act on is the service's own error.
-    error.is_expired_token() && route.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
-}
-
-fn answer_or(
-    response: HttpResponse,
-    error: impl FnOnce(&HttpResponse) -> ServiceError,
-) -> Result<HttpResponse, Error> {
-    if (200..300).contains(&response.status) {
-        Ok(response)
-    } else {
-        Err(Error::Service(Box::new(error(&response))))
+impl Signed<'_> {
+    /// The headers of the signature, then those that are not signed.
+    fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let unsigned = [
+            ("amz-sdk-invocation-id", self.invocation_id),
+            ("amz-sdk-request", self.request_info.as_ref()),
+            USER_AGENT,
+        ];
+        self.signature.headers().chain(unsigned)
     }
+}
+
+/// Whether the service refused the credentials as expired, and there are others now.
+fn was_renewed(target: &Target, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
+    // A failed renewal has been logged; the caller is better served by the service's own error.
+    error.is_expired_token()
+        && target.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
 }

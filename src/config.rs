@@ -1,25 +1,25 @@
-//! What a client can be told, with a named default for everything that has one.
+//! The settings of a client, with a named constant for each default.
 
-mod load;
-mod origins;
-pub(crate) mod settings;
+mod from_env;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::origins::{Origin, Provenance};
-use crate::credentials;
+use crate::credentials::{self, Provider, Search};
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
-use crate::host::{Host, System};
+use crate::http::Limits;
+pub use crate::http::Proxy;
 use crate::retry::RetryPolicy;
+use crate::system::{OsSystem, System};
 
-/// Default of [`Timeouts::connect`]. The AWS SDKs' own default is 3.1 s; a TLS handshake over a slow link takes more.
+/// Default of [`Timeouts::connect`]. The AWS SDKs use 3.1 s; a TLS handshake over a slow link can take more.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Default of [`Timeouts::send`].
 pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(30);
-/// Default of [`Timeouts::response`]. SageMaker gives a model 60 s, and AWS's advice for models that use them is
-/// a client timeout of 70 s.
+/// Default of [`Timeouts::response`]. SageMaker gives a model 60 s, and AWS advises a client timeout of 70 s for models
+/// that use them.
 pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(70);
 /// Default of [`Timeouts::read`].
 pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,13 +27,13 @@ pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 /// Default of [`Config::max_idle_connections`].
 pub const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 32;
-/// Default of [`Config::max_idle_age`]. Load balancers of AWS close an idle connection after 60 s, proxies at times
-/// after 20.
+/// Default of [`Config::max_idle_age`]. Load balancers of AWS close an idle connection after 60 s, some proxies after
+/// 20 s.
 pub const DEFAULT_MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 /// Default of [`Config::address_ttl`]: the time to live of the records of AWS's load balancers.
 pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 
-/// Everything that a [`Client`](crate::Client) is made of. A plain struct: change what you like and keep the rest.
+/// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
 ///
 /// ```
 /// use sagemaker_invoke::{Config, Credentials};
@@ -44,44 +44,42 @@ pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 ///     ..Config::default()
 /// };
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
-    /// The region, `us-east-1` for example. Needed but for [`Endpoint::Container`]. Default: none.
+    /// The region, `us-east-1` for example. Required except for [`Endpoint::Container`]. Default: none.
     pub region: Option<String>,
-    /// Where credentials come from. Not asked for [`Endpoint::Container`]. Default: the chain of the AWS SDKs.
-    pub credentials: credentials::Source,
-    /// Where requests go. Default: AWS's host in the region.
+    /// Where credentials come from. Not used for [`Endpoint::Container`]. Default: the chain of the AWS SDKs.
+    pub credentials: Provider,
+    /// Where requests are sent. Default: AWS's host in the region.
     pub endpoint: Endpoint,
-    /// How long each step may take.
+    /// Time limits of the steps of a call.
     pub timeouts: Timeouts,
     /// What may be sent again, how often, and how long to wait for a model that is not ready.
     pub retry: RetryPolicy,
-    /// The proxy to go through. Default: as the environment says.
+    /// The proxy to use. Default: that of the environment.
     pub proxy: Proxy,
     /// Certificates in PEM form that are trusted in place of Mozilla's roots. Default: none.
     pub ca_bundle_pem: Option<Vec<u8>>,
-    /// The longest body of a response that is read, in bytes. Default: [`DEFAULT_MAX_RESPONSE_BYTES`].
+    /// Maximum size of a response body, in bytes. Default: [`DEFAULT_MAX_RESPONSE_BYTES`].
     pub max_response_bytes: u64,
-    /// How many idle connections are kept. At least the number of threads that share the client, or some of them
-    /// connect anew for each call. Default: [`DEFAULT_MAX_IDLE_CONNECTIONS`].
+    /// Maximum number of idle connections. Fewer than the threads that share the client means that some of them connect
+    /// for each call. Default: [`DEFAULT_MAX_IDLE_CONNECTIONS`].
     pub max_idle_connections: usize,
-    /// How long an idle connection is kept. Should be shorter than the server keeps it.
+    /// How long an idle connection is kept. Should be shorter than the server's own limit.
     /// Default: [`DEFAULT_MAX_IDLE_AGE`].
     pub max_idle_age: Duration,
-    /// How long the addresses of a host name are used again for new connections; they are looked up anew at once
-    /// when connecting to them fails. Default: [`DEFAULT_ADDRESS_TTL`].
+    /// How long the addresses of a host name are used for new connections; they are dropped at once when connecting to
+    /// them fails. Default: [`DEFAULT_ADDRESS_TTL`].
     pub address_ttl: Duration,
     /// The world around the client. Default: the machine that the program runs on.
-    pub host: Arc<dyn Host>,
-    /// What [`Config::from_env`] found where. Default: nothing.
-    pub provenance: Provenance,
+    pub system: Arc<dyn System>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             region: None,
-            credentials: credentials::Source::default(),
+            credentials: Provider::default(),
             endpoint: Endpoint::default(),
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
@@ -91,15 +89,14 @@ impl Default for Config {
             max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
             max_idle_age: DEFAULT_MAX_IDLE_AGE,
             address_ttl: DEFAULT_ADDRESS_TTL,
-            host: Arc::new(System),
-            provenance: Provenance::default(),
+            system: Arc::new(OsSystem),
         }
     }
 }
 
 impl Config {
-    /// What the environment and the shared files `~/.aws/config` and `~/.aws/credentials` say, with defaults for the
-    /// rest. Asks nothing over the network; credentials are read at the first call.
+    /// The settings in the environment and in the shared files `~/.aws/config` and `~/.aws/credentials`, with defaults
+    /// for the rest. Makes no network call; credentials are read at the first request.
     ///
     /// | field | variable | property of the profile |
     /// | --- | --- | --- |
@@ -112,76 +109,116 @@ impl Config {
     /// | `retry.max_attempts` | `AWS_MAX_ATTEMPTS` | `max_attempts` |
     /// | `retry.correct_clock`, off | `AWS_DISABLE_CLOCK_SKEW_CORRECTION` | `disable_clock_skew_correction` |
     ///
-    /// The first that is set counts, from left to right; one that is blank counts as not set. The profile is
-    /// `AWS_PROFILE`, else `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else
-    /// those in the home directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and all modes mean
-    /// [`RetryPolicy`], which keeps no rate for itself as the mode `adaptive` of the SDKs does.
+    /// The first that is set applies, from left to right; a blank one counts as not set. The profile is `AWS_PROFILE`,
+    /// else `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in the home
+    /// directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and every mode means [`RetryPolicy`], which has no rate
+    /// limit like the mode `adaptive` of the SDKs. What was found where is logged at level debug.
     ///
-    /// On EC2 the region may be known to the instance only: see [`Config::region_of_instance`].
+    /// On EC2, only the instance may know the region: see [`Config::region_of_instance`].
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a setting has a value that it cannot have, a shared file cannot be read, or the profile
-    /// that `AWS_PROFILE` names does not exist.
+    /// [`Error::Config`] when a setting has an invalid value, a shared file cannot be read, or the profile that
+    /// `AWS_PROFILE` names does not exist.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_host(Arc::new(System))
+        Self::from_system(Arc::new(OsSystem))
     }
 
-    /// The same for another host than this machine.
+    /// Like [`from_env`](Self::from_env), with this profile instead of `AWS_PROFILE`, and with its credentials only:
+    /// keys in the environment are not used.
     ///
     /// # Errors
     ///
-    /// As [`Config::from_env`].
-    pub fn from_host(host: Arc<dyn Host>) -> Result<Self, Error> {
-        Ok(load::config(host)?)
+    /// Those of [`from_env`](Self::from_env); the profile must exist.
+    pub fn from_profile(name: &str) -> Result<Self, Error> {
+        Ok(from_env::profile_config(Arc::new(OsSystem), name)?)
     }
 
-    /// The region of the EC2 instance that the program runs on, as its metadata service says; `None` elsewhere.
-    ///
-    /// [`Client::from_env`](crate::Client::from_env) asks for it at its first call where nothing else gives a region.
-    /// [`Client::new`](crate::Client::new) never does: a program that makes its own configuration for EC2 sets
-    /// [`region`](Self::region) to this. Off EC2 it takes up to two seconds to find out.
+    /// Like [`from_env`](Self::from_env), for another system than this machine.
     ///
     /// # Errors
     ///
-    /// [`Error::Credentials`] when the metadata service is there and refuses or fails.
+    /// Those of [`from_env`](Self::from_env).
+    pub fn from_system(system: Arc<dyn System>) -> Result<Self, Error> {
+        Ok(from_env::config(system)?)
+    }
+
+    /// The region of the EC2 instance that the program runs on, from its metadata service; `None` elsewhere, after two
+    /// seconds at most.
+    ///
+    /// [`Client::from_env`](crate::Client::from_env) does this at its first request where nothing else gives a region;
+    /// [`Client::new`](crate::Client::new) never does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Credentials`] when the metadata service answers with a refusal or fails.
     pub fn region_of_instance(&self) -> Result<Option<String>, Error> {
-        Ok(credentials::region_of_instance(self, None)?)
+        Ok(credentials::region_of_instance(self.search(), None)?)
     }
 
-    /// Each setting with its value and where that came from, for a line in a log: the variable, the line of the file,
-    /// the default, or the program that set the field after [`Config::from_env`].
-    #[must_use]
-    pub fn origins(&self) -> Vec<Origin> {
-        self.provenance.origins(self)
+    /// What a search for credentials needs.
+    pub(crate) fn search(&self) -> Search {
+        let variant = match self.endpoint {
+            Endpoint::Aws { fips, dual_stack } => Some((fips, dual_stack)),
+            _ => None,
+        };
+        Search {
+            provider: self.credentials.clone(),
+            system: Arc::clone(&self.system),
+            region: self.region.clone(),
+            variant,
+            proxy: self.proxy.clone(),
+            ca_bundle_pem: self.ca_bundle_pem.clone(),
+            address_ttl: self.address_ttl,
+        }
     }
 }
 
-/// How long each step of a call may take. `Duration::MAX` takes a limit away; zero is refused.
+/// One line; of certificates and URLs no content.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ca_bundle = self.ca_bundle_pem.as_ref().map(|pem| format!("{} bytes", pem.len()));
+        f.debug_struct("Config")
+            .field("region", &self.region)
+            .field("credentials", &self.credentials)
+            .field("endpoint", &self.endpoint)
+            .field("timeouts", &self.timeouts)
+            .field("retry", &self.retry)
+            .field("proxy", &self.proxy)
+            .field("ca_bundle_pem", &ca_bundle)
+            .field("max_response_bytes", &self.max_response_bytes)
+            .field("max_idle_connections", &self.max_idle_connections)
+            .field("max_idle_age", &self.max_idle_age)
+            .field("address_ttl", &self.address_ttl)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Time limits of the steps of a call. `None` is no limit; zero is refused. Made with update syntax: a new field is a
+/// minor release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the first look at the host name to the end of the TLS handshake. Costs nothing on a connection that is
-    /// used again. Default: [`DEFAULT_CONNECT_TIMEOUT`].
-    pub connect: Duration,
-    /// Without a byte that the peer takes, while the request is written. Default: [`DEFAULT_SEND_TIMEOUT`].
-    pub send: Duration,
-    /// From the last byte of the request to the end of the head of the response: the time that the model has.
+    /// From the lookup of the host name to the end of the TLS handshake. Not used on a connection that is reused.
+    /// Default: [`DEFAULT_CONNECT_TIMEOUT`].
+    pub connect: Option<Duration>,
+    /// Longest wait for the peer to accept more of the request. Default: [`DEFAULT_SEND_TIMEOUT`].
+    pub send: Option<Duration>,
+    /// From the last write of the request to the end of the head of the response: the time that the model has.
     /// Default: [`DEFAULT_RESPONSE_TIMEOUT`].
-    pub response: Duration,
-    /// Without a byte that arrives, while the body of the response is read. Default: [`DEFAULT_READ_TIMEOUT`].
-    pub read: Duration,
-    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them.
-    /// Default: none.
+    pub response: Option<Duration>,
+    /// Longest wait for the next bytes of the response, once its first byte is here. Default: [`DEFAULT_READ_TIMEOUT`].
+    pub read: Option<Duration>,
+    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them. Default: none.
     pub call: Option<Duration>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            connect: DEFAULT_CONNECT_TIMEOUT,
-            send: DEFAULT_SEND_TIMEOUT,
-            response: DEFAULT_RESPONSE_TIMEOUT,
-            read: DEFAULT_READ_TIMEOUT,
+            connect: Some(DEFAULT_CONNECT_TIMEOUT),
+            send: Some(DEFAULT_SEND_TIMEOUT),
+            response: Some(DEFAULT_RESPONSE_TIMEOUT),
+            read: Some(DEFAULT_READ_TIMEOUT),
             call: None,
         }
     }
@@ -190,39 +227,19 @@ impl Default for Timeouts {
 impl Timeouts {
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         let all = [
-            ("timeouts.connect", Some(self.connect)),
-            ("timeouts.send", Some(self.send)),
-            ("timeouts.response", Some(self.response)),
-            ("timeouts.read", Some(self.read)),
+            ("timeouts.connect", self.connect),
+            ("timeouts.send", self.send),
+            ("timeouts.response", self.response),
+            ("timeouts.read", self.read),
             ("timeouts.call", self.call),
         ];
         match all.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
-            Some((setting, _)) => Err(ConfigError::new(setting, "is zero, which no call can keep")),
+            Some((setting, _)) => Err(ConfigError::new(setting, "is zero; None is no limit")),
             None => Ok(()),
         }
     }
-}
 
-/// The proxy to go through.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Proxy {
-    /// The first that is set of `ALL_PROXY`, `HTTPS_PROXY` and `HTTP_PROXY`, each also in lower case, but not for
-    /// the hosts in `NO_PROXY`; none for [`Endpoint::Container`].
-    #[default]
-    Environment,
-    /// None, whatever the environment says.
-    Off,
-    /// This one, for every host: `http://[user:password@]host[:port]`, or `https://`.
-    Url(String),
-}
-
-/// Hides the URL, which may hold a password.
-impl std::fmt::Debug for Proxy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Environment => "Environment",
-            Self::Off => "Off",
-            Self::Url(_) => "Url(..)",
-        })
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { connect: self.connect, send: self.send, response: self.response, read: self.read }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Source: the service's endpoint rule set, as botocore 1.44.5 ships it.
 
+use crate::aws::Service;
+use crate::aws::region::is_host_label;
 use crate::error::ConfigError;
 use crate::http::Origin;
-use crate::region::{is_host_label, partition_of};
 
 /// Where requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Endpoint {
     /// AWS's own host in the configured region.
     Aws {
@@ -45,7 +47,7 @@ impl Endpoint {
     pub(crate) fn resolve(&self, region: Option<&str>) -> Result<ResolvedEndpoint, ConfigError> {
         match self {
             Self::Aws { fips, dual_stack } => {
-                let authority = aws_host(checked_region(region)?, *fips, *dual_stack);
+                let authority = Service::SAGEMAKER_RUNTIME.host(checked_region(region)?, *fips, *dual_stack);
                 let origin = Origin { tls: true, authority };
                 Ok(ResolvedEndpoint { origin, base_path: String::new(), is_container: false })
             }
@@ -71,85 +73,20 @@ fn checked_region(region: Option<&str>) -> Result<&str, ConfigError> {
     }
 }
 
-fn aws_host(region: &str, fips: bool, dual_stack: bool) -> String {
-    let partition = partition_of(region);
-    let suffix = if dual_stack { partition.dual_stack_dns_suffix } else { partition.dns_suffix };
-    let service = match (fips, dual_stack, partition.id) {
-        (false, _, _) | (true, false, "aws-us-gov") => "runtime.sagemaker",
-        (true, false, "aws") => "runtime-fips.sagemaker",
-        (true, _, _) => "runtime.sagemaker-fips",
-    };
-    format!("{service}.{region}.{suffix}")
-}
-
 fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigError> {
-    let bad = |problem: &str| ConfigError::new("endpoint URL", format!("{url:?} {problem}"));
+    let invalid = |problem: &str| ConfigError::new("endpoint URL", format!("{url:?} {problem}"));
     if url.contains('@') {
         // Not repeated, because it may hold a password.
         let problem = "holds a user name or password, which have no place there";
         return Err(ConfigError::new("endpoint URL", problem));
     }
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("has no scheme: http:// or https://"))?;
-    let tls = match scheme.to_ascii_lowercase().as_str() {
-        "https" => true,
-        "http" => false,
-        _ => return Err(bad("has another scheme than http or https")),
-    };
-    let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-    let plain_path = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'));
-    if !plain_path {
-        return Err(bad("has a path with a query, a fragment, or characters that need percent-encoding"));
+    let (origin, path) = Origin::split_url(url).ok_or_else(|| {
+        invalid("is not http:// or https:// with a valid host and port and a path that is percent-encoded")
+    })?;
+    if path.contains('?') {
+        return Err(invalid("has a query"));
     }
-    let authority = parse_authority(authority, tls).ok_or_else(|| bad("has no valid host and port"))?;
-    let base_path = path.trim_end_matches('/').to_owned();
-    Ok(ResolvedEndpoint { origin: Origin { tls, authority }, base_path, is_container })
-}
-
-/// The origin of a URL, and its path with the query, which may be empty; `None` for anything else than such a URL.
-pub(crate) fn split_url(url: &str) -> Option<(Origin, &str)> {
-    let (scheme, rest) = url.split_once("://")?;
-    let tls = scheme.eq_ignore_ascii_case("https");
-    let path_at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at_checked(path_at)?;
-    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    let is_http = tls || scheme.eq_ignore_ascii_case("http");
-    let authority = parse_authority(authority, tls).filter(|_| is_plain && is_http)?;
-    Some((Origin { tls, authority }, path))
-}
-
-/// Lower-cases the host and leaves the port out when it is the scheme's own.
-fn parse_authority(authority: &str, tls: bool) -> Option<String> {
-    let (host, port) = split_port(authority)?;
-    let host = host.to_ascii_lowercase();
-    let own_port = if tls { 443 } else { 80 };
-    match port {
-        Some(port) if port != own_port => Some(format!("{host}:{port}")),
-        _ => Some(host),
-    }
-}
-
-fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
-    let host_end = match authority.strip_prefix('[') {
-        Some(rest) => rest.find(']').map(|end| end + 2)?,
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (host, port) = authority.split_at_checked(host_end)?;
-    let bracketed = host.starts_with('[');
-    let is_host_byte = |byte: u8| {
-        byte.is_ascii_alphanumeric()
-            || matches!(byte, b'-' | b'.' | b'_')
-            || (bracketed && b"[]:%".contains(&byte))
-    };
-    if host.is_empty() || !host.bytes().all(is_host_byte) {
-        return None;
-    }
-    match port.strip_prefix(':') {
-        None if port.is_empty() => Some((host, None)),
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some((host, Some(digits.parse().ok().filter(|port| *port != 0)?)))
-        }
-        _ => None,
-    }
+    Ok(ResolvedEndpoint { origin, base_path: path.trim_end_matches('/').to_owned(), is_container })
 }
 
 #[cfg(test)]
@@ -161,15 +98,6 @@ mod tests {
             Ok(it) => format!("{}://{}{}", it.origin.scheme(), it.origin.authority, it.base_path),
             Err(error) => error.to_string(),
         }
-    }
-
-    #[test]
-    fn fips_has_three_spellings() {
-        let host = |region, dual_stack| aws_host(region, true, dual_stack);
-        assert_eq!(host("us-east-1", false), "runtime-fips.sagemaker.us-east-1.amazonaws.com");
-        assert_eq!(host("us-gov-west-1", false), "runtime.sagemaker.us-gov-west-1.amazonaws.com");
-        assert_eq!(host("cn-north-1", false), "runtime.sagemaker-fips.cn-north-1.amazonaws.com.cn");
-        assert_eq!(host("us-east-1", true), "runtime.sagemaker-fips.us-east-1.api.aws");
     }
 
     #[test]

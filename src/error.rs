@@ -1,26 +1,27 @@
-//! Everything that can go wrong, told apart by what the caller can do about it.
+//! Everything that can go wrong, by what the caller can do about it.
 
 mod answer;
 mod credentials;
-mod fault;
 mod service;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-pub use credentials::CredentialsError;
-pub use fault::{Fault, Phase, Sent};
-pub use service::{ModelError, ServiceError, ServiceErrorKind};
+pub use self::credentials::CredentialsError;
+pub use self::service::{ModelError, ServiceError, ServiceErrorKind};
+use crate::aws::request_id;
+use crate::http::{BodyError, Cause, ResponseHead, SettingError};
+pub use crate::http::{Phase, Sent, TransportError};
 
-use crate::profile::ProfileError;
-
-pub(crate) type Source = Box<dyn StdError + Send + Sync>;
+/// A request body over this size that the peer did not take was likely over the payload limit: 4 MB for serverless
+/// endpoints, 25 MB for real-time endpoints.
+const SUSPICIOUS_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why there is no inference.
 ///
-/// [`may_have_run`](Self::may_have_run) answers, for every variant, whether the model may have run all the same.
-/// Display is one line, but for the list of sources that have no credentials, and never repeats what [`source`](StdError::source) tells.
+/// [`may_have_run`](Self::may_have_run) says, for every variant, whether the model may have run. Display is one line,
+/// except for the list of sources that have no credentials, and does not repeat what [`source`](StdError::source) says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,37 +31,37 @@ pub enum Error {
     /// A member of the request breaks a rule of the API. Nothing was sent. Correct the named member.
     InvalidInput(InvalidInput),
 
-    /// There are no usable credentials. Nothing was sent. The text says what was tried; it is the one text of several
-    /// lines, when no source has credentials.
+    /// There are no usable credentials. Nothing was sent. The text says what was tried; when no source has credentials,
+    /// it has a line for each.
     Credentials(Box<CredentialsError>),
 
     /// No connection could be made: name lookup, TCP, proxy or TLS failed. Nothing was sent.
-    /// Try again later, or look at the endpoint, the proxy and the certificates.
-    Connect(Box<Fault>),
+    /// Try again later, or check the endpoint, the proxy and the certificates.
+    Connect(Box<TransportError>),
 
-    /// A time limit ran out; [`Fault::phase`] says which one. The inference may have run when the request had been
-    /// written whole. Raise the limit of that phase in [`Timeouts`](crate::Timeouts), or ask what the model does so
-    /// long: SageMaker itself gives up after 60 s.
-    Timeout(Box<Fault>),
+    /// A time limit has passed; [`TransportError::phase`] says which one. The inference may have run if the request had
+    /// been sent whole. Raise the limit of that phase in [`Timeouts`](crate::Timeouts), or look at the model:
+    /// SageMaker itself gives up after 60 s.
+    Timeout(Box<TransportError>),
 
-    /// The connection broke while the request was written or the response read. The inference may have run when
-    /// the request had been written whole. If the inference can bear to run twice, send it again.
-    Broken(Box<Fault>),
+    /// The connection was lost while the request was sent or the response read. The inference may have run if the
+    /// request had been sent whole. Send it again if the inference may run twice.
+    ConnectionLost(Box<TransportError>),
 
-    /// [`Client::shutdown`](crate::Client::shutdown) ended the call. The inference may have run when the request had
-    /// been written whole.
-    ShutDown(Box<Fault>),
+    /// [`Client::shutdown`](crate::Client::shutdown) ended the call. The inference may have run if the request had been
+    /// sent whole.
+    ShutDown(Box<TransportError>),
 
-    /// What came back is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run.
-    /// Look at what stands between here and SageMaker.
-    InvalidResponse(Box<Fault>),
+    /// The answer is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run.
+    /// Look at what is between this program and SageMaker.
+    InvalidResponse(Box<TransportError>),
 
     /// The response is larger than [`Config::max_response_bytes`](crate::Config::max_response_bytes). The inference
     /// has run. Raise the limit.
     ResponseTooLarge(Box<ResponseTooLarge>),
 
-    /// The service answered, with an error. [`ServiceErrorKind`] says which, and each kind whether the inference
-    /// may have run.
+    /// The service answered with an error. [`ServiceErrorKind`] says which, and each kind whether the inference may have
+    /// run.
     Service(Box<ServiceError>),
 }
 
@@ -73,23 +74,23 @@ impl Error {
         match self {
             Self::ResponseTooLarge(_) => true,
             Self::Service(error) => error.may_have_run(),
-            _ => self.fault().is_some_and(|fault| fault.sent.is_whole()),
+            _ => self.transport().is_some_and(|error| error.sent.is_whole()),
         }
     }
 
-    /// Whether the service refused the request because there are too many of them.
+    /// Whether the service refused the request because there are too many.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
-        matches!(self.service_error_kind(), Some(ServiceErrorKind::Throttling))
+        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::Throttling)
     }
 
     /// Whether the model is still being loaded, so that a later request may find it ready.
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
-        matches!(self.service_error_kind(), Some(ServiceErrorKind::ModelNotReady))
+        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::ModelNotReady)
     }
 
-    /// The id under which AWS's support finds the request; `None` when the service did not answer.
+    /// The id under which AWS Support finds the request; `None` when the service did not answer.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         match self {
@@ -112,45 +113,66 @@ impl Error {
     /// The service's code for its error, without namespace and link.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        match self {
-            Self::Service(error) => error.code.as_deref(),
-            _ => None,
-        }
+        self.service()?.code.as_deref()
     }
 
-    /// How many requests were begun, connections that failed included; 0 when the call ended before the first.
+    /// How long the service asks to wait, `x-amz-retry-after`.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.service()?.retry_after
+    }
+
+    /// How many requests were begun, failed connections included; 0 when the call ended before the first.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         match self {
             Self::ResponseTooLarge(error) => error.attempts,
             Self::Service(error) => error.attempts,
-            _ => self.fault().map_or(0, |fault| fault.attempts),
+            _ => self.transport().map_or(0, |error| error.attempts),
         }
     }
 
-    /// What the transport knows of an exchange that ended without a response; `None` for the other errors.
+    /// The answer of the service; `None` for the other errors.
     #[must_use]
-    pub fn fault(&self) -> Option<&Fault> {
+    pub fn service(&self) -> Option<&ServiceError> {
         match self {
-            Self::Connect(fault)
-            | Self::Timeout(fault)
-            | Self::Broken(fault)
-            | Self::ShutDown(fault)
-            | Self::InvalidResponse(fault) => Some(fault),
+            Self::Service(error) => Some(error),
             _ => None,
         }
     }
 
-    /// Notes how many requests were begun and how long the call has taken.
+    /// The answer of the model's container; `None` for the other errors.
+    #[must_use]
+    pub fn model_error(&self) -> Option<&ModelError> {
+        match &self.service()?.kind {
+            ServiceErrorKind::Model(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Details of an exchange that ended without a response; `None` for the other errors.
+    #[must_use]
+    pub fn transport(&self) -> Option<&TransportError> {
+        match self {
+            Self::Connect(error)
+            | Self::Timeout(error)
+            | Self::ConnectionLost(error)
+            | Self::ShutDown(error)
+            | Self::InvalidResponse(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Sets how many requests were begun and how long the call has taken.
     pub(crate) fn after(mut self, count: u32, time: Duration) -> Self {
         match &mut self {
-            Self::Connect(fault)
-            | Self::Timeout(fault)
-            | Self::Broken(fault)
-            | Self::ShutDown(fault)
-            | Self::InvalidResponse(fault) => {
-                fault.attempts = count;
-                fault.elapsed = time;
+            Self::Connect(error)
+            | Self::Timeout(error)
+            | Self::ConnectionLost(error)
+            | Self::ShutDown(error)
+            | Self::InvalidResponse(error) => {
+                error.attempts = count;
+                error.elapsed = time;
             }
             Self::ResponseTooLarge(error) => error.attempts = count,
             Self::Service(error) => error.attempts = count,
@@ -159,22 +181,44 @@ impl Error {
         self
     }
 
-    /// What a fault is called when the client was shut down meanwhile; an answer of the service stays what it is.
+    /// A failed exchange of a client that was shut down meanwhile; an answer of the service stays what it is.
     pub(crate) fn into_shut_down(self) -> Self {
         match self {
-            Self::Connect(fault) | Self::Timeout(fault) | Self::Broken(fault) => Self::ShutDown(fault),
+            Self::Connect(error) | Self::Timeout(error) | Self::ConnectionLost(error) => {
+                Self::ShutDown(error)
+            }
             other => other,
         }
     }
 
-    pub(crate) fn is_expired_token(&self) -> bool {
-        matches!(self.service_error_kind(), Some(ServiceErrorKind::ExpiredToken))
+    /// A response whose body was not read whole.
+    pub(crate) fn of_body(error: BodyError, head: &ResponseHead, limit: u64) -> Self {
+        match error {
+            BodyError::Transport(error) => error.into(),
+            BodyError::TooLarge(announced) => Self::ResponseTooLarge(Box::new(ResponseTooLarge {
+                limit,
+                announced,
+                status: head.status,
+                request_id: request_id(&head.headers),
+                attempts: 1,
+            })),
+        }
     }
 
-    fn service_error_kind(&self) -> Option<&ServiceErrorKind> {
-        match self {
-            Self::Service(error) => Some(&error.kind),
-            _ => None,
+    pub(crate) fn is_expired_token(&self) -> bool {
+        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::ExpiredToken)
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        let error = Box::new(error);
+        match error.cause {
+            Cause::ShutDown => Self::ShutDown(error),
+            Cause::TimedOut(_) => Self::Timeout(error),
+            _ if error.phase < Phase::Send => Self::Connect(error),
+            Cause::InvalidResponse(_) => Self::InvalidResponse(error),
+            Cause::Failed(_) | Cause::Permanent(_) => Self::ConnectionLost(error),
         }
     }
 }
@@ -185,20 +229,22 @@ impl fmt::Display for Error {
             Self::Config(error) => error.fmt(f),
             Self::InvalidInput(error) => error.fmt(f),
             Self::Credentials(error) => error.fmt(f),
-            Self::Connect(fault) => {
-                write!(f, "could not connect to {}: {} failed{}", fault.authority, fault.phase, fault.tail())
+            Self::Connect(error) => {
+                let end = Ending(error);
+                write!(f, "could not connect to {}: {} failed{end}", error.authority, error.phase)
             }
-            Self::Timeout(fault) => {
-                write!(f, "timed out {} after {:.1?}{}", fault.phase, fault.elapsed, fault.tail())
+            Self::Timeout(error) => {
+                write!(f, "timed out {} after {:.1?}{}", error.phase, error.elapsed, Ending(error))
             }
-            Self::Broken(fault) => {
-                write!(f, "the connection to {} broke {}{}", fault.authority, fault.phase, fault.tail())
+            Self::ConnectionLost(error) => {
+                let end = Ending(error);
+                write!(f, "the connection to {} was lost {}{end}", error.authority, error.phase)
             }
-            Self::ShutDown(fault) => {
-                write!(f, "the client was shut down while {}{}", fault.phase, fault.tail())
+            Self::ShutDown(error) => {
+                write!(f, "the client was shut down while {}{}", error.phase, Ending(error))
             }
-            Self::InvalidResponse(fault) => {
-                write!(f, "{} did not answer in HTTP{}", fault.authority, fault.tail())
+            Self::InvalidResponse(error) => {
+                write!(f, "{} did not answer in HTTP{}", error.authority, Ending(error))
             }
             Self::ResponseTooLarge(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
@@ -206,20 +252,38 @@ impl fmt::Display for Error {
     }
 }
 
+/// The end of an error's line: what the reader needs for the decision to send again.
+struct Ending<'a>(&'a TransportError);
+
+impl fmt::Display for Ending<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = self.0;
+        if error.connection_reused {
+            f.write_str(" on a reused connection")?;
+        }
+        if error.attempts > 1 {
+            write!(f, " in attempt {}", error.attempts)?;
+        }
+        let has_run = if error.sent.is_whole() { "may have run" } else { "has not run" };
+        write!(f, "; the inference {has_run}")?;
+        let was_lost_while_sending = error.sent == Sent::Partly && !error.timed_out();
+        if was_lost_while_sending && error.body_bytes > SUSPICIOUS_BODY_BYTES {
+            f.write_str(
+                "; likely over the payload limit of 25 MB for real-time endpoints or 4 MB for serverless ones",
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Config(error) => error.source(),
-            Self::Credentials(error) => StdError::source(&**error),
-            _ => self.fault()?.source.as_deref().map(without_marker_traits),
+            Self::Credentials(error) => error.source(),
+            _ => self.transport()?.source(),
         }
     }
-}
-
-fn without_marker_traits<'a>(
-    source: &'a (dyn StdError + Send + Sync + 'static),
-) -> &'a (dyn StdError + 'static) {
-    source
 }
 
 /// A setting and what is wrong with it.
@@ -231,31 +295,24 @@ pub struct ConfigError {
     pub setting: &'static str,
     /// What is wrong, and what would be right.
     pub problem: String,
-    source: Option<Source>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl ConfigError {
     pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        Self { setting, problem: problem.into(), source: None }
-    }
-
-    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-
-    pub(crate) fn into_source(self) -> Option<Source> {
-        self.source
+        SettingError::new(setting, problem).into()
     }
 }
 
-impl From<ProfileError> for ConfigError {
-    fn from(error: ProfileError) -> Self {
-        let config_error = Self::new("shared configuration", format!("cannot be used: {error}"));
-        match error {
-            ProfileError::Unreadable { source, .. } => config_error.with_source(source),
-            ProfileError::Syntax { .. } | ProfileError::Missing { .. } => config_error,
-        }
+impl From<SettingError> for ConfigError {
+    fn from(error: SettingError) -> Self {
+        Self { setting: error.setting, problem: error.problem, source: error.source }
+    }
+}
+
+impl From<SettingError> for Error {
+    fn from(error: SettingError) -> Self {
+        ConfigError::from(error).into()
     }
 }
 
@@ -298,7 +355,7 @@ pub struct ResponseTooLarge {
     pub announced: Option<u64>,
     /// The HTTP status of the response.
     pub status: u16,
-    /// The id under which AWS's support finds the request.
+    /// The id under which AWS Support finds the request.
     pub request_id: Option<String>,
     /// How many requests were begun.
     pub attempts: u32,
@@ -310,7 +367,7 @@ impl fmt::Display for ResponseTooLarge {
         if let Some(announced) = self.announced {
             write!(f, ": it announced {announced}")?;
         }
-        let has_run = (200..300).contains(&self.status);
-        write!(f, "; the inference {} run", if has_run { "has" } else { "may have" })
+        let has_run = if (200..300).contains(&self.status) { "has run" } else { "may have run" };
+        write!(f, "; the inference {has_run}")
     }
 }

@@ -66,60 +66,55 @@
 //!
 //! Without any of them, [`sigv4`], containers and endpoints over plain HTTP still work.
 
-// The whole flow, as one short function, and the state of one call.
+// The modules in the order of the flow; none imports one above itself.
+
+// The whole flow as one short function, and the state of one call.
 pub mod client;
 
-mod call;
-
-// What a caller says: settings, and a request as a plain struct.
+// Settings, and what the environment and a profile say.
 pub mod config;
-pub mod operation;
-mod profile;
 
-// Where it goes: scheme, host and path.
+// From region and settings to scheme, host and base path.
 pub mod endpoint;
-mod region;
-mod route;
 
-// What it becomes: the only types that cross the line to the network.
-mod http;
+// Requests and responses as plain structs.
+pub mod operation;
 
-// Who sends it, and the proof.
+// Where credentials come from, and how they are cached.
 pub mod credentials;
-mod signed_request;
-mod signing;
-pub mod sigv4;
 
-// How it leaves: pool, time limits, TLS. The only room that names ureq.
-mod transport;
-
-// Whether, when and with what time it is sent again.
+// Whether and when to send again.
 pub mod retry;
-
-mod clock_skew;
 
 // What can go wrong, and whether the model may have run.
 pub mod error;
 
-// Where the time went.
-mod timings;
+// What every AWS service shares: signer, regions, settings, profiles.
+mod aws;
+
+// The wire: connection pool, TLS, proxy, time limits. The only module that names ureq.
+mod http;
+
+// AWS Signature Version 4.
+pub mod sigv4;
+
+// Secrets and foreign text.
+mod text;
+
+// The only module that touches environment, files, clock, names and processes.
+pub mod system;
 
 #[cfg(test)]
-mod sequence;
+mod testing;
 
-// The only room that touches environment, files, clock and names.
-pub mod host;
-
-pub use call::CallOptions;
-pub use client::Client;
+pub use client::{CallOptions, Client, SignedRequest};
 pub use config::{Config, Proxy, Timeouts};
 pub use credentials::Credentials;
 pub use endpoint::Endpoint;
 pub use error::Error;
+pub use http::Timings;
 pub use operation::{InvokeEndpoint, InvokeEndpointResponse, Operation};
 pub use retry::{Resend, RetryPolicy};
-pub use signed_request::SignedRequest;
-pub use timings::Timings;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

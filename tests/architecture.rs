@@ -1,4 +1,4 @@
-//! What holds the house up: who may touch what, how much comes along, how large an error is.
+//! The structure: which module may import which, who may touch what, how many crates come along, how large an error is.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
@@ -6,18 +6,82 @@ use std::process::Command;
 
 use sagemaker_invoke::{Client, Error};
 
-/// The default tree may hold so many crates, this one included: ureq with rustls, hmac, sha2, hex, time and thiserror
-/// are 46 of them, and what reads JSON, XML and SHA-1 for errors and credentials is the rest.
-const MOST_CRATES: usize = 53;
+/// Limit of the default dependency tree, this crate included: ureq with rustls, hmac, sha2, hex, time and thiserror are
+/// 46 crates; the parsers of JSON and XML and the SHA-1 of SSO's file names are the rest.
+const MAX_CRATES: usize = 52;
 
-#[test]
-fn only_the_transport_names_ureq() {
-    let users = files_with(&["ureq"]);
-    assert!(!users.is_empty() && users.iter().all(|file| file.starts_with("transport/")), "{users:?}");
+/// The modules in the order of the flow. Each may import itself and those below it.
+const MODULES: [&str; 13] = [
+    "client",
+    "config",
+    "endpoint",
+    "operation",
+    "credentials",
+    "retry",
+    "error",
+    "aws",
+    "http",
+    "sigv4",
+    "text",
+    "system",
+    "testing",
+];
+
+/// A file under src, its path with slashes, and its code without comments and unit tests.
+struct SourceFile {
+    path: String,
+    code: String,
+}
+
+impl SourceFile {
+    fn module(&self) -> &str {
+        self.path.split('/').next().unwrap().trim_end_matches(".rs")
+    }
 }
 
 #[test]
-fn only_the_host_room_touches_the_world() {
+fn imports_point_down_the_flow() {
+    for file in sources() {
+        if file.path == "lib.rs" {
+            continue;
+        }
+        let position = |module: &str| {
+            MODULES.iter().position(|it| *it == module).unwrap_or_else(|| panic!("{module} of {}", file.path))
+        };
+        for imported in imported_modules(&file.code) {
+            let points_down = position(file.module()) <= position(imported);
+            assert!(points_down, "{} imports {imported}, which is above it", file.path);
+        }
+    }
+}
+
+/// The first segments behind `crate::` that are modules; types at the top of the crate begin with a capital.
+fn imported_modules(code: &str) -> Vec<&str> {
+    let after = code.split("crate::").skip(1);
+    let names = after.map(|rest| rest.split(|it: char| !it.is_alphanumeric() && it != '_').next().unwrap());
+    names.filter(|name| name.starts_with(|it: char| it.is_lowercase())).collect()
+}
+
+#[test]
+fn the_modules_are_those_of_the_order() {
+    let mut modules: Vec<String> = sources().iter().map(|file| file.module().to_owned()).collect();
+    modules.sort();
+    modules.dedup();
+    modules.retain(|module| module != "lib");
+    let mut expected = MODULES.to_vec();
+    expected.retain(|module| *module != "testing");
+    expected.sort_unstable();
+    assert_eq!(modules, expected);
+}
+
+#[test]
+fn only_http_names_ureq() {
+    let users = files_with(&["ureq"]);
+    assert!(!users.is_empty() && users.iter().all(|file| file.starts_with("http")), "{users:?}");
+}
+
+#[test]
+fn only_system_touches_the_environment() {
     let ambient = [
         "std::env",
         "env::var",
@@ -32,40 +96,52 @@ fn only_the_host_room_touches_the_world() {
         "now_utc",
     ];
     let users = files_with(&ambient);
-    assert!(users.iter().any(|file| file == "host.rs"), "{users:?}");
-    assert!(users.iter().all(|file| file == "host.rs" || file.starts_with("host/")), "{users:?}");
+    assert!(users.iter().any(|file| file == "system.rs"), "{users:?}");
+    assert!(users.iter().all(|file| file.starts_with("system")), "{users:?}");
 }
 
 #[test]
-fn the_signer_knows_nothing_of_the_crate() {
-    let users = files_with(&["use crate::"]);
-    assert!(users.iter().all(|file| !file.starts_with("sigv4/")), "{users:?}");
+fn no_state_is_kept_beside_the_arguments() {
+    assert!(files_with(&["thread_local", "static mut", "LazyLock"]).is_empty());
 }
 
-/// The files under src whose code, comments and tests left out, holds one of the texts.
+#[test]
+fn http_knows_nothing_of_inferences() {
+    let users = files_with(&["crate::error", "may_have_run", "ServiceError"]);
+    assert!(users.iter().all(|file| !file.starts_with("http")), "{users:?}");
+}
+
 fn files_with(texts: &[&str]) -> Vec<String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found: Vec<String> = rust_files(&source)
+    let holds_text = |file: &SourceFile| texts.iter().any(|text| file.code.contains(text));
+    sources().into_iter().filter(holds_text).map(|file| file.path).collect()
+}
+
+/// Files and folders that are compiled for tests only.
+const TEST_ONLY: [&str; 5] = ["tests.rs", "scenarios.rs", "scenarios", "fake.rs", "testing.rs"];
+
+fn sources() -> Vec<SourceFile> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files: Vec<SourceFile> = rust_files(&root)
         .into_iter()
-        .filter(|file| {
-            let code = std::fs::read_to_string(file).unwrap();
-            let code = code.split("#[cfg(test)]\nmod tests {").next().unwrap();
-            code.lines().map(without_comment).any(|line| texts.iter().any(|text| line.contains(text)))
+        .map(|file| SourceFile {
+            path: file.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/"),
+            code: code_of(&std::fs::read_to_string(&file).unwrap()),
         })
-        .map(|file| file.strip_prefix(&source).unwrap().to_str().unwrap().replace('\\', "/"))
         .collect();
-    found.sort();
-    found
+    assert!(files.len() > 50, "{}", files.len());
+    files.sort_by(|left, right| left.path.cmp(&right.path));
+    files
+}
+
+fn code_of(text: &str) -> String {
+    let without_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    without_tests.lines().map(without_comment).collect::<Vec<_>>().join("\n")
 }
 
 fn without_comment(line: &str) -> &str {
     if line.trim_start().starts_with("//") { "" } else { line.split(" // ").next().unwrap_or(line) }
 }
 
-/// Files and folders that are compiled for tests only.
-const TEST_ONLY: [&str; 5] = ["tests.rs", "scenarios.rs", "scenarios", "fake.rs", "sequence.rs"];
-
-/// All but those.
 fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let entries = entries.filter(|path| !TEST_ONLY.iter().any(|name| path.ends_with(name)));
@@ -94,7 +170,7 @@ fn default_tree() -> Vec<String> {
 #[test]
 fn the_default_tree_is_small() {
     let names = default_tree();
-    assert!(names.len() <= MOST_CRATES, "{} crates: {names:?}", names.len());
+    assert!(names.len() <= MAX_CRATES, "{} crates: {names:?}", names.len());
     for heavy in ["tokio", "aws-lc-rs", "aws-lc-sys", "openssl", "serde_derive", "hyper", "reqwest"] {
         assert!(!names.iter().any(|name| name == heavy), "{heavy}");
     }
@@ -102,10 +178,10 @@ fn the_default_tree_is_small() {
 }
 
 #[test]
-fn a_client_goes_between_threads_and_an_error_is_small() {
-    fn goes_between_threads<T: Send + Sync + Clone + 'static>() {}
-    fn is_an_error<T: std::error::Error + Send + Sync + 'static>() {}
-    goes_between_threads::<Client>();
-    is_an_error::<Error>();
+fn a_client_is_shared_between_threads_and_an_error_is_small() {
+    fn is_shared<T: Send + Sync + Clone + std::panic::UnwindSafe + std::panic::RefUnwindSafe + 'static>() {}
+    fn is_error<T: std::error::Error + Send + Sync + 'static>() {}
+    is_shared::<Client>();
+    is_error::<Error>();
     assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
 }

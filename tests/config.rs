@@ -1,19 +1,27 @@
-//! Settings: the environment, the shared files, which of them wins, and what is said of a value that cannot be.
+//! The configuration from the environment and the shared files: precedence, and errors for invalid values.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod world;
+mod support;
+
+use std::sync::Arc;
 
 use sagemaker_invoke::{Config, Endpoint};
-use world::World;
+use support::TestSystem;
 
-/// With the separators of Unix.
-fn shown(value: &impl ToString) -> String {
-    value.to_string().replace(std::path::MAIN_SEPARATOR, "/")
+/// The configuration, or the text of its error with `/` as separator of paths.
+fn config(variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
+    let variables = [&[("AWS_REGION", "eu-central-1")], variables].concat();
+    let system = TestSystem::new(&variables).with_config(file).with_file("/h/pem", "certificates");
+    Config::from_system(Arc::new(system))
+        .map_err(|error| error.to_string().replace(std::path::MAIN_SEPARATOR, "/"))
 }
 
-fn config(variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
-    let world = World::new(variables).with_config(file).with_file("/h/pem", "certificates");
-    Config::from_host(world.shared()).map_err(|error| shown(&error))
+fn region(variables: &[(&str, &str)], file: &str) -> String {
+    config(variables, file).unwrap().region.unwrap()
+}
+
+fn corrects_clock(variables: &[(&str, &str)], file: &str) -> bool {
+    config(variables, file).unwrap().retry.correct_clock
 }
 
 fn url(variables: &[(&str, &str)], file: &str) -> Option<String> {
@@ -24,23 +32,22 @@ fn url(variables: &[(&str, &str)], file: &str) -> Option<String> {
 }
 
 #[test]
-fn the_environment_wins_over_the_profile_and_the_first_variable_over_the_second() {
+fn the_environment_has_precedence_over_the_profile() {
     let file = "[default]\nregion = from-file\n";
-    let region = |variables: &[(&str, &str)]| config(variables, file).unwrap().region.unwrap();
-    assert_eq!(region(&[("AWS_REGION", "one"), ("AWS_DEFAULT_REGION", "two")]), "one");
-    assert_eq!(region(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "two")]), "two");
-    assert_eq!(region(&[("AWS_REGION", "")]), "from-file");
+    assert_eq!(region(&[("AWS_REGION", "one"), ("AWS_DEFAULT_REGION", "two")], file), "one");
+    assert_eq!(region(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "two")], file), "two");
+    assert_eq!(region(&[("AWS_REGION", "")], file), "from-file");
 }
 
 #[test]
-fn only_the_selected_profile_counts() {
+fn only_the_selected_profile_is_used() {
     let file = "[default]\nregion = d\nmax_attempts = 7\n[profile p]\nmax_attempts = 9\n";
     let found = config(&[("AWS_PROFILE", "p"), ("AWS_REGION", "")], file).unwrap();
     assert_eq!((found.region, found.retry.max_attempts), (None, 9));
 }
 
 #[test]
-fn the_endpoint_url_has_four_places_and_a_switch() {
+fn the_endpoint_url_has_four_sources_and_a_switch() {
     let file = "[default]\nservices = s\nendpoint_url = http://profile\n\
                 [services s]\nsagemaker_runtime =\n  endpoint_url = http://services\nsts =\n  endpoint_url = x\n";
     let specific = ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://specific");
@@ -54,7 +61,7 @@ fn the_endpoint_url_has_four_places_and_a_switch() {
 }
 
 #[test]
-fn fips_dual_stack_and_certificates_come_from_the_profile_too() {
+fn the_profile_sets_fips_dual_stack_and_certificates() {
     let file = "[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = True\nca_bundle = ~/pem\n";
     let found = config(&[("AWS_USE_DUALSTACK_ENDPOINT", "false")], file).unwrap();
     assert_eq!(found.endpoint, Endpoint::Aws { fips: true, dual_stack: false });
@@ -62,18 +69,15 @@ fn fips_dual_stack_and_certificates_come_from_the_profile_too() {
 }
 
 #[test]
-fn the_correction_of_the_clock_has_a_switch() {
+fn clock_correction_has_a_switch() {
     let off = "[default]\ndisable_clock_skew_correction = true\n";
-    let corrects =
-        |variables: &[(&str, &str)], file: &str| config(variables, file).unwrap().retry.correct_clock;
-    assert!(corrects(&[], "") && !corrects(&[], off));
-    assert!(!corrects(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")], ""));
-    assert!(corrects(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")], off));
+    assert!(corrects_clock(&[], "") && !corrects_clock(&[], off));
+    assert!(!corrects_clock(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")], ""));
+    assert!(corrects_clock(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")], off));
 }
 
 #[test]
-fn a_value_that_cannot_be_is_told_with_its_place() {
-    let problem = |variables: &[(&str, &str)], file: &str| config(variables, file).unwrap_err();
+fn an_error_names_an_invalid_value_and_its_source() {
     for (variables, file, text) in [
         (
             &[("AWS_USE_FIPS_ENDPOINT", "yes")][..],
@@ -103,7 +107,7 @@ fn a_value_that_cannot_be_is_told_with_its_place() {
         (
             &[("AWS_ENDPOINT_URL", "http://me:topsecret@x")],
             "[default]\nuse_fips_endpoint = true\n",
-            "AWS_ENDPOINT_URL is \"..\": an endpoint URL has no such variants as use_fips_endpoint in /h/.aws/config, line 2 asks for",
+            "AWS_ENDPOINT_URL is \"..\": an endpoint URL has no variants, and use_fips_endpoint in /h/.aws/config, line 2 asks for one",
         ),
         (
             &[("AWS_PROFILE", "gone")],
@@ -116,35 +120,13 @@ fn a_value_that_cannot_be_is_told_with_its_place() {
             "shared configuration cannot be used: /h/.aws/config, line 1: a section must end with ']'",
         ),
     ] {
-        assert_eq!(problem(variables, file), text);
+        assert_eq!(config(variables, file).unwrap_err(), text);
     }
 }
 
 #[test]
-fn every_retry_mode_of_the_sdks_is_known() {
+fn every_retry_mode_of_the_sdks_is_accepted() {
     for mode in ["standard", "Adaptive", "legacy"] {
         config(&[("AWS_RETRY_MODE", mode), ("AWS_MAX_ATTEMPTS", "5")], "").unwrap();
     }
-}
-
-#[test]
-fn each_value_knows_where_it_came_from() {
-    let file = "[default]\nmax_attempts = 4\nca_bundle = ~/pem\n";
-    let mut found = config(&[], file).unwrap();
-    let lines = |config: &Config| config.origins().iter().map(shown).collect::<Vec<_>>();
-    assert_eq!(
-        lines(&found),
-        [
-            "region = eu-central-1 (AWS_REGION)",
-            "endpoint = Aws { fips: false, dual_stack: false } (default)",
-            // The digest is sha256sum's.
-            "ca_bundle_pem = 12 bytes, SHA-256 f78c06aa55a0e2d18b5653884184079a5e77f231af10d7cbdc121b5cb40ef187 (ca_bundle in /h/.aws/config, line 3)",
-            "retry.max_attempts = 4 (max_attempts in /h/.aws/config, line 2)",
-        ]
-    );
-    found.region = Some("us-east-1".to_owned());
-    found.retry.max_attempts = 3;
-    assert_eq!(lines(&found)[0], "region = us-east-1 (set by the program)");
-    assert_eq!(lines(&found)[3], "retry.max_attempts = 3 (default)");
-    assert_eq!(lines(&Config::default())[0], "region = none (default)");
 }

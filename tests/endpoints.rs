@@ -1,37 +1,27 @@
-//! The official endpoint cases, through the environment that a client reads.
+//! Endpoints that a client resolves from its environment: AWS's test cases, and cases of every partition.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-use std::collections::HashMap;
+mod support;
+
 use std::path::Path;
 use std::sync::Arc;
 
-use sagemaker_invoke::host::Host;
 use sagemaker_invoke::{Client, Config, InvokeEndpoint};
 use serde_json::Value;
+use support::TestSystem;
 
 const CASES: usize = 47;
 
-/// The one case that cannot agree: AWS's rules take an endpoint URL without a region, but a signature needs one.
-/// The test fails if it does agree.
+/// The only exception: AWS's rules accept an endpoint URL without a region, but a signature needs a region. The test
+/// fails if the case passes.
 const URL_WITHOUT_REGION: &str =
     "For custom endpoint with region not set and fips disabled and dualstack disabled";
 
-/// A machine with nothing but these variables.
-#[derive(Debug)]
-struct Environment(HashMap<&'static str, String>);
-
-impl Host for Environment {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned()
-    }
-}
-
-/// Where the client would send a request, up to the operation's path.
-fn endpoint(variables: &[(&'static str, &str)]) -> Result<String, String> {
+/// The URL of a signed request without the path of the operation, or the text of the error.
+fn endpoint(variables: &[(&str, &str)]) -> Result<String, String> {
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let variables = variables.iter().copied().chain(keys).map(|(name, value)| (name, value.to_owned()));
-    let config =
-        Config::from_host(Arc::new(Environment(variables.collect()))).map_err(|it| it.to_string())?;
+    let system = TestSystem::new(&[&keys, variables].concat());
+    let config = Config::from_system(Arc::new(system)).map_err(|it| it.to_string())?;
     let client = Client::new(config).map_err(|it| it.to_string())?;
     let request = InvokeEndpoint::new("e", b"");
     let signed = client.sign(&request).map_err(|it| it.to_string())?;
@@ -42,33 +32,30 @@ fn endpoint(variables: &[(&'static str, &str)]) -> Result<String, String> {
 
 #[test]
 #[ignore = "reads ../shared, run by .ci/run"]
-fn the_official_cases() {
+fn the_official_cases_pass() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/vectors/endpoints/sagemaker-runtime/endpoint-tests-1.json");
     let text = std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let json: Value = serde_json::from_slice(&text).unwrap();
     let cases = json["testCases"].as_array().unwrap();
     assert_eq!(cases.len(), CASES);
-    let faults: Vec<String> = cases.iter().filter_map(fault_of).collect();
-    assert!(faults.is_empty(), "{faults:#?}");
+    let failures: Vec<String> = cases.iter().filter_map(failure_of).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
     let has_exception = cases.iter().any(|case| case["documentation"] == URL_WITHOUT_REGION);
     assert!(has_exception, "the exception names no case");
 }
 
-/// What is wrong with our answer to a case.
-fn fault_of(case: &Value) -> Option<String> {
+/// The failure of a case; `None` if it passes, or is the exception and fails.
+fn failure_of(case: &Value) -> Option<String> {
     let documentation = case["documentation"].as_str().unwrap();
-    let parameter = |name: &str| case.get("params").and_then(|params| params.get(name));
-    let text = |name: &str| parameter(name).map(|it| it.as_str().unwrap());
-    let flag = |name: &str| {
-        parameter(name).map_or("false", |it| if it.as_bool().unwrap() { "true" } else { "false" })
-    };
+    let parameters = &case["params"];
     let mut variables = vec![
-        ("AWS_USE_FIPS_ENDPOINT", flag("UseFIPS")),
-        ("AWS_USE_DUALSTACK_ENDPOINT", flag("UseDualStack")),
+        ("AWS_USE_FIPS_ENDPOINT", flag(parameters, "UseFIPS")),
+        ("AWS_USE_DUALSTACK_ENDPOINT", flag(parameters, "UseDualStack")),
     ];
-    variables.extend(text("Region").map(|it| ("AWS_REGION", it)));
-    variables.extend(text("Endpoint").map(|it| ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", it)));
+    for (name, variable) in [("Region", "AWS_REGION"), ("Endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")] {
+        variables.extend(parameters.get(name).map(|value| (variable, value.as_str().unwrap())));
+    }
     let ours = endpoint(&variables);
     let official = case["expect"]["endpoint"]["url"].as_str();
     let agrees = match official {
@@ -82,7 +69,14 @@ fn fault_of(case: &Value) -> Option<String> {
     (agrees != should_agree).then(|| format!("{documentation}: {official:?}, ours {ours:?}"))
 }
 
-/// A region of each partition, and its host: plain, with FIPS, with dual-stack, with both.
+fn flag(parameters: &Value, name: &str) -> &'static str {
+    match parameters.get(name).map(|value| value.as_bool().unwrap()) {
+        Some(true) => "true",
+        Some(false) | None => "false",
+    }
+}
+
+/// A region of each partition, and its host: without a variant, with FIPS, with dual-stack, with both.
 const HOSTS: [[&str; 5]; 8] = [
     [
         "eu-west-1",
@@ -142,9 +136,8 @@ const HOSTS: [[&str; 5]; 8] = [
     ],
 ];
 
-/// Facts of the partitions and of the rule set, so that a run without the official cases is not blind.
 #[test]
-fn every_partition_in_every_variant() {
+fn every_partition_has_its_host_in_every_variant() {
     let variants = [("false", "false"), ("true", "false"), ("false", "true"), ("true", "true")];
     for [region, hosts @ ..] in HOSTS {
         for ((use_fips, use_dual_stack), host) in variants.into_iter().zip(hosts) {
@@ -159,7 +152,7 @@ fn every_partition_in_every_variant() {
 }
 
 #[test]
-fn what_cannot_be_resolved_names_what_is_wrong() {
+fn an_error_names_the_setting_that_is_missing_or_invalid() {
     let url = ("AWS_ENDPOINT_URL", "https://example.com");
     for (variables, word) in [
         (&[][..], "region"),

@@ -1,5 +1,5 @@
-//! Every fault at every place of an exchange, on a fresh connection and a reused one, with TLS and without, under
-//! every policy: how many whole requests the peer saw, what the caller is told, and that the client goes on.
+//! Every fault at every place of an exchange, on a new and on a reused connection, with and without TLS, under every
+//! retry policy. Checks the number of complete requests at the peer, the error, and that the client stays usable.
 //!
 //! `cargo test --test fault_matrix -- --nocapture` prints the table.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -14,12 +14,12 @@ use std::time::Duration;
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
 use support::tls::Certificates;
-use support::{Connection, Peer, response};
+use support::{Connection, Peer, TestSystem, response};
 
-/// More than the socket buffers of both ends hold, so that a peer that does not read keeps it from leaving whole.
+/// Larger than the socket buffers of both ends, so that it cannot be sent completely while the peer does not read.
 const LARGE_BODY_BYTES: usize = 24 * 1024 * 1024;
-/// How long a stall is borne.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// The time limit that a stall exceeds.
+const LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fault {
@@ -52,7 +52,7 @@ const PLACES: [Place; 6] = [
     Place::WithinResponseBody,
 ];
 const POLICIES: [Resend; 4] = [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any];
-/// Without TLS a large body leaves past ureq, and with it through ureq. The policies are the same code.
+/// Two are enough: the policies do not depend on TLS.
 const POLICIES_OVER_TLS: [Resend; 2] = [Resend::Never, Resend::NotSent];
 
 #[derive(Clone, Copy, Debug)]
@@ -64,14 +64,14 @@ struct Cell {
     resend: Resend,
 }
 
-/// Of all cells, because keys take their time to be made.
+/// Shared by all cells, because the generation of keys is slow.
 static CERTIFICATES: OnceLock<Certificates> = OnceLock::new();
 
-/// What came of a cell.
+/// The result of a cell.
 #[derive(Debug)]
 struct Outcome {
     whole_requests: usize,
-    /// `None` for a success.
+    /// `None` on success.
     error: Option<Error>,
     attempts: u32,
 }
@@ -88,17 +88,17 @@ impl Cell {
                 }
             }
         }
-        cells.retain(|cell| cell.can_be());
+        cells.retain(|cell| cell.is_possible());
         cells
     }
 
-    /// A refused connection is neither reused nor has it places or TLS.
-    fn can_be(self) -> bool {
+    /// A refused connection has no reuse, no TLS and no place within an exchange.
+    fn is_possible(self) -> bool {
         let is_bare = self.place == Place::BeforeHead && !self.is_reused && !self.is_tls;
         (self.fault != Fault::Refuse || is_bare) && (!self.is_tls || cfg!(feature = "rustls"))
     }
 
-    /// Whether the fault comes before the peer has the whole request.
+    /// Whether the fault happens before the peer has the complete request.
     fn is_early(self) -> bool {
         self.place <= Place::WithinBody
     }
@@ -107,14 +107,14 @@ impl Cell {
         self.resend >= if self.is_early() { Resend::NotSent } else { Resend::Any }
     }
 
-    /// A garbled body of the announced length is nobody's to notice, and one that drips is whole in the end.
+    /// Garbage within a body of the announced length cannot be detected, and a slow body arrives completely.
     fn succeeds_at_once(self) -> bool {
         self.place == Place::WithinResponseBody && matches!(self.fault, Fault::Garbage | Fault::SlowDrip)
     }
 }
 
 #[test]
-fn no_cell_runs_a_model_twice_without_leave() {
+fn no_request_arrives_twice_unless_the_policy_allows_it() {
     let cells = Cell::all();
     println!(
         "{:<9} {:<19} {:<7} {:<6} {:<9} {:>5} {:>8}  error",
@@ -171,19 +171,21 @@ fn check_kind(cell: Cell, error: &Error) {
     let is_expected = match cell.fault {
         Fault::Refuse => matches!(error, Error::Connect(_)),
         Fault::Stall | Fault::SlowDrip => matches!(error, Error::Timeout(_)),
-        Fault::Reset | Fault::Close => matches!(error, Error::Broken(_)),
-        // The garbage is read if it was faster than the reset that follows it.
-        Fault::Garbage if cell.is_early() => matches!(error, Error::InvalidResponse(_) | Error::Broken(_)),
+        Fault::Reset | Fault::Close => matches!(error, Error::ConnectionLost(_)),
+        // The reset that follows the garbage may overtake it.
+        Fault::Garbage if cell.is_early() => {
+            matches!(error, Error::InvalidResponse(_) | Error::ConnectionLost(_))
+        }
         Fault::Garbage => matches!(error, Error::InvalidResponse(_)),
     };
     assert!(is_expected, "{cell:?} {error:?}");
-    let fault = error.fault().unwrap();
-    assert_eq!(fault.phase, phase, "{cell:?} {fault:?}");
-    assert_eq!(fault.connection_reused, cell.is_reused, "{cell:?} {fault:?}");
+    let failed = error.transport().unwrap();
+    assert_eq!(failed.phase, phase, "{cell:?} {failed:?}");
+    assert_eq!(failed.connection_reused, cell.is_reused, "{cell:?} {failed:?}");
     assert!(error.to_string().lines().count() == 1);
 }
 
-/// Eight at a time; the outcomes in the order of the cells.
+/// Runs eight cells at a time. The outcomes are sorted by cell.
 fn run_all(cells: Vec<Cell>) -> Vec<(Cell, Outcome)> {
     let cells = Arc::new(cells);
     let next = Arc::new(AtomicUsize::new(0));
@@ -214,14 +216,14 @@ fn run(cell: Cell) -> Outcome {
         let is_armed = Arc::clone(&is_armed);
         move |connection| {
             let connection =
-                if cell.is_tls { connection.over_tls(&certificates.server) } else { Some(connection) };
+                if cell.is_tls { connection.accept_tls(&certificates.server) } else { Some(connection) };
             if let Some(connection) = connection {
                 serve(connection, cell, &is_armed);
             }
         }
     });
     let base = if cell.is_tls { certificates.config(&peer) } else { peer.config() };
-    let client = Client::new(limited(base, cell, peer.address.port())).unwrap();
+    let client = Client::new(config_for(base, cell, peer.address.port())).unwrap();
     if cell.is_reused {
         client.invoke(&InvokeEndpoint::new("warm-up", b"")).unwrap();
     }
@@ -241,12 +243,12 @@ fn run(cell: Cell) -> Outcome {
     }
 }
 
-/// The limits and the policy of the cell.
-fn limited(base: Config, cell: Cell, port: u16) -> Config {
+/// Applies the time limits and the policy of the cell.
+fn config_for(base: Config, cell: Cell, port: u16) -> Config {
     let mut timeouts = base.timeouts;
     if matches!(cell.fault, Fault::Stall | Fault::SlowDrip) {
         let (send, response) =
-            if cell.is_early() { (PATIENCE, timeouts.response) } else { (timeouts.send, PATIENCE) };
+            if cell.is_early() { (Some(LIMIT), timeouts.response) } else { (timeouts.send, Some(LIMIT)) };
         timeouts = Timeouts { send, response, read: response, ..timeouts };
     }
     let retry = RetryPolicy { resend: cell.resend, max_attempts: 2, ..RetryPolicy::default() };
@@ -254,32 +256,30 @@ fn limited(base: Config, cell: Cell, port: u16) -> Config {
     if cell.fault != Fault::Refuse {
         return config;
     }
-    // Refuses once: the host name stands for a closed port first and for the peer from then on.
     Config {
         endpoint: sagemaker_invoke::Endpoint::Url(format!("http://refused-once.test:{port}")),
-        host: Arc::new(RefusedOnce::default()),
+        system: Arc::new(refusing_once()),
         ..config
     }
 }
 
-#[derive(Debug, Default)]
-struct RefusedOnce(AtomicUsize);
-
-impl sagemaker_invoke::host::Host for RefusedOnce {
-    fn lookup(&self, _: &str, port: u16) -> std::io::Result<Vec<std::net::SocketAddr>> {
-        let port = if self.0.fetch_add(1, Ordering::SeqCst) == 0 { closed_port() } else { port };
+/// The first lookup returns a closed port, later ones the port of the peer.
+fn refusing_once() -> TestSystem {
+    let lookups = AtomicUsize::new(0);
+    TestSystem::new(&[]).with_lookup(move |_, port| {
+        let port = if lookups.fetch_add(1, Ordering::SeqCst) == 0 { closed_port() } else { port };
         Ok(vec![std::net::SocketAddr::from(([127, 0, 0, 1], port))])
-    }
+    })
 }
 
 fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// Answers properly, but does the fault to the first exchange after it is armed.
+/// Responds to each request, except that the first exchange after `is_armed` was set has the fault.
 fn serve(mut connection: Connection, cell: Cell, is_armed: &AtomicBool) {
     loop {
-        // Wait for the exchange to begin, so that arming between two exchanges is seen.
+        // `is_armed` may be set between two exchanges, so read it when the next one begins.
         if !connection.wire.has_more() {
             return;
         }
@@ -289,7 +289,7 @@ fn serve(mut connection: Connection, cell: Cell, is_armed: &AtomicBool) {
         if connection.request().is_none() {
             return;
         }
-        connection.say(response(200, &[], "answer"));
+        connection.send(response(200, &[], "answer"));
     }
 }
 
@@ -301,40 +301,40 @@ fn do_fault(mut connection: Connection, cell: Cell) {
         _ => drop(connection.request()),
     }
     match cell.place {
-        Place::WithinResponseHead => connection.say("HTTP/1.1 200 O"),
-        Place::WithinResponseBody => connection.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
+        Place::WithinResponseHead => connection.send("HTTP/1.1 200 O"),
+        Place::WithinResponseBody => connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
         _ => {}
     }
     match cell.fault {
         Fault::Refuse => {}
-        Fault::Stall if cell.is_early() => neglect(&mut connection, 0),
+        Fault::Stall if cell.is_early() => read_slowly(&mut connection, 0),
         Fault::Stall => connection.stall(),
         Fault::Reset => connection.reset(),
         Fault::Close => connection.close(),
         Fault::Garbage => {
-            connection.say("\u{1}\u{2}gar\0bage\r\n\r\n");
+            connection.send("\u{1}\u{2}gar\0bage\r\n\r\n");
             connection.close();
         }
-        Fault::SlowDrip if cell.is_early() => neglect(&mut connection, 1),
-        Fault::SlowDrip => drip_out(&mut connection, cell),
+        Fault::SlowDrip if cell.is_early() => read_slowly(&mut connection, 1),
+        Fault::SlowDrip => send_slowly(&mut connection, cell),
     }
 }
 
-/// Reads so slowly that the window never opens, or not at all, until the test is over.
-fn neglect(connection: &mut Connection, bytes_at_a_time: u64) {
-    while !connection.is_over() {
+/// Reads nothing, or too slowly for the TCP window to open, until the peer is dropped.
+fn read_slowly(connection: &mut Connection, bytes_at_a_time: u64) {
+    while !connection.peer_is_dropped() {
         connection.read_bytes(bytes_at_a_time);
-        thread::sleep(PATIENCE / 8);
+        thread::sleep(LIMIT / 8);
     }
 }
 
-/// A byte at a time, each within the limit of a read.
-fn drip_out(connection: &mut Connection, cell: Cell) {
+/// Sends a byte at a time, each within the read limit.
+fn send_slowly(connection: &mut Connection, cell: Cell) {
     let rest =
         if cell.place == Place::WithinResponseBody { "answer" } else { "HTTP/1.1 200 OK\r\nx: yyyyyyyy" };
     for byte in rest.as_bytes() {
-        connection.say([*byte]);
-        thread::sleep(PATIENCE / 8);
+        connection.send([*byte]);
+        thread::sleep(LIMIT / 8);
     }
-    connection.always(response(200, &[], "answer"));
+    connection.respond_to_all(response(200, &[], "answer"));
 }

@@ -1,54 +1,54 @@
-//! Every crate that a user of this one builds has a licence from the list in deny.toml.
+//! Every dependency of a build has a licence from the list in deny.toml.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::process::Command;
 
 const DENY: &str = include_str!("../deny.toml");
 
-/// The texts in quotes after `allow = [`, comments left out.
+/// The texts in quotes after `allow = [`.
 fn allowed() -> Vec<&'static str> {
     let (_, rest) = DENY.split_once("allow = [").unwrap();
     let (list, _) = rest.split_once(']').unwrap();
     list.lines().filter_map(|line| line.split('"').nth(1)).collect()
 }
 
-/// Whether an SPDX expression can be met with the allowed licences; `/` is an old way to write OR.
-fn is_met(expression: &str, allowed: &[&str]) -> bool {
+/// Whether the allowed licences satisfy an SPDX expression. `/` is an old spelling of OR.
+fn is_satisfied(expression: &str, allowed: &[&str]) -> bool {
     let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
     let mut words = words.as_slice();
-    let is_met = any_of(&mut words, allowed);
-    assert!(words.is_empty(), "{expression} was not understood");
-    is_met
+    let is_satisfied = any_of(&mut words, allowed);
+    assert!(words.is_empty(), "{expression} cannot be parsed");
+    is_satisfied
 }
 
 fn any_of(words: &mut &[&str], allowed: &[&str]) -> bool {
-    let mut is_met = all_of(words, allowed);
+    let mut is_satisfied = all_of(words, allowed);
     while let Some(rest) = words.strip_prefix(&["OR"]) {
         *words = rest;
-        is_met |= all_of(words, allowed);
+        is_satisfied |= all_of(words, allowed);
     }
-    is_met
+    is_satisfied
 }
 
 fn all_of(words: &mut &[&str], allowed: &[&str]) -> bool {
-    let mut is_met = licence(words, allowed);
+    let mut is_satisfied = licence(words, allowed);
     while let Some(rest) = words.strip_prefix(&["AND"]) {
         *words = rest;
-        is_met &= licence(words, allowed);
+        is_satisfied &= licence(words, allowed);
     }
-    is_met
+    is_satisfied
 }
 
 fn licence(words: &mut &[&str], allowed: &[&str]) -> bool {
     let (first, rest) = words.split_first().unwrap();
     *words = rest;
     if *first == "(" {
-        let is_met = any_of(words, allowed);
+        let is_satisfied = any_of(words, allowed);
         *words = words.strip_prefix(&[")"]).unwrap();
-        return is_met;
+        return is_satisfied;
     }
-    // An exception only adds permissions.
+    // A WITH clause only adds permissions.
     if let ["WITH", _, rest @ ..] = rest {
         *words = rest;
     }
@@ -69,7 +69,7 @@ fn check(arguments: &[&str]) {
         tree.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once('|')).collect();
     assert!(crates.len() > 30, "{tree}");
     for (name, licence) in crates {
-        assert!(is_met(licence, &allowed), "{name} has the licence {licence:?}");
+        assert!(is_satisfied(licence, &allowed), "{name} has the licence {licence:?}");
     }
 }
 
@@ -85,9 +85,9 @@ fn licences_of_every_build() {
 }
 
 #[test]
-fn expressions_are_understood() {
+fn expressions_are_evaluated() {
     let allowed = ["MIT", "ISC", "Apache-2.0"];
-    for met in [
+    for satisfied in [
         "MIT",
         "GPL-3.0 OR MIT",
         "Unlicense/MIT",
@@ -96,10 +96,11 @@ fn expressions_are_understood() {
         "Apache-2.0 WITH LLVM-exception OR GPL-3.0",
         "GPL-3.0 AND ISC OR MIT",
     ] {
-        assert!(is_met(met, &allowed), "{met}");
+        assert!(is_satisfied(satisfied, &allowed), "{satisfied}");
     }
-    for unmet in ["GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND GPL-3.0", "MIT-0", "GPL-3.0 OR MIT AND BSD"]
+    for unsatisfied in
+        ["GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND GPL-3.0", "MIT-0", "GPL-3.0 OR MIT AND BSD"]
     {
-        assert!(!is_met(unmet, &allowed), "{unmet}");
+        assert!(!is_satisfied(unsatisfied, &allowed), "{unsatisfied}");
     }
 }

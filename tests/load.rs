@@ -1,53 +1,47 @@
-//! Many threads on one client, and a peer that fails at random: no answer strays, nothing is left behind.
+//! Many threads share one client while the peer fails at random. Each response must belong to its request, and threads,
+//! descriptors and memory must not leak.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::{Client, Config, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
-use support::{Connection, Peer, response};
+use support::random::Random;
+use support::{Connection, Peer, own_threads, response};
 
 const THREADS: usize = 64;
 const CALLS_PER_THREAD: usize = 1000;
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// splitmix64: small, and the same on every machine.
-fn scrambled(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
-/// Echoes the body; one request of ten fails, in one of six ways.
-fn serve(mut connection: Connection, count: &AtomicU64) {
-    while let Some(body) = connection.unbooked_request() {
-        let draw = scrambled(count.fetch_add(1, Ordering::SeqCst));
+/// Echoes the body. One request of ten fails, in one of six ways.
+fn serve(mut connection: Connection, random: &Mutex<Random>) {
+    while let Some(body) = connection.unrecorded_request_body() {
+        let draw = random.lock().unwrap().next();
         match if draw.is_multiple_of(10) { draw / 10 % 6 } else { 6 } {
-            0 => connection.say(response(500, &[], "{}")),
-            1 => connection.say(response(400, &[("x-amzn-errortype", "ThrottlingException")], "{}")),
-            2 => connection.say(response(424, &[("x-amzn-errortype", "ModelError")], "{}")),
+            0 => connection.send(response(500, &[], "{}")),
+            1 => connection.send(response(400, &[("x-amzn-errortype", "ThrottlingException")], "{}")),
+            2 => connection.send(response(424, &[("x-amzn-errortype", "ModelError")], "{}")),
             3 => return connection.reset(),
             4 => return connection.close(),
             5 => {
-                connection.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
+                connection.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
                 return connection.close();
             }
-            _ => connection.say(response(200, &[], body)),
+            _ => connection.send(response(200, &[], body)),
         }
     }
 }
 
 #[test]
-fn every_answer_belongs_to_its_request_and_nothing_is_left_behind() {
+fn every_response_belongs_to_its_request_and_nothing_leaks() {
     let before = descriptors();
     let peer = Peer::new({
-        let count = AtomicU64::new(0);
-        move |connection| serve(connection, &count)
+        let random = Mutex::new(Random(0));
+        move |connection| serve(connection, &random)
     });
     let config = Config {
         max_idle_connections: THREADS,
@@ -64,25 +58,25 @@ fn every_answer_belongs_to_its_request_and_nothing_is_left_behind() {
     let callers: Vec<_> = (0..THREADS)
         .map(|number| {
             let (client, succeeded, failed) = (client.clone(), Arc::clone(&succeeded), Arc::clone(&failed));
-            thread::spawn(move || call_often(number, &client, &succeeded, &failed))
+            thread::spawn(move || make_calls(number, &client, &succeeded, &failed))
         })
         .collect();
     let memory: Vec<(usize, usize)> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
     let total = THREADS * CALLS_PER_THREAD;
     let (succeeded, failed) = (succeeded.load(Ordering::SeqCst), failed.load(Ordering::SeqCst));
     assert_eq!(succeeded + failed, total);
-    // Nine requests of ten succeed, and of the rest the throttled ones do when they are sent again.
+    // Nine requests of ten succeed, and most of the throttled ones succeed on a retry.
     assert!(succeeded > total * 88 / 100 && succeeded < total * 97 / 100, "{succeeded} of {total}");
-    assert!(peer.most_open_connections() <= THREADS, "{}", peer.most_open_connections());
-    assert_flat(&memory);
+    assert!(peer.max_open_connections() <= THREADS, "{}", peer.max_open_connections());
+    assert_no_growth(&memory);
     drop(client);
     assert_eq!(own_threads(), Vec::<String>::new());
     drop(peer);
     assert_eq!(descriptors(), before);
 }
 
-/// Calls in a row; resident kilobytes after the first tenth and after the last.
-fn call_often(
+/// Makes the calls of a thread. Returns the resident kilobytes after the first tenth of the calls and at the end.
+fn make_calls(
     number: usize,
     client: &Client,
     succeeded: &AtomicUsize,
@@ -93,8 +87,8 @@ fn call_often(
         let body = format!("{number}:{index}");
         let began = Instant::now();
         match client.invoke(&InvokeEndpoint::new("e", body.as_bytes())) {
-            Ok(answer) => {
-                assert_eq!(answer.body, body.as_bytes());
+            Ok(response) => {
+                assert_eq!(response.body, body.as_bytes());
                 succeeded.fetch_add(1, Ordering::SeqCst);
             }
             Err(error) => {
@@ -110,11 +104,11 @@ fn call_often(
     (after_first_tenth, resident_kilobytes())
 }
 
-/// Client and peer share the process, so the growth of both is in it; 64 connections' buffers are 64 x 16 KiB.
-fn assert_flat(memory: &[(usize, usize)]) {
+/// Memory must not grow by more than 16 MiB, which includes the peer: the test is one process.
+fn assert_no_growth(memory: &[(usize, usize)]) {
     let first = memory.iter().map(|it| it.0).max().unwrap();
     let last = memory.iter().map(|it| it.1).max().unwrap();
-    assert!(last < first + 16 * 1024, "resident {first} kB after a tenth, {last} kB at the end");
+    assert!(last < first + 16 * 1024, "{first} kB after a tenth of the calls, {last} kB at the end");
 }
 
 fn resident_kilobytes() -> usize {
@@ -123,14 +117,7 @@ fn resident_kilobytes() -> usize {
     line.split_whitespace().collect::<Vec<_>>()[1].parse().unwrap()
 }
 
-/// What this process has open; 0 where the system does not tell.
+/// Number of open file descriptors; 0 on systems without `/proc`.
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
-}
-
-/// The threads that the crate started and that are still there.
-fn own_threads() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("sagemaker-invok")).collect()
 }

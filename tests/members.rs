@@ -1,4 +1,4 @@
-//! Each member of request and response, where it stands on the wire, and what is refused before it gets there.
+//! Each member of request and response: its place on the wire, and the values that are refused before sending.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -10,7 +10,7 @@ use support::{Peer, response};
 /// Sets one member of a request to a text.
 type Setter = for<'a> fn(&mut InvokeEndpoint<'a>, &'a str);
 
-/// Member, header, and how it is set; in the order of AWS's API reference.
+/// Member, header and setter, in the order of AWS's API reference.
 const OPTIONAL_MEMBERS: [(&str, &str, Setter); 11] = [
     ("ContentType", "content-type", |request, value| request.content_type = Some(value)),
     ("Accept", "accept", |request, value| request.accept = Some(value)),
@@ -37,8 +37,8 @@ const OPTIONAL_MEMBERS: [(&str, &str, Setter); 11] = [
     }),
 ];
 
-/// The headers that every signed request has.
-const USUAL_HEADERS: [&str; 7] = [
+/// The headers of every signed request.
+const COMMON_HEADERS: [&str; 7] = [
     "amz-sdk-invocation-id",
     "amz-sdk-request",
     "authorization",
@@ -53,7 +53,7 @@ fn member(name: &str) -> (&'static str, Setter) {
     (header, set)
 }
 
-/// What the server gets when this request is sent.
+/// Sends the request and returns it as the server received it.
 fn received(request: &InvokeEndpoint<'_>) -> HttpMockRequest {
     let (sender, receiver) = std::sync::mpsc::channel();
     let server = MockServer::start();
@@ -69,18 +69,18 @@ fn header<'a>(request: &'a HttpMockRequest, name: &str) -> Option<&'a str> {
     let mut values =
         request.headers_vec().iter().filter(|(it, _)| it == name).map(|(_, value)| value.as_str());
     let value = values.next();
-    assert_eq!(values.next(), None, "{name} came twice");
+    assert_eq!(values.next(), None, "{name} occurs twice");
     value
 }
 
-/// The headers beside the usual ones.
-fn own_headers(request: &HttpMockRequest) -> Vec<&str> {
+/// The names of all headers except the common ones.
+fn member_headers(request: &HttpMockRequest) -> Vec<&str> {
     let names = request.headers_vec().iter().map(|(name, _)| name.as_str());
-    names.filter(|name| !USUAL_HEADERS.contains(name)).collect()
+    names.filter(|name| !COMMON_HEADERS.contains(name)).collect()
 }
 
 #[test]
-fn the_required_members() {
+fn required_members_are_path_and_body() {
     let request = received(&InvokeEndpoint::new("Churn-Model-2", b"\0\xff1,2"));
     assert_eq!(
         (request.method_str(), request.uri().path()),
@@ -88,38 +88,38 @@ fn the_required_members() {
     );
     assert_eq!(request.uri().query(), None);
     assert_eq!(request.body_ref(), b"\0\xff1,2");
-    assert_eq!(own_headers(&request), [""; 0]);
+    assert_eq!(member_headers(&request), [""; 0]);
     assert_eq!(received(&InvokeEndpoint::new("e", b"")).body_ref(), b"");
 }
 
 #[test]
-fn each_optional_member_stands_in_its_header_alone() {
-    for (name, own_header, set) in OPTIONAL_MEMBERS {
+fn each_optional_member_sets_only_its_header() {
+    for (name, member_header, set) in OPTIONAL_MEMBERS {
         let mut request = InvokeEndpoint::new("e", b"body");
         set(&mut request, "a-1");
         let request = received(&request);
-        assert_eq!(header(&request, own_header), Some("a-1"), "{name}");
-        assert_eq!(own_headers(&request), [own_header], "{name}");
+        assert_eq!(header(&request, member_header), Some("a-1"), "{name}");
+        assert_eq!(member_headers(&request), [member_header], "{name}");
         assert_eq!(request.body_ref(), b"body", "{name}");
     }
 }
 
 #[test]
-fn all_members_together() {
+fn all_members_can_be_set_together() {
     let mut request = InvokeEndpoint::new("e", b"body");
     let values: Vec<String> = (0..OPTIONAL_MEMBERS.len()).map(|index| format!("value-{index}")).collect();
     for ((_, _, set), value) in OPTIONAL_MEMBERS.iter().zip(&values) {
         set(&mut request, value);
     }
     let request = received(&request);
-    for ((name, own_header, _), value) in OPTIONAL_MEMBERS.iter().zip(&values) {
-        assert_eq!(header(&request, own_header), Some(value.as_str()), "{name}");
+    for ((name, member_header, _), value) in OPTIONAL_MEMBERS.iter().zip(&values) {
+        assert_eq!(header(&request, member_header), Some(value.as_str()), "{name}");
     }
-    assert_eq!(own_headers(&request).len(), OPTIONAL_MEMBERS.len());
+    assert_eq!(member_headers(&request).len(), OPTIONAL_MEMBERS.len());
 }
 
 #[test]
-fn texts_arrive_as_they_are() {
+fn values_are_sent_unchanged() {
     for (name, value) in [
         ("ContentType", "text/csv; charset=utf-8; header=\"a;b\""),
         ("Accept", "application/json, text/csv;q=0.5"),
@@ -132,30 +132,30 @@ fn texts_arrive_as_they_are() {
         ("CustomAttributes", &"c".repeat(1024)),
         ("SessionId", &"s".repeat(256)),
     ] {
-        let (own_header, set) = member(name);
+        let (member_header, set) = member(name);
         let mut request = InvokeEndpoint::new("e", b"");
         set(&mut request, value);
-        assert_eq!(header(&received(&request), own_header), Some(value), "{name}");
+        assert_eq!(header(&received(&request), member_header), Some(value), "{name}");
     }
 }
 
 #[test]
-fn an_empty_optional_member_is_an_empty_header_or_an_error() {
+fn an_empty_member_is_an_empty_header_or_refused() {
     let may_be_empty = ["ContentType", "Accept", "CustomAttributes"];
-    for (name, own_header, set) in OPTIONAL_MEMBERS {
+    for (name, member_header, set) in OPTIONAL_MEMBERS {
         let mut request = InvokeEndpoint::new("e", b"");
         set(&mut request, "");
         if may_be_empty.contains(&name) {
-            assert_eq!(header(&received(&request), own_header), Some(""), "{name}");
+            assert_eq!(header(&received(&request), member_header), Some(""), "{name}");
         } else {
             assert_eq!(refused(&request), name);
         }
     }
 }
 
-/// The member that is named when the request is refused, with the proof that nothing was sent.
+/// The member that the error names. Checks that nothing was sent.
 fn refused(request: &InvokeEndpoint<'_>) -> &'static str {
-    let peer = Peer::answering(response(200, &[], ""));
+    let peer = Peer::responding(response(200, &[], ""));
     let client = Client::new(peer.config()).unwrap();
     let error = client.invoke(request).unwrap_err();
     assert!(client.sign(request).is_err());
@@ -166,11 +166,11 @@ fn refused(request: &InvokeEndpoint<'_>) -> &'static str {
 }
 
 #[test]
-fn bad_members_are_refused_before_anything_is_sent() {
+fn invalid_members_are_refused_before_sending() {
     for name in ["", ".", "..", "a/b", "a%2Fb", "a b", "-a", "a-", "é", "a\r\nx: y", &"a".repeat(64)] {
         assert_eq!(refused(&InvokeEndpoint::new(name, b"")), "EndpointName", "{name:?}");
     }
-    // A line break would inject a header, and the others do not go through one unharmed.
+    // A line break would inject a header; the other characters are not valid in header values.
     for (name, _, set) in OPTIONAL_MEMBERS {
         for value in ["a\r\nx-injected: 1", "a\nb", "a\rb", "a\0b", "a\tb", "a\u{7f}", "é"] {
             let mut request = InvokeEndpoint::new("e", b"");
@@ -178,7 +178,7 @@ fn bad_members_are_refused_before_anything_is_sent() {
             assert_eq!(refused(&request), name, "{value:?}");
         }
     }
-    for (name, longest) in [
+    for (name, max_length) in [
         ("ContentType", 1024),
         ("Accept", 1024),
         ("CustomAttributes", 1024),
@@ -191,7 +191,7 @@ fn bad_members_are_refused_before_anything_is_sent() {
         ("SessionId", 256),
         ("PrefixAwareId", 64),
     ] {
-        let (fitting, too_long) = ("a".repeat(longest), "a".repeat(longest + 1));
+        let (fitting, too_long) = ("a".repeat(max_length), "a".repeat(max_length + 1));
         let mut request = InvokeEndpoint::new("e", b"");
         member(name).1(&mut request, &too_long);
         assert_eq!(refused(&request), name);
@@ -200,19 +200,21 @@ fn bad_members_are_refused_before_anything_is_sent() {
     }
 }
 
-/// Header, value and the member that it becomes.
+/// Header, value, and the member that holds it.
 type ResponseRow = (&'static str, &'static str, fn(&InvokeEndpointResponse) -> &Option<String>);
 
 const RESPONSE_MEMBERS: [ResponseRow; 6] = [
-    ("Content-Type", "application/json", |answer| &answer.content_type),
-    ("x-Amzn-Invoked-Production-Variant", "AllTraffic", |answer| &answer.invoked_production_variant),
-    ("X-Amzn-SageMaker-Custom-Attributes", "hidden  attributes", |answer| &answer.custom_attributes),
-    ("X-Amzn-SageMaker-New-Session-Id", "s-1; Expires=2026-11-23T00:00:00Z", |answer| &answer.new_session_id),
-    ("X-Amzn-SageMaker-Closed-Session-Id", "s-0", |answer| &answer.closed_session_id),
-    ("x-amzn-RequestId", "8f7b5d0e", |answer| &answer.request_id),
+    ("Content-Type", "application/json", |response| &response.content_type),
+    ("x-Amzn-Invoked-Production-Variant", "AllTraffic", |response| &response.invoked_production_variant),
+    ("X-Amzn-SageMaker-Custom-Attributes", "hidden  attributes", |response| &response.custom_attributes),
+    ("X-Amzn-SageMaker-New-Session-Id", "s-1; Expires=2026-11-23T00:00:00Z", |response| {
+        &response.new_session_id
+    }),
+    ("X-Amzn-SageMaker-Closed-Session-Id", "s-0", |response| &response.closed_session_id),
+    ("x-amzn-RequestId", "8f7b5d0e", |response| &response.request_id),
 ];
 
-fn answered(status: u16, headers: &[(&str, &str)], body: &[u8]) -> InvokeEndpointResponse {
+fn respond_with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> InvokeEndpointResponse {
     let server = MockServer::start();
     server.mock(|when, then| {
         when.method("POST");
@@ -224,28 +226,28 @@ fn answered(status: u16, headers: &[(&str, &str)], body: &[u8]) -> InvokeEndpoin
 }
 
 #[test]
-fn each_member_of_the_response_comes_from_its_header_alone() {
-    for (own_header, value, own) in RESPONSE_MEMBERS {
-        let answer = answered(200, &[(own_header, value)], b"");
-        assert_eq!(own(&answer).as_deref(), Some(value), "{own_header}");
-        let others = RESPONSE_MEMBERS.iter().filter(|row| row.0 != own_header);
-        others.for_each(|(header, _, other)| assert_eq!(*other(&answer), None, "{header}"));
+fn each_member_of_the_response_is_read_from_its_header() {
+    for (member_header, value, own) in RESPONSE_MEMBERS {
+        let response = respond_with(200, &[(member_header, value)], b"");
+        assert_eq!(own(&response).as_deref(), Some(value), "{member_header}");
+        let others = RESPONSE_MEMBERS.iter().filter(|row| row.0 != member_header);
+        others.for_each(|(header, _, other)| assert_eq!(*other(&response), None, "{header}"));
     }
-    let answer = answered(200, &[("x-amz-request-id", "r-2")], b"");
-    assert_eq!(answer.request_id.as_deref(), Some("r-2"));
+    let response = respond_with(200, &[("x-amz-request-id", "r-2")], b"");
+    assert_eq!(response.request_id.as_deref(), Some("r-2"));
 }
 
 #[test]
-fn the_body_comes_as_it_is_with_every_status_of_success() {
+fn the_body_is_returned_unchanged_with_every_status_of_success() {
     let every_byte: Vec<u8> = (0..=255).collect();
     for (status, body) in [(200, &every_byte[..]), (201, b"{}"), (202, b""), (299, b"\r\n\r\n")] {
-        let answer = answered(status, &[("content-type", "text/html")], body);
-        assert_eq!((answer.status, &answer.body[..]), (status, body));
+        let response = respond_with(status, &[("content-type", "text/html")], body);
+        assert_eq!((response.status, &response.body[..]), (status, body));
     }
 }
 
 #[test]
-fn debug_shows_no_body_and_no_custom_attributes() {
+fn debug_hides_body_and_custom_attributes() {
     let mut request = InvokeEndpoint::new("e", b"hidden body");
     for (name, _, set) in OPTIONAL_MEMBERS {
         set(&mut request, if name == "CustomAttributes" { "hidden attributes" } else { "shown" });
@@ -255,7 +257,7 @@ fn debug_shows_no_body_and_no_custom_attributes() {
     assert!(text.contains("11 bytes") && text.contains("17 bytes") && !text.contains("hidden"), "{text}");
 
     let headers: Vec<_> = RESPONSE_MEMBERS.iter().map(|(header, value, _)| (*header, *value)).collect();
-    let text = format!("{:?}", answered(200, &headers, b"hidden body"));
+    let text = format!("{:?}", respond_with(200, &headers, b"hidden body"));
     assert!(text.contains("11 bytes") && text.contains("18 bytes") && !text.contains("hidden"), "{text}");
     let shown = RESPONSE_MEMBERS.iter().filter(|(_, value, _)| text.contains(value)).count();
     assert_eq!(shown, RESPONSE_MEMBERS.len() - 1, "{text}");

@@ -1,4 +1,4 @@
-//! AWS's signing test suite, read from AWS's own files and compared stage by stage.
+//! AWS's signing test suite, read from the files of AWS and compared stage by stage.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
@@ -19,30 +19,30 @@ const STRING_TO_SIGN: &str = "header-string-to-sign.txt";
 const SIGNATURE: &str = "header-signature.txt";
 const SIGNED_REQUEST: &str = "header-signed-request.txt";
 
-/// Stages of a case that cannot agree, and why. An entry whose stages do agree fails the test.
+/// Stages of a case that cannot match, and why. The test fails if one of them matches.
 struct Exception {
     case: &'static str,
     stages: &'static [&'static str],
     reason: &'static str,
 }
 
-const ANOTHER_DATE: Exception = Exception {
+const DIFFERENT_DATE: Exception = Exception {
     case: "double-encode-path",
     stages: &[SIGNED_REQUEST],
-    reason: "its signed request has another date than its canonical request, and a key that is not told",
+    reason: "its signed request has another date than its canonical request, and an unknown key",
 };
 
-const ENCODED_BEFORE: Exception = Exception {
+const ENCODED_ONCE: Exception = Exception {
     case: "get-space-normalized",
     stages: &[CANONICAL_REQUEST, STRING_TO_SIGN, SIGNATURE, SIGNED_REQUEST],
-    reason: "this copy's request is percent-encoded already, and its canonical request is encoded only once",
+    reason: "the request of this copy is percent-encoded already, but its canonical request is encoded only once",
 };
 
-/// The suite inside the package of the aws-sigv4 crate, so that a fresh clone runs it.
+/// The suite in the package of the aws-sigv4 crate, which Cargo downloads in any case.
 #[test]
 fn the_suite_of_the_aws_sigv4_package() {
     let folder = package_folder("aws-sigv4").join("aws-signing-test-suite/v4");
-    run(&cases_in(&folder), 40, &[ANOTHER_DATE, ENCODED_BEFORE]);
+    run(&cases_in(&folder), 40, &[DIFFERENT_DATE, ENCODED_ONCE]);
 }
 
 #[test]
@@ -56,19 +56,19 @@ fn the_suite_of_aws_c_auth() {
 fn the_cases_that_need_double_encoding() {
     let folder = shared("smithy-rs-extra");
     let cases = ["double-encode-path", "double-url-encode"].map(|name| folder.join(name));
-    run(&cases, 2, &[ANOTHER_DATE]);
+    run(&cases, 2, &[DIFFERENT_DATE]);
     let once = PathStyle { encode_again: false, normalize: true };
     for case in cases {
         let mut case = Case::read(&case);
         case.path_style = once;
-        assert!(case.differing_stages().contains(&CANONICAL_REQUEST), "{} takes single encoding", case.name);
+        assert!(case.differing_stages().contains(&CANONICAL_REQUEST), "{} passes with one", case.name);
     }
 }
 
-/// Every stage of every case agrees but the exceptions, and these do not.
+/// Checks that all stages of all cases match, except the exceptions, which must differ.
 fn run(folders: &[PathBuf], count: usize, exceptions: &[Exception]) {
     assert_eq!(folders.len(), count, "the number of cases");
-    let mut faults = Vec::new();
+    let mut failures = Vec::new();
     for folder in folders {
         let case = Case::read(folder);
         let differing = case.differing_stages();
@@ -76,15 +76,16 @@ fn run(folders: &[PathBuf], count: usize, exceptions: &[Exception]) {
         let expected = exception.map_or(&[][..], |exception| exception.stages);
         if differing != expected {
             let reason = exception.map_or("none", |exception| exception.reason);
-            faults.push(format!("{}: {differing:?} differ; exception: {reason}", case.name));
+            failures.push(format!("{}: {differing:?} differ; exception: {reason}", case.name));
         }
     }
-    assert!(faults.is_empty(), "{faults:#?}");
-    let is_used = |exception: &Exception| folders.iter().any(|folder| folder.ends_with(exception.case));
-    assert!(exceptions.iter().all(is_used), "an exception names no case");
+    assert!(failures.is_empty(), "{failures:#?}");
+    for exception in exceptions {
+        assert!(folders.iter().any(|folder| folder.ends_with(exception.case)), "no case {}", exception.case);
+    }
 }
 
-/// A folder of the suite: the request, what to sign it with, and the files that it must lead to.
+/// A folder of the suite: the request, the parameters of the signature, and the expected stages.
 struct Case {
     name: String,
     folder: PathBuf,
@@ -124,7 +125,7 @@ impl Case {
         }
     }
 
-    /// The stages whose files say something else than this crate, in the order of signing.
+    /// The stages that differ from the files, in the order of signing.
     fn differing_stages(&self) -> Vec<&'static str> {
         let headers: Vec<(&str, &str)> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -158,7 +159,7 @@ impl Case {
     fn differs(&self, stage: &str, ours: &str) -> bool {
         let file = self.folder.join(stage);
         if !file.exists() {
-            // Only the two cases that smithy-rs added leave stages out.
+            // The two cases added by smithy-rs have fewer stages.
             assert!(self.name.starts_with("double-"), "{} is missing", file.display());
             return false;
         }
@@ -171,7 +172,7 @@ impl Case {
     }
 }
 
-/// What `context.json` says besides the key, which is the same in all.
+/// The content of `context.json` except the key, which is the same in all cases.
 struct Context {
     amz_date: AmzDate,
     region: String,
@@ -185,27 +186,26 @@ impl Context {
     fn read(folder: &Path) -> Self {
         let file = folder.join("context.json");
         if !file.exists() {
-            return Self::of_added_case(folder);
+            return Self::of_smithy_case(folder);
         }
         let json: Value = serde_json::from_slice(&read(&file)).unwrap();
-        let text = |field: &Value| field.as_str().unwrap().to_owned();
         let credentials = json.get("credentials").unwrap();
+        let token = credentials.get("token").map(|token| token.as_str().unwrap().to_owned());
         assert_eq!(credentials["access_key_id"], ACCESS_KEY_ID);
         assert_eq!(credentials["secret_access_key"], SECRET_ACCESS_KEY);
-        let is_token_left_out = json["omit_session_token"].as_bool().unwrap_or(false);
-        let token = credentials.get("token").map(text);
+        let omits_token = json["omit_session_token"].as_bool().unwrap_or(false);
         Self {
             amz_date: amz_date(json["timestamp"].as_str().unwrap()),
-            region: text(&json["region"]),
-            service: text(&json["service"]),
+            region: json["region"].as_str().unwrap().to_owned(),
+            service: json["service"].as_str().unwrap().to_owned(),
             normalize: json["normalize"].as_bool().unwrap(),
             sign_body: json["sign_body"].as_bool().unwrap(),
-            signed_token: token.filter(|_| !is_token_left_out),
+            signed_token: if omits_token { None } else { token },
         }
     }
 
-    /// The two cases that smithy-rs added have no `context.json`: what is here stands in their expected files.
-    fn of_added_case(folder: &Path) -> Self {
+    /// The two cases added by smithy-rs have no `context.json`; these values are from their expected files.
+    fn of_smithy_case(folder: &Path) -> Self {
         let (region, service) = match folder.file_name().unwrap().to_str().unwrap() {
             "double-encode-path" => ("us-east-1", "service"),
             "double-url-encode" => ("us-east-2", "lambda"),
@@ -221,14 +221,13 @@ impl Context {
         }
     }
 
-    /// What a client adds before it signs; its date takes the place of one that is there.
+    /// Adds the headers that a client adds before signing. Its date replaces the one of the request.
     fn add_headers(&self, headers: &mut Vec<(String, String)>, body: &[u8]) {
-        let mut add = |name: &str, value: &str| headers.push((name.to_owned(), value.to_owned()));
         if self.sign_body {
-            add("x-amz-content-sha256", &hex::encode(Sha256::digest(body)));
+            headers.push(("x-amz-content-sha256".to_owned(), hex::encode(Sha256::digest(body))));
         }
         if let Some(token) = &self.signed_token {
-            add("X-Amz-Security-Token", token);
+            headers.push(("X-Amz-Security-Token".to_owned(), token.clone()));
         }
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
         headers.push(("X-Amz-Date".to_owned(), self.amz_date.to_string()));
@@ -239,8 +238,8 @@ fn amz_date(text: &str) -> AmzDate {
     AmzDate::from_system_time(time_of(text).unwrap()).unwrap()
 }
 
-/// Request line, headers and body; a line that begins with white space goes on with the value before it
-/// (obs-fold of RFC 9112, section 5.2), after one space.
+/// Returns request line, headers and body. A line that begins with white space continues the value before it, joined
+/// with one space (obs-fold of RFC 9112, section 5.2).
 fn parse_request(file: &[u8]) -> (String, Vec<(String, String)>, Vec<u8>) {
     let head_end = file.windows(2).position(|pair| pair == b"\n\n");
     let (head, body) = file.split_at(head_end.unwrap_or(file.len()));
@@ -276,9 +275,9 @@ fn shared(part: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/sigv4").join(part)
 }
 
-/// Where Cargo keeps the sources of a dependency.
+/// The folder with the sources of a dependency.
 fn package_folder(name: &str) -> PathBuf {
-    // Without the filter Cargo would want the packages of every other platform too.
+    // Without the filter, Cargo needs the packages of all other platforms too.
     let host = text_of(Command::new("rustc").arg("-vV"));
     let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let metadata = text_of(

@@ -1,29 +1,36 @@
-//! The exact bytes of a request, and who accepts them.
+//! Requests on the wire: headers, body and signature.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sagemaker_invoke::host::Host;
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpoint};
-use support::{ACCESS_KEY_ID, Peer, REGION, Received, SECRET_ACCESS_KEY, response, verify};
+use support::{
+    ACCESS_KEY_ID, Peer, REGION, Received, SECRET_ACCESS_KEY, TestSystem, own_threads, response, verify,
+};
 
 fn ok() -> Vec<u8> {
     response(200, &[], "answer")
 }
 
+/// Makes a call and returns the request that the peer received.
 fn sent(config: Config, request: &InvokeEndpoint<'_>, peer: &Peer) -> Arc<Received> {
     Client::new(config).unwrap().invoke(request).unwrap();
     peer.requests().pop().unwrap()
 }
 
+/// The names of the headers in their order, with `content-length` moved to the end: ureq chooses its place.
+fn content_length_last(request: &Received) -> Vec<&str> {
+    let mut names = request.names();
+    names.sort_by_key(|name| *name == "content-length");
+    names
+}
+
 #[test]
-fn a_bare_request_holds_these_lines_and_no_others() {
-    let peer = Peer::answering(ok());
+fn a_request_without_optional_members_has_exactly_these_headers() {
+    let peer = Peer::responding(ok());
     let request = sent(peer.config(), &InvokeEndpoint::new("my-endpoint", b"{}"), &peer);
     assert_eq!(request.request_line, "POST /endpoints/my-endpoint/invocations HTTP/1.1");
     let names = [
@@ -32,10 +39,10 @@ fn a_bare_request_holds_these_lines_and_no_others() {
         "authorization",
         "amz-sdk-invocation-id",
         "amz-sdk-request",
-        "content-length",
         "user-agent",
+        "content-length",
     ];
-    assert_eq!(request.names(), names);
+    assert_eq!(content_length_last(&request), names);
     assert_eq!(request.header("host").unwrap(), peer.address.to_string());
     assert_eq!(request.header("amz-sdk-request").unwrap(), "attempt=1; max=3");
     assert_eq!(request.header("content-length").unwrap(), "2");
@@ -47,8 +54,8 @@ fn a_bare_request_holds_these_lines_and_no_others() {
 }
 
 #[test]
-fn the_body_arrives_untouched_whatever_it_is() {
-    let peer = Peer::answering(ok());
+fn any_body_is_sent_unchanged() {
+    let peer = Peer::responding(ok());
     let client = Client::new(peer.config()).unwrap();
     let every_byte: Vec<u8> = (0..=255).collect();
     let large: Vec<u8> = (0..6 * 1024 * 1024_u32).map(|index| ((index * 31) >> 3).to_le_bytes()[0]).collect();
@@ -61,9 +68,14 @@ fn the_body_arrives_untouched_whatever_it_is() {
     assert_eq!(peer.connections(), 1);
 }
 
+fn append_zero(request: &mut Received, name: &str) {
+    let headers = request.headers.iter_mut().filter(|header| header.0 == name);
+    headers.for_each(|header| header.1.push('0'));
+}
+
 #[test]
-fn a_verifier_refuses_what_was_changed_on_the_way() {
-    let peer = Peer::answering(ok());
+fn a_changed_request_has_no_valid_signature() {
+    let peer = Peer::responding(ok());
     let config = Config {
         credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).with_session_token("token").into(),
         ..peer.config()
@@ -73,16 +85,13 @@ fn a_verifier_refuses_what_was_changed_on_the_way() {
     verify(&request, SECRET_ACCESS_KEY, REGION).unwrap();
     assert!(verify(&request, "another secret", REGION).is_err());
     assert!(verify(&request, SECRET_ACCESS_KEY, "eu-west-1").is_err());
-    let lengthen = |it: &mut Received, name: &str| {
-        it.headers.iter_mut().filter(|header| header.0 == name).for_each(|header| header.1.push('0'));
-    };
-    let changes: [&dyn Fn(&mut Received); 6] = [
-        &|it| it.body[0] ^= 1,
-        &|it| it.request_line = it.request_line.replace("/e/", "/f/"),
-        &|it| lengthen(it, "host"),
-        &|it| lengthen(it, "x-amz-security-token"),
-        &|it| lengthen(it, "x-amzn-sagemaker-target-model"),
-        &|it| it.headers.retain(|header| header.0 != "x-amz-date"),
+    let changes: [fn(&mut Received); 6] = [
+        |it| it.body[0] ^= 1,
+        |it| it.request_line = it.request_line.replace("/e/", "/f/"),
+        |it| append_zero(it, "host"),
+        |it| append_zero(it, "x-amz-security-token"),
+        |it| append_zero(it, "x-amzn-sagemaker-target-model"),
+        |it| it.headers.retain(|header| header.0 != "x-amz-date"),
     ];
     for (index, change) in changes.iter().enumerate() {
         let mut changed = Received::clone(&request);
@@ -92,8 +101,8 @@ fn a_verifier_refuses_what_was_changed_on_the_way() {
 }
 
 #[test]
-fn a_base_path_is_kept_and_signed() {
-    let peer = Peer::answering(ok());
+fn a_base_path_is_sent_and_signed() {
+    let peer = Peer::responding(ok());
     let endpoint = Endpoint::Url(format!("{}/gate/way/", peer.url()));
     let request = sent(Config { endpoint, ..peer.config() }, &InvokeEndpoint::new("e", b""), &peer);
     assert_eq!(request.path(), "/gate/way/endpoints/e/invocations");
@@ -101,61 +110,55 @@ fn a_base_path_is_kept_and_signed() {
 }
 
 #[test]
-fn a_container_gets_the_same_members_and_no_signature() {
-    let peer = Peer::answering(response(200, &[("content-type", "text/csv")], "0.5"));
+fn a_request_to_a_container_has_no_signature() {
+    let peer = Peer::responding(response(200, &[("content-type", "text/csv")], "0.5"));
     let config = Config { endpoint: Endpoint::Container(peer.url()), region: None, ..peer.config() };
     let client = Client::new(config).unwrap();
     let request = InvokeEndpoint { accept: Some("text/csv"), ..InvokeEndpoint::new("e", b"1,2") };
-    let answer = client.invoke(&request).unwrap();
-    assert_eq!((answer.body.as_slice(), answer.content_type.as_deref()), (&b"0.5"[..], Some("text/csv")));
+    let received = client.invoke(&request).unwrap();
+    assert_eq!((received.body.as_slice(), received.content_type.as_deref()), (&b"0.5"[..], Some("text/csv")));
     let received = peer.requests().pop().unwrap();
     assert_eq!(received.request_line, "POST /invocations HTTP/1.1");
-    assert_eq!(received.names(), ["accept", "host", "content-length", "user-agent"]);
+    assert_eq!(content_length_last(&received), ["accept", "host", "user-agent", "content-length"]);
 }
 
 #[test]
-fn what_sign_gives_is_what_invoke_sends() {
-    let peer = Peer::answering(ok());
+fn sign_returns_the_request_that_invoke_sends() {
+    let peer = Peer::responding(ok());
     let client = Client::new(peer.config()).unwrap();
     let operation = InvokeEndpoint { content_type: Some("text/csv"), ..InvokeEndpoint::new("e", b"1,2") };
     let signed = client.sign(&operation).unwrap();
     client.invoke(&operation).unwrap();
     let received = peer.requests().pop().unwrap();
     assert_eq!(signed.url, format!("{}{}", peer.url(), received.path()));
+    let mut names: Vec<&str> = signed.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.push("content-length");
+    assert_eq!(content_length_last(&received), names);
     for (name, value) in &signed.headers {
-        // The two were signed at different times, perhaps in different seconds.
-        if !matches!(name.as_str(), "authorization" | "x-amz-date") {
+        // Each call has a new invocation id, and the second of signing may differ.
+        if !matches!(name.as_str(), "authorization" | "x-amz-date" | "amz-sdk-invocation-id") {
             assert_eq!(received.header(name), Some(value.as_str()), "{name}");
         }
     }
-    let by_hand = Received {
+    let rebuilt = Received {
         request_line: format!("{} {} HTTP/1.1", signed.method, received.path()),
         headers: signed.headers.clone(),
         body: signed.body.to_vec(),
     };
-    verify(&by_hand, SECRET_ACCESS_KEY, REGION).unwrap();
-}
-
-/// Answers every lookup with the loopback address and counts.
-#[derive(Debug, Default)]
-struct CountingHost(AtomicUsize);
-
-impl Host for CountingHost {
-    fn lookup(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
-    }
+    verify(&rebuilt, SECRET_ACCESS_KEY, REGION).unwrap();
 }
 
 #[test]
-fn a_thousand_warm_calls_start_no_thread_and_look_up_no_name() {
-    let peer = Peer::answering(ok());
-    let host = Arc::new(CountingHost::default());
+fn warm_calls_start_no_thread_and_do_no_lookup() {
+    let peer = Peer::responding(ok());
+    let system =
+        TestSystem::new(&[]).with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
+    let system = Arc::new(system);
     let endpoint = Endpoint::Url(format!("http://name.test:{}", peer.address.port()));
     let config = Config {
         endpoint,
-        host: Arc::<CountingHost>::clone(&host),
-        // Long past at every call, and still nothing is looked up while the connection lasts.
+        system: Arc::<TestSystem>::clone(&system),
+        // Expired at every call; an open connection needs no lookup.
         address_ttl: std::time::Duration::ZERO,
         ..peer.config()
     };
@@ -163,25 +166,9 @@ fn a_thousand_warm_calls_start_no_thread_and_look_up_no_name() {
     client.invoke(&InvokeEndpoint::new("e", b"first")).unwrap();
     for _ in 0..1000 {
         client.invoke(&InvokeEndpoint::new("e", b"warm")).unwrap();
-        assert_eq!(lookup_threads(), 0);
+        assert_eq!(own_threads(), [""; 0]);
     }
-    assert_eq!(host.0.load(Ordering::SeqCst), 1);
+    assert_eq!(system.lookups(), 1);
     assert_eq!(peer.connections(), 1);
     assert_eq!(peer.requests().len(), 1001);
-}
-
-/// The threads of this process that look a name up.
-fn lookup_threads() -> usize {
-    threads().iter().filter(|name| name.starts_with("sagemaker-invok")).count()
-}
-
-#[cfg(target_os = "linux")]
-fn threads() -> Vec<String> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok()).collect()
-}
-
-#[cfg(not(target_os = "linux"))]
-fn threads() -> Vec<String> {
-    Vec::new()
 }

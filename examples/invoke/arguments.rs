@@ -8,30 +8,30 @@ use lexopt::ValueExt;
 pub(crate) const HELP: &str = "\
 Gets one inference from an Amazon SageMaker endpoint and writes it to standard output.
 
-  invoke                            shows a call to an endpoint on this machine; needs no AWS account
+  invoke                            calls an endpoint on this machine; needs no AWS account
   invoke ENDPOINT_NAME [OPTION]...  calls SageMaker
-  invoke --container URL [OPTION]...  calls a model container without SageMaker before it
+  invoke --container URL [OPTION]...  calls a model container without SageMaker
 
 Region, credentials and endpoint come from the environment: AWS_REGION, AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME and others.
 
 Where:
-  --region REGION              in place of AWS_REGION
-  --url URL                    this host in place of AWS's, signed all the same
-  --container URL              POST URL/invocations, unsigned
+  --region REGION              instead of AWS_REGION
+  --url URL                    of another host than AWS's; requests are signed
+  --container URL              POST URL/invocations, not signed
   --timeout SECONDS            for the whole call
   --dry-run                    send nothing: print the request as a curl command, secrets masked
 
 What:
-  --body TEXT, --body @FILE    the input; standard input without it
+  --body TEXT, --body @FILE    the input; default: standard input
   --content-type TYPE          of the input
-  --accept TYPE                of the answer
+  --accept TYPE                of the response
   --target-model NAME          on a multi-model endpoint
-  --target-variant NAME        past the traffic weights
+  --target-variant NAME        instead of the traffic weights
   --target-container NAME      on a multi-container endpoint
   --inference-component NAME
   --inference-id ID            for data capture
-  --session-id ID              of a stateful model; NEW_SESSION opens one
+  --session-id ID              of a stateful model; NEW_SESSION begins one
   --prefix-aware-id ID
   --enable-explanations EXPR
   --custom-attributes TEXT     for the container
@@ -57,7 +57,7 @@ const OPTIONS: [&str; 16] = [
     "custom-attributes",
 ];
 
-/// What the command line says.
+/// The parsed command line.
 pub(crate) struct Arguments {
     pub endpoint_name: String,
     pub dry_run: bool,
@@ -65,7 +65,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// `None` when help is asked for.
+    /// `None` for `--help`.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut endpoint_name = None;
         let mut dry_run = false;
@@ -82,7 +82,7 @@ impl Arguments {
                 _ => return Err(argument.unexpected()),
             }
         }
-        // A container serves one model and does not look at the name.
+        // A container serves one model and ignores the name.
         let default_name = values.contains_key("container").then(|| "local".to_owned());
         let endpoint_name = endpoint_name.or(default_name).ok_or("the endpoint's name is missing")?;
         Ok(Some(Self { endpoint_name, dry_run, values }))

@@ -1,4 +1,4 @@
-//! A call of the real service.
+//! A call to SageMaker or to a container.
 
 use std::error::Error;
 use std::fs;
@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(io::stderr(), "\n{}", summary(&response, elapsed))?)
 }
 
-/// What the environment says, changed by what the arguments say.
+/// The configuration of the environment, changed by the arguments.
 fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
     let mut config = Config::from_env()?;
     if let Some(region) = arguments.value("region") {
@@ -36,18 +36,17 @@ fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
         config.endpoint = Endpoint::Container(url.to_owned());
     }
     if let Some(seconds) = arguments.value("timeout") {
-        config.timeouts.call = Some(whole_call(seconds)?);
+        config.timeouts.call = Some(parse_timeout(seconds)?);
     }
     Ok(config)
 }
 
-fn whole_call(seconds: &str) -> Result<Duration, lexopt::Error> {
-    let wrong = || lexopt::Error::from(format!("--timeout is {seconds:?}, and must be a number of seconds"));
-    let seconds = seconds.parse().map_err(|_| wrong())?;
-    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+fn parse_timeout(seconds: &str) -> Result<Duration, lexopt::Error> {
+    let duration = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| format!("--timeout is {seconds:?}, and must be a number of seconds").into())
 }
 
-/// The text, the file, or standard input.
+/// The argument, the file that it names, or standard input.
 fn body(arguments: &Arguments) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     match arguments.value("body") {
@@ -88,13 +87,12 @@ fn request<'a>(arguments: &'a Arguments, body: &'a [u8]) -> InvokeEndpoint<'a> {
 }
 
 fn summary(response: &InvokeEndpointResponse, elapsed: Duration) -> String {
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     format!(
         "HTTP {}, {} bytes, content type {}, variant {}, request id {}, in {elapsed:.1?}",
         response.status,
         response.body.len(),
-        or_none(&response.content_type),
-        or_none(&response.invoked_production_variant),
-        or_none(&response.request_id),
+        response.content_type.as_deref().unwrap_or("none"),
+        response.invoked_production_variant.as_deref().unwrap_or("none"),
+        response.request_id.as_deref().unwrap_or("none"),
     )
 }

@@ -1,4 +1,4 @@
-//! A call that needs no account: to an endpoint on this machine that checks signatures as AWS does.
+//! A call without an AWS account, to an endpoint on this machine that checks signatures.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use sagemaker_invoke::{
 
 use crate::verifying_endpoint::{Received, VerifyingEndpoint};
 
-/// AWS's own example key, from its documentation.
+/// The example key of AWS's documentation.
 const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
 const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 const REGION: &str = "eu-central-1";
@@ -28,11 +28,11 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let (response, cold_call) = timed(|| client.invoke(&request))?;
     let (_, warm_call) = timed(|| client.invoke(&request))?;
     let Err(refusal) = self::client(&endpoint, "not-the-secret-key")?.invoke(&request) else {
-        return Err("the endpoint took a wrong signature".into());
+        return Err("the endpoint accepted a wrong signature".into());
     };
 
     let out = &mut io::stdout().lock();
-    writeln!(out, "An endpoint at {} checks each signature with AWS's own signer.\n", endpoint.url())?;
+    writeln!(out, "An endpoint at {} checks each signature with AWS's signer.\n", endpoint.url())?;
     show_request(out, &endpoint.first_request()?)?;
     show_response(out, &response)?;
     writeln!(out, "signing   {cold_signing:.1?} with a new key, then {warm_signing:.1?}")?;
@@ -41,7 +41,7 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
         writeln!(out, "          in a debug build: `cargo run --release --example invoke` is faster")?;
     }
     writeln!(out, "\nWith a wrong secret key:\n  {refusal}\n")?;
-    writeln!(out, "`cargo run --example invoke -- --help` tells how to call SageMaker itself.")?;
+    writeln!(out, "`cargo run --example invoke -- --help` explains how to call SageMaker.")?;
     Ok(())
 }
 
@@ -63,7 +63,7 @@ fn timed<T, E>(action: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E
 fn show_request(out: &mut impl Write, request: &Received) -> io::Result<()> {
     writeln!(out, "> {} {} HTTP/1.1", request.method, request.path)?;
     for (name, value) in &request.headers {
-        // On lines of their own, the parts of Authorization can be read.
+        // A line for each part of Authorization.
         writeln!(out, "> {name}: {}", value.replace(", ", ",\n>     "))?;
     }
     writeln!(out, ">\n> {}\n", String::from_utf8_lossy(&request.body))

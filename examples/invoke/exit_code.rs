@@ -1,4 +1,4 @@
-//! The exit code tells a script what it can do about an error.
+//! Exit codes, by what a script can do about an error.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -7,12 +7,12 @@ use sagemaker_invoke::error::ServiceErrorKind;
 
 pub(crate) const HELP: &str = "
 Exit codes:
-  0   the answer was written
-  1   the body could not be read, or the answer not be written
-  2   wrong arguments, wrong configuration, or a member that the API does not take
+  0   the response was written
+  1   the body cannot be read, or the response cannot be written
+  2   invalid arguments, configuration or member of the request
   3   no usable credentials, or AWS refuses them or the signature
-  4   no connection, a time-out, or an answer that broke off or is too large
-  5   throttled, or the model is still being loaded: try again later
+  4   no connection, a timeout, or a response that is incomplete or too large
+  5   throttled, or the model is not ready: try again later
   6   the model's container answered with an error
   7   the service refused the request
   8   the service failed
@@ -32,12 +32,12 @@ fn of_invocation(error: &sagemaker_invoke::Error) -> u8 {
     match error {
         Error::Config(_) | Error::InvalidInput(_) => 2,
         Error::Credentials(_) => 3,
-        Error::Service(error) => of_answer(&error.kind, error.status),
+        Error::Service(error) => of_service_error(&error.kind, error.status),
         _ => 4,
     }
 }
 
-fn of_answer(kind: &ServiceErrorKind, status: u16) -> u8 {
+fn of_service_error(kind: &ServiceErrorKind, status: u16) -> u8 {
     use ServiceErrorKind as Kind;
 
     match kind {

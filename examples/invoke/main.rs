@@ -1,7 +1,7 @@
 //! Gets one inference.
 //!
-//! `cargo run --example invoke` needs no account: it starts an endpoint on this machine that checks signatures as
-//! AWS does, and calls it. With an endpoint's name it calls SageMaker; `--help` tells the rest.
+//! `cargo run --example invoke` needs no AWS account: it starts an endpoint on this machine that checks signatures, and
+//! calls it. With the name of an endpoint it calls SageMaker; see `--help`.
 
 mod arguments;
 mod call;
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing is left to tell when standard error is closed.
+            // Without standard error, the exit code has to do.
             let _ = report(&*error);
             exit_code::of(&*error)
         }
@@ -34,11 +34,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The error, what it came from, and whether the model may have run all the same.
+/// Prints the error, its sources, and whether the model may have run.
 fn report(error: &(dyn Error + 'static)) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     writeln!(stderr, "error: {error}")?;
-    // lexopt's errors are their own source.
+    // The source of a lexopt error repeats its text.
     let mut source = if error.is::<lexopt::Error>() { None } else { error.source() };
     while let Some(error) = source {
         writeln!(stderr, "  because: {error}")?;

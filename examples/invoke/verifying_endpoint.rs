@@ -1,7 +1,7 @@
 //! A SageMaker endpoint on loopback whose model computes the mean of comma-separated numbers.
 //!
-//! It signs what it received once more with `aws-sigv4`, the signer of AWS's own Rust SDK, and refuses a request
-//! that carries another signature, in the form in which SageMaker does.
+//! It computes the signature of a request again with `aws-sigv4`, the signer of AWS's SDK for Rust. If they differ, it
+//! responds with the error that SageMaker responds with.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use aws_sigv4::sign::v4;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 use time::{PrimitiveDateTime, format_description};
 
-/// A request as it arrived.
+/// A request as it was received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub method: String,
@@ -27,18 +27,18 @@ pub(crate) struct VerifyingEndpoint {
 }
 
 impl VerifyingEndpoint {
-    /// An endpoint that knows one secret key.
+    /// Accepts requests that are signed with this secret key.
     pub(crate) fn start(region: &'static str, secret_access_key: &'static str) -> Self {
         let server = MockServer::start();
         let received = Arc::new(Mutex::new(Vec::new()));
-        let book = Arc::clone(&received);
+        let recorded = Arc::clone(&received);
         server.mock(|when, then| {
             when.method("POST").path_matches("^/endpoints/[^/]+/invocations$");
             then.respond_with(move |request| {
                 let request = Received::from(request);
-                let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
-                book.push(request.clone());
-                let request_id = format!("00000000-0000-4000-8000-{:012}", book.len());
+                let mut recorded = recorded.lock().unwrap_or_else(PoisonError::into_inner);
+                recorded.push(request.clone());
+                let request_id = format!("00000000-0000-4000-8000-{:012}", recorded.len());
                 match check(&request, region, secret_access_key) {
                     Ok(()) => inference(&request, &request_id),
                     Err(_) => refusal(&request_id),
@@ -75,7 +75,7 @@ impl Received {
     }
 }
 
-/// The error says why the signature is refused.
+/// Checks the signature. The error is the reason of a refusal.
 fn check(request: &Received, region: &str, secret_access_key: &str) -> Result<(), Box<dyn Error>> {
     let authorization = request.header("authorization").ok_or("no Authorization")?;
     let (_, rest) = authorization.split_once("Credential=").ok_or("no Credential")?;
@@ -83,15 +83,18 @@ fn check(request: &Received, region: &str, secret_access_key: &str) -> Result<()
     let (_, rest) = rest.split_once("SignedHeaders=").ok_or("no SignedHeaders")?;
     let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
     let names: Vec<&str> = signed_headers.split(';').collect();
-    let must_be_signed = |name: &str| name == "host" || name.starts_with("x-amz");
     if request.headers.iter().any(|(name, _)| must_be_signed(name) && !names.contains(&name.as_str())) {
         return Err("a header that must be signed is not".into());
     }
     let expected = signature_of(request, &names, access_key_id, region, secret_access_key)?;
-    if expected == signature { Ok(()) } else { Err("another signature".into()) }
+    if expected == signature { Ok(()) } else { Err("the signatures differ".into()) }
 }
 
-/// The signature that AWS's own signer gives.
+fn must_be_signed(name: &str) -> bool {
+    name == "host" || name.starts_with("x-amz")
+}
+
+/// The signature by aws-sigv4.
 fn signature_of(
     request: &Received,
     signed_headers: &[&str],
@@ -111,7 +114,7 @@ fn signature_of(
         .build()?
         .into();
     let url = format!("http://{}{}", request.header("host").ok_or("no Host")?, request.path);
-    // This signer adds the date by itself.
+    // aws-sigv4 adds the date header.
     let names = signed_headers.iter().filter(|name| **name != "x-amz-date");
     let headers = names.filter_map(|name| Some((*name, request.header(name)?)));
     let body = SignableBody::Bytes(&request.body);
@@ -129,19 +132,19 @@ fn time_of(amz_date: &str) -> Result<SystemTime, Box<dyn Error>> {
 fn inference(request: &Received, request_id: &str) -> HttpMockResponse {
     let text = String::from_utf8_lossy(&request.body);
     let numbers: Result<Vec<f64>, _> = text.split(',').map(|it| it.trim().parse()).collect();
-    let answer = HttpMockResponse::builder()
+    let response = HttpMockResponse::builder()
         .header("content-type", "application/json")
         .header("x-amzn-requestid", request_id);
     match numbers {
         Ok(numbers) => {
             let (sum, count) = numbers.iter().fold((0.0, 0.0), |(sum, count), it| (sum + it, count + 1.0));
             let mean = sum / count;
-            let answer = answer.status(200).header("x-amzn-invoked-production-variant", "AllTraffic");
-            answer.body(format!(r#"{{"mean":{mean}}}"#)).build()
+            let response = response.status(200).header("x-amzn-invoked-production-variant", "AllTraffic");
+            response.body(format!(r#"{{"mean":{mean}}}"#)).build()
         }
         Err(_) => {
             let body = r#"{"Message":"no numbers","OriginalMessage":"no numbers","OriginalStatusCode":400}"#;
-            answer.status(424).header("x-amzn-errortype", "ModelError").body(body).build()
+            response.status(424).header("x-amzn-errortype", "ModelError").body(body).build()
         }
     }
 }

@@ -16,10 +16,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::chain::Loader;
-use super::{Credentials, Source};
-use crate::config::Config;
+use super::{Credentials, Provider, Search};
 use crate::error::CredentialsError;
-use crate::host::fraction;
+use crate::system::fraction;
 
 /// Renewal begins so long before the end. EC2 has new credentials five minutes before the old ones end at the latest.
 const RENEWAL_WINDOW: Duration = Duration::from_secs(5 * 60);
@@ -75,14 +74,16 @@ impl Kept {
 
 impl Cache {
     /// Touches nothing but memory.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self::with_loader(Loader::new(config))
+    pub(crate) fn new(search: Search) -> Self {
+        Self::with_loader(Loader::new(search))
     }
 
     pub(super) fn with_loader(loader: Loader) -> Self {
-        let fixed = match &loader.source {
-            Source::Static(credentials) => {
-                let checked = credentials.check().map_err(|error| error.within("configuration"));
+        let fixed = match &loader.provider {
+            Provider::Static(credentials) => {
+                let checked = credentials
+                    .check()
+                    .map_err(|problem| CredentialsError::new(problem).within("configuration"));
                 Some(checked.map(|()| Arc::new(credentials.clone())))
             }
             _ => None,
@@ -97,7 +98,7 @@ impl Cache {
         }
         let mut state = self.lock();
         loop {
-            let now = self.loader.host.now();
+            let now = self.loader.system.now();
             match &state.kept {
                 Some(kept) if kept.is_valid(now) => {
                     if state.is_loading || !kept.is_due(now) {
@@ -150,7 +151,7 @@ impl Cache {
         match &outcome {
             Ok(credentials) => state.kept = Some(self.kept(credentials, state.kept.as_ref())),
             Err(error) => {
-                let next = self.loader.host.now().checked_add(RENEWAL_PAUSE);
+                let next = self.loader.system.now().checked_add(RENEWAL_PAUSE);
                 if let Some(kept) = &mut state.kept {
                     log::warn!("credentials could not be renewed: {error}");
                     kept.due_at = next;
@@ -163,7 +164,7 @@ impl Cache {
     }
 
     fn kept(&self, credentials: &Arc<Credentials>, before: Option<&Kept>) -> Kept {
-        let now = self.loader.host.now();
+        let now = self.loader.system.now();
         let is_newer = before.is_none_or(|before| before.credentials.expires_at != credentials.expires_at);
         let due_at = match credentials.expires_at {
             None => now.checked_add(RELOAD_AFTER),
@@ -171,7 +172,7 @@ impl Cache {
             Some(expires_at) => {
                 let lifetime = expires_at.duration_since(now).unwrap_or_default();
                 let window = RENEWAL_WINDOW.min(lifetime / WINDOW_PART);
-                let jitter = window.mul_f64(WINDOW_JITTER * fraction(self.loader.host.random()));
+                let jitter = window.mul_f64(WINDOW_JITTER * fraction(self.loader.system.random()));
                 expires_at.checked_sub(window - jitter)
             }
         };
@@ -183,7 +184,7 @@ impl Cache {
     }
 
     fn early_deadline(&self, deadline: Option<Instant>) -> Option<Instant> {
-        let now = self.loader.host.instant();
+        let now = self.loader.system.instant();
         let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now));
         now.checked_add(EARLY_LIMIT.min(left / 4))
     }
@@ -200,7 +201,7 @@ impl Cache {
         let state = match deadline {
             None => self.loaded.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
-                let left = deadline.saturating_duration_since(self.loader.host.instant());
+                let left = deadline.saturating_duration_since(self.loader.system.instant());
                 let waited = self.loaded.wait_timeout_while(state, left, is_running);
                 let (state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
                 if outcome.timed_out() {

@@ -3,146 +3,136 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::context::{Context, Place, Refusal};
-use super::http::{Network, Wire};
-use super::{Credentials, Source, container, environment, instance_metadata, profile, web_identity};
-use crate::config::Config;
-use crate::endpoint::Endpoint;
+use super::context::{AwsHosts, Context, ProviderError};
+use super::sender::{NetworkSender, SendHttp};
+use super::sources::{container, environment, imds, profile, web_identity};
+use super::{Provider, Search};
+use crate::aws::Credentials;
 use crate::error::CredentialsError;
-use crate::host::Host;
+use crate::system::System;
 
-type Load = fn(&Context<'_>) -> Result<Credentials, Refusal>;
+/// A source of the chain.
+struct Source {
+    name: &'static str,
+    load: fn(&Context<'_>) -> Result<Credentials, ProviderError>,
+}
 
-/// In the order of the official SDK for Rust.
-const CHAIN: [(&str, Load); 5] = [
-    ENVIRONMENT,
-    ("profile", profile::load),
-    ("web identity", web_identity::load),
-    ("container", container::load),
-    (INSTANCE_METADATA, instance_metadata::load),
-];
-
+const ENVIRONMENT: Source = Source { name: "environment", load: environment::load };
+const PROFILE: Source = Source { name: "profile", load: profile::load };
 const INSTANCE_METADATA: &str = "instance metadata";
 
-const ENVIRONMENT: (&str, Load) = ("environment", environment::load);
+/// In the order of the official SDK for Rust.
+const DEFAULT_CHAIN: [Source; 5] = [
+    ENVIRONMENT,
+    PROFILE,
+    Source { name: "web identity", load: web_identity::load },
+    Source { name: "container", load: container::load },
+    Source { name: INSTANCE_METADATA, load: imds::load },
+];
 
-/// A search may take so long, and no longer than its call.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Time limit of one search; the deadline of the call also applies.
+const SEARCH_LIMIT: Duration = Duration::from_secs(60);
 
-/// Everything that a search for credentials takes.
+/// Searches for credentials, again and again.
 #[derive(Debug)]
 pub(super) struct Loader {
-    pub(super) source: Source,
-    pub(super) host: Arc<dyn Host>,
-    wire: Box<dyn Wire>,
-    place: Place,
-    last_of_instance: Mutex<Option<Credentials>>,
+    pub(super) provider: Provider,
+    pub(super) system: Arc<dyn System>,
+    sender: Box<dyn SendHttp>,
+    hosts: AwsHosts,
+    last_instance_credentials: Mutex<Option<Credentials>>,
 }
 
 impl Loader {
-    /// Touches nothing but memory.
-    pub(super) fn new(config: &Config) -> Self {
-        Self::with_wire(config, Box::new(Network::new(config)))
+    pub(super) fn new(search: Search) -> Self {
+        let sender = Box::new(NetworkSender::new(&search));
+        Self::with_sender(search, sender)
     }
 
-    pub(super) fn with_wire(config: &Config, wire: Box<dyn Wire>) -> Self {
-        let variant = match config.endpoint {
-            Endpoint::Aws { fips, dual_stack } => Some((fips, dual_stack)),
-            Endpoint::Url(_) | Endpoint::Container(_) => None,
-        };
+    pub(super) fn with_sender(search: Search, sender: Box<dyn SendHttp>) -> Self {
         Self {
-            source: config.credentials.clone(),
-            host: Arc::clone(&config.host),
-            wire,
-            place: Place { region: config.region.clone(), variant },
-            last_of_instance: Mutex::default(),
+            provider: search.provider,
+            system: search.system,
+            sender,
+            hosts: AwsHosts { region: search.region, variant: search.variant },
+            last_instance_credentials: Mutex::default(),
         }
     }
 
     /// Searches, and checks what was found.
     pub(super) fn load(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
-        let outcome = self.search(self.searched_until(deadline));
+        let outcome = self.search(self.search_deadline(deadline));
         outcome.map_err(|mut error| {
-            error.is_out_of_time |= deadline.is_some_and(|deadline| self.host.instant() >= deadline);
+            error.is_out_of_time |= deadline.is_some_and(|deadline| self.system.instant() >= deadline);
             error
         })
     }
 
-    fn searched_until(&self, deadline: Option<Instant>) -> Option<Instant> {
-        [deadline, self.host.instant().checked_add(LIMIT)].into_iter().flatten().min()
+    fn search_deadline(&self, deadline: Option<Instant>) -> Option<Instant> {
+        [deadline, self.system.instant().checked_add(SEARCH_LIMIT)].into_iter().flatten().min()
     }
 
     fn search(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
-        let last = self.last_of_instance.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let context = Context::new(&*self.host, &*self.wire, &self.place, last.as_ref(), deadline);
-        let mut search = Search { context: &context, tried: Vec::new() };
-        let found = search.ask(&self.source)?.ok_or_else(|| exhausted(&search.tried))?;
-        found.credentials.check().map_err(|error| error.within(found.source))?;
-        log::debug!("credentials {} come from: {}", found.credentials.access_key_id, found.source);
-        if found.source == INSTANCE_METADATA {
-            let mut last = self.last_of_instance.lock().unwrap_or_else(PoisonError::into_inner);
-            *last = Some(found.credentials.clone());
+        let last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let context = Context::new(&*self.system, &*self.sender, &self.hosts, last.as_ref(), deadline);
+        let mut search = ChainSearch { context: &context, tried: Vec::new() };
+        let found = search.try_provider(&self.provider)?;
+        let (credentials, source) = found.ok_or_else(|| nothing_found(&search.tried))?;
+        credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
+        log::debug!("credentials {} come from: {source}", credentials.access_key_id);
+        if source == INSTANCE_METADATA {
+            let mut last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            *last = Some(credentials.clone());
         }
-        Ok(found.credentials)
+        Ok(credentials)
     }
 
     fn region_of_instance(&self, deadline: Option<Instant>) -> Result<Option<String>, CredentialsError> {
-        let deadline = self.searched_until(deadline);
-        let context = Context::new(&*self.host, &*self.wire, &self.place, None, deadline);
-        match instance_metadata::region(&context) {
+        let deadline = self.search_deadline(deadline);
+        let context = Context::new(&*self.system, &*self.sender, &self.hosts, None, deadline);
+        match imds::region(&context) {
             Ok(region) => Ok(Some(region)),
-            Err(Refusal::NotConfigured(reason)) => {
+            Err(ProviderError::NotConfigured(reason)) => {
                 log::debug!("no region from instance metadata: {reason}");
                 Ok(None)
             }
-            Err(Refusal::Failed(error)) => Err(error),
+            Err(ProviderError::Failed(error)) => Err(error),
         }
     }
 }
 
-/// The region that the metadata service knows; `None` off EC2.
+/// The region of the EC2 instance; `None` elsewhere.
 pub(crate) fn region_of_instance(
-    config: &Config,
+    search: Search,
     deadline: Option<Instant>,
 ) -> Result<Option<String>, CredentialsError> {
-    Loader::new(config).region_of_instance(deadline)
+    Loader::new(search).region_of_instance(deadline)
 }
 
-/// Credentials and the name of their source.
-struct Found {
-    credentials: Credentials,
-    source: &'static str,
-}
-
-struct Search<'a> {
+struct ChainSearch<'a> {
     context: &'a Context<'a>,
-    /// Each source that is not configured, and why it is not.
+    /// Each source that is not configured, and why.
     tried: Vec<(&'static str, String)>,
 }
 
-impl Search<'_> {
-    /// `None` when the source is not configured.
-    fn ask(&mut self, source: &Source) -> Result<Option<Found>, CredentialsError> {
-        match source {
-            Source::Chain => self.ask_all(&CHAIN),
-            Source::Environment => self.ask_all(&[ENVIRONMENT]),
-            Source::Static(credentials) => {
-                Ok(Some(Found { credentials: credentials.clone(), source: "configuration" }))
+/// Credentials and the name of their source; `None` when nothing is configured.
+type Found = Option<(Credentials, &'static str)>;
+
+impl ChainSearch<'_> {
+    fn try_provider(&mut self, provider: &Provider) -> Result<Found, CredentialsError> {
+        match provider {
+            Provider::DefaultChain => self.try_all(&DEFAULT_CHAIN),
+            Provider::Environment => self.try_all(&[ENVIRONMENT]),
+            Provider::Profile(name) => {
+                let context = self.context.for_profile(name);
+                let loaded = profile::load(&context).map_err(ProviderError::into_failure)?;
+                Ok(Some((loaded, PROFILE.name)))
             }
-            Source::Custom(custom) => {
-                let name = "custom source";
-                let answer = custom.0.provide();
-                let answer = answer.map_err(|error| {
-                    CredentialsError::new(format!("the {name} failed")).with_source(error)
-                })?;
-                if answer.is_none() {
-                    self.tried.push((name, "it gave none".to_owned()));
-                }
-                Ok(answer.map(|credentials| Found { credentials, source: name }))
-            }
-            Source::List(sources) => {
-                for source in sources {
-                    if let Some(found) = self.ask(source)? {
+            Provider::Static(credentials) => Ok(Some((credentials.clone(), "configuration"))),
+            Provider::Custom(custom) => self.try_custom(custom),
+            Provider::Chain(providers) => {
+                for provider in providers {
+                    if let Some(found) = self.try_provider(provider)? {
                         return Ok(Some(found));
                     }
                 }
@@ -151,26 +141,38 @@ impl Search<'_> {
         }
     }
 
-    fn ask_all(&mut self, sources: &[(&'static str, Load)]) -> Result<Option<Found>, CredentialsError> {
-        for (source, load) in sources {
+    fn try_custom(&mut self, custom: &super::Custom) -> Result<Found, CredentialsError> {
+        let name = "custom provider";
+        match custom.0.provide(self.context.deadline) {
+            Ok(Some(credentials)) => Ok(Some((credentials, name))),
+            Ok(None) => {
+                self.tried.push((name, "it returned none".to_owned()));
+                Ok(None)
+            }
+            Err(error) => Err(CredentialsError::new(format!("the {name} failed")).with_source(error)),
+        }
+    }
+
+    fn try_all(&mut self, sources: &[Source]) -> Result<Found, CredentialsError> {
+        for Source { name, load } in sources {
             match load(self.context) {
-                Ok(credentials) => return Ok(Some(Found { credentials, source })),
-                Err(Refusal::NotConfigured(reason)) => {
-                    log::debug!("no credentials from {source}: {reason}");
-                    self.tried.push((source, reason));
+                Ok(credentials) => return Ok(Some((credentials, name))),
+                Err(ProviderError::NotConfigured(reason)) => {
+                    log::debug!("no credentials from {name}: {reason}");
+                    self.tried.push((name, reason));
                 }
-                // Nobody set this source up, so what the others lack may be what the user has to mend.
-                Err(Refusal::Failed(error)) if *source == INSTANCE_METADATA => {
+                // It needs no configuration, so what the other sources lack may be what the user has to correct.
+                Err(ProviderError::Failed(error)) if *name == INSTANCE_METADATA => {
                     return Err(error.followed_by(&reasons(&self.tried)));
                 }
-                Err(Refusal::Failed(error)) => return Err(error),
+                Err(ProviderError::Failed(error)) => return Err(error),
             }
         }
         Ok(None)
     }
 }
 
-fn exhausted(tried: &[(&str, String)]) -> CredentialsError {
+fn nothing_found(tried: &[(&str, String)]) -> CredentialsError {
     CredentialsError::new("no source has credentials").followed_by(&reasons(tried))
 }
 

@@ -3,9 +3,8 @@
 
 mod replay;
 
-use std::cell::RefCell;
 use std::path::{MAIN_SEPARATOR, Path};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
@@ -14,7 +13,7 @@ use self::replay::Replay;
 use super::cache::Cache;
 use super::chain::Loader;
 use crate::config::Config;
-use crate::host::fake::FakeHost;
+use crate::testing::{FakeSystem, capture_log, captured_log};
 
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
 const OFFICIAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/credential-chain");
@@ -49,7 +48,7 @@ const PROBLEMS: [(&str, &str); 8] = [
 struct Scenario<'a> {
     directory: &'a Path,
     case: Value,
-    host: Arc<FakeHost>,
+    system: Arc<FakeSystem>,
     replay: Arc<Replay>,
 }
 
@@ -62,33 +61,33 @@ impl<'a> Scenario<'a> {
     fn read(directory: &'a Path, is_exact: bool) -> Self {
         let case = json(&directory.join("test-case.json"));
         let variables = json(&directory.join("env.json"));
-        let mut host = FakeHost::default().at(case["now"].as_u64().unwrap_or_default());
+        let mut system = FakeSystem::default().at(case["now"].as_u64().unwrap_or_default());
         for (name, value) in variables.as_object().unwrap() {
-            host.variables.insert(name.clone(), value.as_str().unwrap().to_owned());
+            system.variables.insert(name.clone(), value.as_str().unwrap().to_owned());
         }
         let root = directory.join("fs");
         for file in files_below(&root) {
             let inside = Path::new("/").join(file.strip_prefix(&root).unwrap());
-            host = host.with_file(inside.to_str().unwrap(), std::fs::read(&file).unwrap());
+            system = system.with_file(inside.to_str().unwrap(), std::fs::read(&file).unwrap());
         }
         let traffic = directory.join("http-traffic.json");
         let events = if traffic.exists() { json(&traffic)["events"].clone() } else { Value::Null };
         let replay = Arc::new(Replay::new(events.as_array().map_or(&[], Vec::as_slice), is_exact));
-        Self { directory, case, host: Arc::new(host), replay }
+        Self { directory, case, system: Arc::new(system), replay }
     }
 
     /// Runs the search as a client would, and says what differs.
     fn run(&self) -> Result<(), String> {
-        capture_logs();
-        let host: Arc<FakeHost> = Arc::clone(&self.host);
-        let outcome = match Config::from_host(host) {
+        capture_log();
+        let system: Arc<FakeSystem> = Arc::clone(&self.system);
+        let outcome = match Config::from_system(system) {
             Ok(config) => {
-                let loader = Loader::with_wire(&config, Box::new(Arc::clone(&self.replay)));
+                let loader = Loader::with_sender(config.search(), Box::new(Arc::clone(&self.replay)));
                 Cache::with_loader(loader).get(None).map_err(|error| told(&error))
             }
             Err(error) => Err(told(&error)),
         };
-        let shown = format!("{outcome:?}\n{}", take_logs());
+        let shown = format!("{outcome:?}\n{}", captured_log());
         self.search_for_secrets(&shown)?;
         match &outcome {
             Ok(credentials) => self.compare(credentials)?,
@@ -136,7 +135,7 @@ impl<'a> Scenario<'a> {
         let root = self.directory.join("fs-after");
         for file in files_below(&root) {
             let inside = Path::new("/").join(file.strip_prefix(&root).unwrap());
-            let written = self.host.file(inside.to_str().unwrap()).ok_or("a file was not written")?;
+            let written = self.system.file(inside.to_str().unwrap()).ok_or("a file was not written")?;
             if serde_json::from_slice::<Value>(&written).unwrap() != json(&file) {
                 return Err(format!("{} is not what was expected", inside.display()));
             }
@@ -198,22 +197,22 @@ fn the_official_scenarios() {
 #[test]
 #[ignore = "reads ../shared, run by .ci/run"]
 fn the_official_token_scenarios() {
-    use super::context::{Context, Place};
-    use super::plan::{Base, Plan};
+    use super::context::{AwsHosts, Context};
+    use super::sources::plan::{Base, Plan};
 
     let directories = directories(&format!("{OFFICIAL}/default-token-provider-chain"));
     assert_eq!(directories.len(), 3);
     for directory in directories {
         let scenario = Scenario::read(&directory, false);
-        let place = Place::default();
-        let context = Context::new(&*scenario.host, &scenario.replay, &place, None, None);
+        let hosts = AwsHosts::default();
+        let context = Context::new(&*scenario.system, &scenario.replay, &hosts, None, None);
         let profiles = context.profiles().unwrap();
         let Base::Sso(sso) = Plan::of(profiles, profiles.selected_name()).unwrap().base else { panic!() };
         let token = sso.token(&context).unwrap();
         let expected = &scenario.case["result"]["Ok"];
         assert_eq!(expected["token"], token.text.expose(), "{}", directory.display());
         assert_eq!(
-            super::answer::time_of(expected["expiration"].as_str().unwrap()),
+            super::parse::json::time_of(expected["expiration"].as_str().unwrap()),
             Some(token.expires_at),
             "{}",
             directory.display()
@@ -239,58 +238,27 @@ fn a_runner_that_sees_a_secret_or_another_result_fails() {
 
 #[test]
 fn an_instances_last_credentials_outlive_its_metadata_service() {
-    use crate::host::Host;
+    use crate::system::System;
 
     let directory = Path::new(OWN).join("instance_ipv6");
     let scenario = Scenario::read(&directory, true);
-    let host: Arc<FakeHost> = Arc::clone(&scenario.host);
-    let config = Config::from_host(host).unwrap();
-    let cache = Cache::with_loader(Loader::with_wire(&config, Box::new(Arc::clone(&scenario.replay))));
+    let system: Arc<FakeSystem> = Arc::clone(&scenario.system);
+    let config = Config::from_system(system).unwrap();
+    let cache =
+        Cache::with_loader(Loader::with_sender(config.search(), Box::new(Arc::clone(&scenario.replay))));
     let first = cache.get(None).unwrap();
     // The recording has no second answer; the credentials end in an hour.
-    scenario.host.sleep(std::time::Duration::from_secs(2 * 3600));
+    scenario.system.sleep(std::time::Duration::from_secs(2 * 3600));
     let stretched = cache.get(None).unwrap();
     assert_eq!(stretched.access_key_id, first.access_key_id);
-    let left = stretched.expires_at.unwrap().duration_since(scenario.host.now()).unwrap();
+    let left = stretched.expires_at.unwrap().duration_since(scenario.system.now()).unwrap();
     assert_eq!(left.as_secs(), 600 + 150);
 }
 
 #[test]
 fn a_chain_without_a_loaded_configuration_stops_at_a_named_profile_that_is_missing() {
-    let host = FakeHost::new(&[("HOME", "/h"), ("AWS_PROFILE", "gone")]);
-    let config = Config { host: Arc::new(host), ..Config::default() };
-    let text = Cache::new(&config).get(None).unwrap_err().to_string();
+    let system = FakeSystem::new(&[("HOME", "/h"), ("AWS_PROFILE", "gone")]);
+    let config = Config { system: Arc::new(system), ..Config::default() };
+    let text = Cache::new(config.search()).get(None).unwrap_err().to_string();
     assert!(text.starts_with("AWS_PROFILE names the profile \"gone\""), "{text}");
-}
-
-thread_local! {
-    static LOGS: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// Keeps what each thread logs.
-struct Logger;
-
-impl log::Log for Logger {
-    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        LOGS.with_borrow_mut(|logs| logs.push_str(&format!("{} {}\n", record.level(), record.args())));
-    }
-
-    fn flush(&self) {}
-}
-
-fn capture_logs() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        log::set_logger(&Logger).unwrap();
-        log::set_max_level(log::LevelFilter::Trace);
-    });
-    take_logs();
-}
-
-fn take_logs() -> String {
-    LOGS.take()
 }

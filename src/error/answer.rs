@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{ModelError, ServiceError, ServiceErrorKind};
-use crate::http::HttpResponse;
+use crate::aws::request_id;
+use crate::http::{Headers, ResponseHead};
 
 /// So much of an error's body is kept. The service's own errors are far shorter; a gateway's HTML page is not.
 const KEPT_BODY_BYTES: usize = 4096;
@@ -16,16 +17,16 @@ const PARSED_BODY_BYTES: usize = 1024 * 1024;
 
 impl ServiceError {
     /// Reads an answer of SageMaker.
-    pub(crate) fn from_service(response: &HttpResponse) -> Self {
-        let document = parse_object(&response.body);
+    pub(crate) fn from_service(head: &ResponseHead, body: &[u8]) -> Self {
+        let document = parse_object(body);
         let document = document.as_ref();
-        let code = error_code(response, document);
-        let is_from_service = response.headers.get("x-amzn-errortype").is_some();
-        let kind = kind_of(code.as_deref(), is_from_service, response.status, document);
-        let text = kept_text(&response.body);
+        let code = error_code(&head.headers, document);
+        let is_from_service = head.headers.get("x-amzn-errortype").is_some();
+        let kind = kind_of(code.as_deref(), is_from_service, head.status, document);
+        let text = kept_text(body);
         let mut message = document
             .and_then(|it| text_of(it, &MESSAGE_NAMES))
-            .or_else(|| plain_text_message(response, document, &text));
+            .or_else(|| plain_text_message(&head.headers, document, &text));
         let is_told = document.is_some_and(has_error_members) && kind != ServiceErrorKind::Unknown;
         let mut body = if is_told { String::new() } else { text };
         if kind == ServiceErrorKind::InvalidSignature {
@@ -34,41 +35,41 @@ impl ServiceError {
         }
         Self {
             kind,
-            status: response.status,
+            status: head.status,
             code,
             message,
-            request_id: response.headers.request_id(),
+            request_id: request_id(&head.headers),
             body,
             attempts: 1,
-            retry_after: retry_after(response),
+            retry_after: retry_after(&head.headers),
         }
     }
 
     /// Reads an answer of a container that was called without SageMaker before it.
-    pub(crate) fn from_container(response: &HttpResponse) -> Self {
-        let original_message = kept_text(&response.body);
+    pub(crate) fn from_container(head: &ResponseHead, body: &[u8]) -> Self {
+        let original_message = kept_text(body);
         let kind = ServiceErrorKind::Model(ModelError {
-            original_status_code: Some(response.status),
+            original_status_code: Some(head.status),
             original_message: (!original_message.is_empty()).then_some(original_message),
             log_stream_arn: None,
         });
-        let request_id = response.headers.request_id();
+        let request_id = request_id(&head.headers);
         Self {
             kind,
-            status: response.status,
+            status: head.status,
             code: None,
             message: None,
             request_id,
             body: String::new(),
             attempts: 1,
-            retry_after: retry_after(response),
+            retry_after: retry_after(&head.headers),
         }
     }
 }
 
 /// Whole milliseconds; anything else is no wish.
-fn retry_after(response: &HttpResponse) -> Option<Duration> {
-    response.headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
 }
 
 /// Members under which the services of AWS send an error's message and code, the more usual first.
@@ -88,13 +89,16 @@ fn has_error_members(document: &Map<String, Value>) -> bool {
     document.is_empty() || MESSAGE_NAMES.iter().chain(&CODE_NAMES).any(|name| document.contains_key(*name))
 }
 
-/// The header, else the body; only texts count.
-fn error_code(response: &HttpResponse, document: Option<&Map<String, Value>>) -> Option<String> {
-    let header = response.headers.get("x-amzn-errortype").map(sanitized_code).filter(|code| !code.is_empty());
-    header.map(str::to_owned).or_else(|| {
-        let code = text_of(document?, &CODE_NAMES)?;
-        Some(sanitized_code(&code).to_owned()).filter(|code| !code.is_empty())
-    })
+/// The code in the header, else in the body; only texts count.
+fn error_code(headers: &Headers, document: Option<&Map<String, Value>>) -> Option<String> {
+    let of_header = headers.get("x-amzn-errortype").map(|code| sanitized_code(&code).to_owned());
+    match of_header {
+        Some(code) if !code.is_empty() => Some(code),
+        _ => {
+            let code = sanitized_code(&text_of(document?, &CODE_NAMES)?).to_owned();
+            if code.is_empty() { None } else { Some(code) }
+        }
+    }
 }
 
 /// `aws.protocoltests.restjson#FooError:http://...` is `FooError`.
@@ -111,17 +115,16 @@ fn kept_text(body: &[u8]) -> String {
     String::from_utf8_lossy(body.get(..KEPT_BODY_BYTES).unwrap_or(body)).into_owned()
 }
 
-/// The front end says some things in plain words, such as "HTTP content length exceeded 5246976 bytes."
+/// A text that the front end sends without JSON, such as "HTTP content length exceeded 5246976 bytes."
 fn plain_text_message(
-    response: &HttpResponse,
+    headers: &Headers,
     document: Option<&Map<String, Value>>,
     body: &str,
 ) -> Option<String> {
-    let is_plain =
-        |content_type: &str| content_type.get(..10).is_some_and(|it| it.eq_ignore_ascii_case("text/plain"));
-    let may_be_plain = response.headers.get("content-type").is_none_or(is_plain) && document.is_none();
+    let content_type = headers.get("content-type").unwrap_or("text/plain".into()).to_ascii_lowercase();
     let text = body.trim();
-    (may_be_plain && !text.is_empty() && !text.starts_with('<')).then(|| text.to_owned())
+    let is_plain = content_type.starts_with("text/plain") && !text.is_empty() && !text.starts_with('<');
+    if is_plain && document.is_none() { Some(text.to_owned()) } else { None }
 }
 
 /// The first line of a signature's refusal. The next paragraph begins with "The Canonical String for this request

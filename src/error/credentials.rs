@@ -2,22 +2,22 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Error, Fault};
-use crate::profile::ProfileError;
+use super::Error;
+use crate::aws::profile::ProfileError;
+use crate::http::{Cause, SettingError, TransportError};
 
 /// Why there are no usable credentials.
 ///
-/// When every source has none, or only the instance metadata service failed that nobody set up, Display lists each
-/// source with its reason, a line each. Otherwise it is one line that names the source, the file or the service that
-/// failed. Clones share what caused it, as several threads may have waited
-/// for the same credentials.
+/// When no source is configured, or only the instance metadata service failed, which needs no configuration, Display
+/// lists each source with its reason, a line each. Otherwise it is one line that names the source, the file or the
+/// service that failed. Clones share their source, because several threads may have waited for the same credentials.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CredentialsError {
     /// What went wrong; holds no secret.
     pub problem: String,
     source: Option<Arc<dyn StdError + Send + Sync>>,
-    /// The call's time was over before the credentials were there.
+    /// The time of the call had passed before the credentials were there.
     pub(crate) is_out_of_time: bool,
 }
 
@@ -36,16 +36,15 @@ impl CredentialsError {
 
     /// The error of a call whose time was over before it was signed.
     pub(crate) fn into_timeout(self, authority: &str) -> Error {
-        let fault = Fault::before_sending(authority);
-        Error::Timeout(Box::new(Fault { source: Some(Box::new(self)), ..fault }))
+        TransportError::before_sending(authority, Cause::TimedOut(Some(Box::new(self)))).into()
     }
 
-    /// Says before the problem where it arose.
-    pub(crate) fn within(self, place: impl fmt::Display) -> Self {
-        Self { problem: format!("{place}: {}", self.problem), ..self }
+    /// Puts what failed before the problem.
+    pub(crate) fn within(self, what: impl fmt::Display) -> Self {
+        Self { problem: format!("{what}: {}", self.problem), ..self }
     }
 
-    /// Says more after the problem.
+    /// Puts more after the problem.
     pub(crate) fn followed_by(self, text: &str) -> Self {
         Self { problem: self.problem + text, ..self }
     }
@@ -70,6 +69,27 @@ impl From<ProfileError> for CredentialsError {
         match error {
             ProfileError::Unreadable { source, .. } => Self::new(problem).with_source(source),
             ProfileError::Syntax { .. } | ProfileError::Missing { .. } => Self::new(problem),
+        }
+    }
+}
+
+impl From<SettingError> for CredentialsError {
+    fn from(error: SettingError) -> Self {
+        let credentials_error = Self::new(error.to_string());
+        match error.source {
+            Some(source) => credentials_error.with_source(source),
+            None => credentials_error,
+        }
+    }
+}
+
+/// Of a call in which no inference is at stake.
+impl From<TransportError> for CredentialsError {
+    fn from(error: TransportError) -> Self {
+        let credentials_error = Self::new(error.to_string());
+        match error.into_source() {
+            Some(source) => credentials_error.with_source(source),
+            None => credentials_error,
         }
     }
 }

@@ -1,6 +1,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::text::OneLine;
+
 /// An answer of the service that is not an inference.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -87,10 +89,10 @@ impl std::error::Error for ServiceError {}
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", OneLine(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
+        write!(f, "{}", one_line(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
         write!(f, " (HTTP {}", self.status)?;
         if let Some(request_id) = &self.request_id {
-            write!(f, ", request id {}", OneLine(request_id))?;
+            write!(f, ", request id {}", one_line(request_id))?;
         }
         if self.attempts > 1 {
             write!(f, ", attempt {}", self.attempts)?;
@@ -98,7 +100,7 @@ impl fmt::Display for ServiceError {
         f.write_str(")")?;
         let told = self.message.as_deref().unwrap_or(&self.body);
         if !told.trim().is_empty() {
-            write!(f, ": {}", OneLine(told))?;
+            write!(f, ": {}", one_line(told))?;
         }
         match &self.kind {
             ServiceErrorKind::Model(model_error) => model_error.write_after(told, f),
@@ -125,10 +127,10 @@ impl ModelError {
             None => {}
         }
         if let Some(message) = self.original_message.as_deref().filter(|it| !told.contains(*it)) {
-            write!(f, ": {}", OneLine(message))?;
+            write!(f, ": {}", one_line(message))?;
         }
         if let Some(arn) = &self.log_stream_arn {
-            write!(f, "; logs: {}", OneLine(arn))?;
+            write!(f, "; logs: {}", one_line(arn))?;
         }
         Ok(())
     }
@@ -162,22 +164,11 @@ impl ServiceErrorKind {
     }
 }
 
-/// Writes text without line breaks and other control characters, and at most so many characters of it.
-struct OneLine<'a>(&'a str);
+/// Maximum characters of the service's text in Display; the fields hold all of it.
+const MAX_SHOWN_CHARACTERS: usize = 1000;
 
-/// A screenful: the whole text stands in the fields.
-const SHOWN_CHARACTERS: usize = 1000;
-
-impl fmt::Display for OneLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-
-        let mut letters = self.0.trim().chars();
-        for letter in letters.by_ref().take(SHOWN_CHARACTERS) {
-            f.write_char(if letter.is_control() { ' ' } else { letter })?;
-        }
-        if letters.next().is_some() { f.write_str("...") } else { Ok(()) }
-    }
+fn one_line(text: &str) -> OneLine<'_> {
+    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
+use std::borrow::Cow;
 use std::fmt;
 
-use super::check::{ASCII, EXPRESSION, NAME, PRINTABLE_64, PRINTABLE_1024, Rule, SESSION, check};
-use super::{Operation, sealed};
-use crate::error::InvalidInput;
-use crate::http::HttpResponse;
-use crate::timings::Timings;
+use super::Operation;
+use super::members::{ASCII, EXPRESSION, NAME, PRINTABLE_64, PRINTABLE_1024, Rule, SESSION, check};
+use super::sealed::{self, ReadOptions};
+use crate::aws::request_id;
+use crate::error::{Error, InvalidInput};
+use crate::http::{Body, ResponseHead, Timings};
+use crate::sigv4::percent_encode;
 
 /// A request for one inference, with the members of AWS's `InvokeEndpoint`.
 ///
@@ -61,10 +64,10 @@ pub struct InvokeEndpoint<'a> {
 impl<'a> InvokeEndpoint<'a> {
     /// A request with the two required members.
     #[must_use]
-    pub const fn new(endpoint_name: &'a str, body: &'a [u8]) -> Self {
+    pub fn new(endpoint_name: &'a str, body: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self {
             endpoint_name,
-            body,
+            body: body.as_ref(),
             content_type: None,
             accept: None,
             custom_attributes: None,
@@ -116,7 +119,7 @@ impl Operation for InvokeEndpoint<'_> {
     type Output = InvokeEndpointResponse;
 }
 
-impl sealed::Request for InvokeEndpoint<'_> {
+impl sealed::Input for InvokeEndpoint<'_> {
     fn check(&self) -> Result<(), InvalidInput> {
         check("EndpointName", self.endpoint_name, NAME)?;
         self.table().iter().try_for_each(|(member, _, value, rule)| match value {
@@ -125,15 +128,18 @@ impl sealed::Request for InvokeEndpoint<'_> {
         })
     }
 
-    fn route(&self) -> (&str, &'static str) {
-        (self.endpoint_name, "/invocations")
+    fn write_path(&self, path: &mut String) {
+        path.push_str("/endpoints/");
+        // Writing to a String cannot fail.
+        let _ = percent_encode(self.endpoint_name, path);
+        path.push_str("/invocations");
     }
 
     fn container_path(&self) -> &'static str {
         "/invocations"
     }
 
-    fn headers(&self) -> Vec<(&str, &str)> {
+    fn headers(&self) -> Vec<(&'static str, &str)> {
         // Room for host, date, token and authorization too, so that the list never grows.
         let mut headers = Vec::with_capacity(16);
         headers.extend(self.table().iter().filter_map(|(_, header, value, _)| Some((*header, (*value)?))));
@@ -162,7 +168,7 @@ impl fmt::Debug for InvokeEndpoint<'_> {
 }
 
 /// The inference, and what SageMaker says of it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvokeEndpointResponse {
     /// The HTTP status, 200 to 299; SageMaker answers 200.
@@ -185,20 +191,40 @@ pub struct InvokeEndpointResponse {
     pub timings: Timings,
 }
 
-impl sealed::Response for InvokeEndpointResponse {
-    fn parse(response: HttpResponse) -> Self {
-        let header = |name| response.headers.owned(name);
-        Self {
-            status: response.status,
+impl InvokeEndpointResponse {
+    /// The body as text; invalid UTF-8 is replaced by U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+impl sealed::Output for InvokeEndpointResponse {
+    fn read(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
+        let reading_at = options.system.instant();
+        let body = body.read_whole(options.max_bytes);
+        let body = body.map_err(|failed| Error::of_body(failed, &head, options.max_bytes))?;
+        let header = |name| head.headers.owned(name);
+        let timings = Timings {
+            read: options.system.instant().saturating_duration_since(reading_at),
+            bytes_received: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            ..head.timings
+        };
+        Ok(Self {
+            status: head.status,
             content_type: header("content-type"),
             invoked_production_variant: header("x-amzn-invoked-production-variant"),
             custom_attributes: header("x-amzn-sagemaker-custom-attributes"),
             new_session_id: header("x-amzn-sagemaker-new-session-id"),
             closed_session_id: header("x-amzn-sagemaker-closed-session-id"),
-            request_id: response.headers.request_id(),
-            timings: response.timings,
-            body: response.body,
-        }
+            request_id: request_id(&head.headers),
+            timings,
+            body,
+        })
+    }
+
+    fn timings_mut(&mut self) -> &mut Timings {
+        &mut self.timings
     }
 }
 

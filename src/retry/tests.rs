@@ -1,30 +1,20 @@
 use serde_json::Value;
 
 use super::*;
-use crate::error::ServiceError;
-use crate::http::{Headers, HttpResponse};
-use crate::timings::Timings;
+use crate::testing::Random;
 
-fn refused(status: u16, code: Option<&str>, retry_after: Option<&str>) -> Error {
-    let mut headers = Headers::default();
-    code.iter().for_each(|code| headers.push("x-amzn-errortype", code.as_bytes()));
-    retry_after.iter().for_each(|wish| headers.push("x-amz-retry-after", wish.as_bytes()));
-    let response = HttpResponse { status, headers, body: vec![], timings: Timings::default() };
-    Error::Service(Box::new(ServiceError::from_service(&response)))
-}
-
-fn failure(error: &Error) -> Failure<'_> {
-    Failure { error, is_put_right: false, elapsed: Duration::ZERO }
+fn failure(kind: FailureKind) -> Failure {
+    Failure { kind, retry_after: None, elapsed: Duration::ZERO }
 }
 
 fn any() -> RetryPolicy {
     RetryPolicy { resend: Resend::Any, ..RetryPolicy::default() }
 }
 
-/// Begins an attempt that ends with this error, under random = 1.
-fn wait(attempts: &mut Attempts<'_>, error: &Error) -> Option<u128> {
+/// Begins an attempt that fails, with random = 1; the wait in milliseconds.
+fn wait(attempts: &mut Attempts<'_>, failure: Failure) -> Option<u128> {
     attempts.begin();
-    attempts.after(failure(error), 1.0).map(|wait| wait.as_millis())
+    attempts.after(failure, 1.0).map(|wait| wait.as_millis())
 }
 
 #[test]
@@ -32,8 +22,7 @@ fn waits_double_and_stop_at_the_last_attempt() {
     let bucket = TokenBucket::default();
     let policy = RetryPolicy { max_attempts: 12, ..any() };
     let mut attempts = Attempts::new(policy, &bucket);
-    let error = refused(500, None, None);
-    let waits: Vec<_> = (0..12).map(|_| wait(&mut attempts, &error)).collect();
+    let waits: Vec<_> = (0..12).map(|_| wait(&mut attempts, failure(FailureKind::MayHaveRun))).collect();
     let expected = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000].map(Some);
     assert_eq!(waits, [&expected[..], &[None]].concat());
     assert_eq!(bucket.tokens(), 500 - 11 * 14);
@@ -42,11 +31,13 @@ fn waits_double_and_stop_at_the_last_attempt() {
 #[test]
 fn jitter_takes_its_part_of_the_wait() {
     let bucket = TokenBucket::default();
-    let error = refused(500, None, None);
     for (random, milliseconds) in [(0.0, 0), (0.5, 25), (1.0, 50)] {
         let mut attempts = Attempts::new(any(), &bucket);
         attempts.begin();
-        assert_eq!(attempts.after(failure(&error), random), Some(Duration::from_millis(milliseconds)));
+        assert_eq!(
+            attempts.after(failure(FailureKind::MayHaveRun), random),
+            Some(Duration::from_millis(milliseconds))
+        );
     }
 }
 
@@ -54,7 +45,7 @@ fn jitter_takes_its_part_of_the_wait() {
 fn throttling_waits_longer_costs_less_and_gives_back() {
     let bucket = TokenBucket::default();
     let mut attempts = Attempts::new(RetryPolicy::default(), &bucket);
-    assert_eq!(wait(&mut attempts, &refused(400, Some("ThrottlingException"), None)), Some(1000));
+    assert_eq!(wait(&mut attempts, failure(FailureKind::Throttled)), Some(1000));
     assert_eq!(bucket.tokens(), 495);
     attempts.succeeded();
     assert_eq!(bucket.tokens(), 500);
@@ -63,92 +54,67 @@ fn throttling_waits_longer_costs_less_and_gives_back() {
 #[test]
 fn an_empty_bucket_ends_the_call_and_success_fills_it() {
     let bucket = TokenBucket::with_tokens(13);
-    let error = refused(500, None, None);
-    assert_eq!(wait(&mut Attempts::new(any(), &bucket), &error), None);
+    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure(FailureKind::MayHaveRun)), None);
     Attempts::new(any(), &bucket).succeeded();
     assert_eq!(bucket.tokens(), 14);
-    assert_eq!(wait(&mut Attempts::new(any(), &bucket), &error), Some(50));
+    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure(FailureKind::MayHaveRun)), Some(50));
 }
 
 #[test]
-fn the_services_wish_is_granted_within_bounds() {
-    for (wish, milliseconds) in [
-        ("1500", 1500),
-        ("0", 50),
-        ("10000", 5050),
-        ("-1", 50),
-        ("1.5", 50),
-        ("soon", 50),
-        ("", 50),
-        ("99999999999999999999", 50),
-    ] {
+fn a_requested_delay_is_kept_within_bounds() {
+    for (delay, expected) in [(1500, 1500), (0, 50), (10_000, 5050)] {
         let bucket = TokenBucket::default();
-        let mut attempts = Attempts::new(any(), &bucket);
-        assert_eq!(wait(&mut attempts, &refused(500, None, Some(wish))), Some(milliseconds), "{wish}");
+        let retry_after = Some(Duration::from_millis(delay));
+        let failure = Failure { retry_after, ..failure(FailureKind::MayHaveRun) };
+        assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure), Some(expected), "{delay}");
     }
     let bucket = TokenBucket::default();
-    let mut attempts = Attempts::new(any(), &bucket);
-    assert_eq!(wait(&mut attempts, &refused(404, None, Some("10"))), None, "a wish makes nothing retryable");
+    let failure = Failure { retry_after: Some(Duration::ZERO), ..failure(FailureKind::Final) };
+    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure), None, "a delay makes nothing retryable");
 }
 
+/// The least policy under which a failure is sent again; `None` for never.
+const LEAST_POLICIES: [(FailureKind, Option<Resend>); 6] = [
+    (FailureKind::NotSent, Some(Resend::NotSent)),
+    (FailureKind::Throttled, Some(Resend::Rejected)),
+    (FailureKind::NotReady, Some(Resend::Rejected)),
+    (FailureKind::Corrected, Some(Resend::Rejected)),
+    (FailureKind::MayHaveRun, Some(Resend::Any)),
+    (FailureKind::Final, None),
+];
+
 #[test]
-fn each_level_allows_what_it_says() {
-    let errors = [
-        (refused(400, Some("ThrottlingException"), None), Resend::Rejected),
-        (refused(429, Some("ModelNotReadyException"), None), Resend::Rejected),
-        (refused(500, None, None), Resend::Any),
-        (refused(502, None, None), Resend::Any),
-        (refused(503, Some("ServiceUnavailable"), None), Resend::Any),
-        (refused(504, None, None), Resend::Any),
-    ];
-    let levels = [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any];
-    for (error, least) in &errors {
-        for resend in levels {
+fn each_policy_allows_what_it_says() {
+    for (kind, least) in LEAST_POLICIES {
+        for resend in [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any] {
             let bucket = TokenBucket::default();
             let mut attempts = Attempts::new(RetryPolicy { resend, ..RetryPolicy::default() }, &bucket);
-            assert_eq!(wait(&mut attempts, error).is_some(), resend >= *least, "{error} {resend:?}");
+            let is_resent = wait(&mut attempts, failure(kind)).is_some();
+            assert_eq!(is_resent, least.is_some_and(|least| resend >= least), "{kind:?} {resend:?}");
         }
     }
-    for final_error in [
-        refused(400, Some("ValidationError"), None),
-        refused(403, Some("AccessDeniedException"), None),
-        refused(424, Some("ModelError"), None),
-        refused(530, Some("InternalDependencyException"), None),
-        refused(413, None, None),
-        refused(501, None, None),
-    ] {
-        let bucket = TokenBucket::default();
-        assert_eq!(wait(&mut Attempts::new(any(), &bucket), &final_error), None, "{final_error}");
-    }
 }
 
 #[test]
-fn what_was_put_right_is_sent_again_once() {
+fn what_was_corrected_is_sent_again_once() {
     let bucket = TokenBucket::default();
     let mut attempts = Attempts::new(RetryPolicy { max_attempts: 9, ..RetryPolicy::default() }, &bucket);
-    let error = refused(403, Some("ExpiredTokenException"), None);
-    let put_right = Failure { is_put_right: true, ..failure(&error) };
-    attempts.begin();
-    assert!(attempts.after(put_right, 1.0).is_some());
-    attempts.begin();
-    assert!(attempts.after(put_right, 1.0).is_none());
+    assert!(wait(&mut attempts, failure(FailureKind::Corrected)).is_some());
+    assert!(wait(&mut attempts, failure(FailureKind::Corrected)).is_none());
 }
 
 #[test]
-fn waiting_for_a_model_counts_against_nothing_else() {
+fn waiting_for_a_model_uses_neither_attempts_nor_tokens() {
     let bucket = TokenBucket::default();
     let limit = Duration::from_secs(60);
     let policy =
         RetryPolicy { resend: Resend::Never, wait_until_ready: Some(limit), ..RetryPolicy::default() };
     let mut attempts = Attempts::new(policy, &bucket);
-    let error = refused(429, Some("ModelNotReadyException"), None);
     let mut elapsed = Duration::ZERO;
     let mut waits = Vec::new();
-    loop {
-        attempts.begin();
-        let Some(wait) = attempts.after(Failure { elapsed, ..failure(&error) }, 1.0) else { break };
-        waits.push(wait.as_millis());
-        elapsed += wait;
+    while let Some(wait) = wait(&mut attempts, Failure { elapsed, ..failure(FailureKind::NotReady) }) {
+        waits.push(wait);
+        elapsed += Duration::from_millis(u64::try_from(wait).unwrap());
     }
     assert_eq!(waits, [1000, 1500, 2250, 3375, 5062, 7593, 10_000, 10_000, 10_000]);
     assert!(elapsed <= limit);
@@ -160,43 +126,40 @@ fn a_model_that_loads_may_say_how_long() {
     let bucket = TokenBucket::default();
     let limit = Duration::from_secs(7);
     let policy = RetryPolicy { wait_until_ready: Some(limit), ..RetryPolicy::default() };
-    for (wish, expected) in [("10", 1000), ("2500", 2500), ("60000", 6000), ("soon", 1000)] {
-        let error = refused(429, Some("ModelNotReadyException"), Some(wish));
-        assert_eq!(wait(&mut Attempts::new(policy, &bucket), &error), Some(expected), "{wish}");
-        let late = Failure { elapsed: limit - Duration::from_millis(999), ..failure(&error) };
+    for (delay, expected) in [(10, 1000), (2500, 2500), (60_000, 6000)] {
+        let retry_after = Some(Duration::from_millis(delay));
+        let failure = Failure { retry_after, ..failure(FailureKind::NotReady) };
+        assert_eq!(wait(&mut Attempts::new(policy, &bucket), failure), Some(expected), "{delay}");
+        let late = Failure { elapsed: limit - Duration::from_millis(999), ..failure };
         assert_eq!(Attempts::new(policy, &bucket).after(late, 1.0), None);
     }
 }
 
-/// A naive reading of the specification, beside which the real one must stand for any run of outcomes.
+/// The oracle is a naive implementation of the specification.
 #[test]
 fn any_run_of_outcomes_equals_the_naive_model() {
-    let mut state = 7_u64;
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) % below
-    };
-    let errors = [refused(500, None, None), refused(400, Some("Throttling"), None), refused(404, None, None)];
+    let mut random = Random::new(7);
+    let kinds = [FailureKind::MayHaveRun, FailureKind::Throttled, FailureKind::Final];
     let bucket = TokenBucket::with_tokens(100);
     let mut model_tokens = 100_i64;
     for _ in 0..5_000 {
-        let max_attempts = u32::try_from(random(6)).unwrap();
+        let max_attempts = u32::try_from(random.below(6)).unwrap();
         let mut attempts = Attempts::new(RetryPolicy { max_attempts, ..any() }, &bucket);
         let mut last_cost = None;
         for retry in 0.. {
             attempts.begin();
-            let outcome = usize::try_from(random(4)).unwrap();
-            let Some(error) = errors.get(outcome) else {
+            let outcome = random.below(4);
+            let Some(kind) = kinds.get(outcome) else {
                 attempts.succeeded();
                 model_tokens = (model_tokens + last_cost.unwrap_or(1)).min(500);
                 break;
             };
-            let jitter = f64::from(u32::try_from(random(101)).unwrap()) / 100.0;
+            let jitter = f64::from(u32::try_from(random.below(101)).unwrap()) / 100.0;
             let (base, cost) = if outcome == 1 { (1000.0, 5) } else { (50.0, 14) };
             let may = outcome != 2 && retry + 1 < max_attempts && model_tokens >= cost;
-            let expected =
-                may.then(|| jitter * f64::min(base * 2_f64.powi(i32::try_from(retry).unwrap()), 20_000.0));
-            let wait = attempts.after(failure(error), jitter);
+            let longest = f64::min(base * 2_f64.powi(i32::try_from(retry).unwrap()), 20_000.0);
+            let expected = if may { Some(jitter * longest) } else { None };
+            let wait = attempts.after(failure(*kind), jitter);
             match (wait, expected) {
                 (Some(wait), Some(expected)) => {
                     assert!((wait.as_secs_f64() * 1000.0 - expected).abs() < 0.001);
@@ -259,6 +222,15 @@ fn run_threads(threads: &[Value], policy: RetryPolicy, bucket: &TokenBucket) {
     assert_eq!(bucket.tokens(), 486);
 }
 
+/// The specification's classes of the statuses and codes in its own cases.
+fn kind_of(status: u16, code: Option<&str>) -> FailureKind {
+    match (status, code) {
+        (_, Some("Throttling" | "ThrottlingException" | "SlowDown")) => FailureKind::Throttled,
+        (500 | 502 | 503 | 504, _) => FailureKind::MayHaveRun,
+        _ => FailureKind::Final,
+    }
+}
+
 fn step(step: &Value, attempts: &mut Attempts<'_>, long_polling: bool) {
     let (response, expected) = (&step["response"], &step["expected"]);
     let status = u16::try_from(response["status_code"].as_u64().unwrap()).unwrap();
@@ -267,8 +239,10 @@ fn step(step: &Value, attempts: &mut Attempts<'_>, long_polling: bool) {
         attempts.succeeded();
         None
     } else {
-        let retry_after = response["headers"]["x-amz-retry-after"].as_str();
-        attempts.after(failure(&refused(status, response["error_code"].as_str(), retry_after)), 1.0)
+        let retry_after =
+            response["headers"]["x-amz-retry-after"].as_str().and_then(|text| text.parse().ok());
+        let kind = kind_of(status, response["error_code"].as_str());
+        attempts.after(Failure { retry_after: retry_after.map(Duration::from_millis), ..failure(kind) }, 1.0)
     };
     assert_eq!(wait.is_some(), expected["outcome"] == "retry_request", "{step}");
     // An operation that polls for long sleeps even when the bucket is empty; this service has none.

@@ -1,34 +1,41 @@
+//! The token bucket of the retries.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The size of a bucket. Source: AWS Retry Behavior 2.1.
+/// Tokens in a full bucket. Source: AWS Retry Behavior 2.1.
 const CAPACITY: u32 = 500;
 
-/// What one client may spend on retries, so that an outage is not answered with a flood.
+/// Limits the retries of all calls of a client together, so that retries do not multiply the load during an outage.
 #[derive(Debug)]
 pub(crate) struct TokenBucket {
     tokens: AtomicU32,
 }
 
 impl Default for TokenBucket {
-    /// A full one.
+    /// A full bucket.
     fn default() -> Self {
         Self { tokens: AtomicU32::new(CAPACITY) }
     }
 }
 
 impl TokenBucket {
-    /// Takes the tokens if there are so many.
+    /// Takes `cost` tokens, or returns false if there are fewer.
     pub(crate) fn take(&self, cost: u32) -> bool {
-        let left = |tokens: u32| tokens.checked_sub(cost);
-        self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).is_ok()
+        self.tokens
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| tokens.checked_sub(cost))
+            .is_ok()
     }
 
-    /// Puts tokens back, no more than the bucket holds.
+    /// Puts tokens back, up to a full bucket.
+    #[expect(clippy::expect_used, reason = "fetch_update fails only if its closure returns None")]
     pub(crate) fn put_back(&self, tokens: u32) {
+        // Skip the write for a full bucket, which is the usual case.
         if self.tokens.load(Ordering::Relaxed) < CAPACITY {
-            let filled = |before: u32| Some(before.saturating_add(tokens).min(CAPACITY));
-            // The closure never says no.
-            let _ = self.tokens.fetch_update(Ordering::Relaxed, Ordering::Relaxed, filled);
+            self.tokens
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+                    Some(before.saturating_add(tokens).min(CAPACITY))
+                })
+                .expect("the closure always returns a value");
         }
     }
 

@@ -1,63 +1,62 @@
+//! The time of signing.
+
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
-/// An instant in the form of the `X-Amz-Date` header, `YYYYMMDDTHHMMSSZ`, in UTC and whole seconds.
+/// A time in the format of the `X-Amz-Date` header: `YYYYMMDDTHHMMSSZ`, UTC, in whole seconds.
+///
+/// Ranges from the start of 1970 to the end of 9999.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AmzDate {
     text: [u8; 16],
 }
 
 impl AmzDate {
-    /// The second that holds `instant`; `None` before 1970 or after the year 9999.
+    /// Drops the fraction of a second. Returns `None` if `time` is before 1970 or after 9999.
     #[must_use]
-    pub fn from_system_time(instant: SystemTime) -> Option<Self> {
-        Self::from_unix_seconds(instant.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    pub fn from_system_time(time: SystemTime) -> Option<Self> {
+        Self::from_unix_seconds(time.duration_since(UNIX_EPOCH).ok()?.as_secs())
     }
 
-    /// The second that lies `seconds` after 1970 began; `None` after the year 9999.
+    /// Converts Unix time: seconds since the start of 1970, UTC. Returns `None` after 9999, from 253,402,300,800 on.
     #[must_use]
     pub fn from_unix_seconds(seconds: u64) -> Option<Self> {
-        let instant = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
-        let (year, month, day) = instant.to_calendar_date();
-        let (hour, minute, second) = instant.to_hms();
-        let year = u32::try_from(year).ok().filter(|year| *year <= 9999)?;
-        let mut text = *b"00000000T000000Z";
-        let (year_text, rest) = text.split_at_mut(4);
-        write_digits(year_text, year);
-        let fields = [u8::from(month), day, hour, minute, second];
-        let positions = [0, 2, 5, 7, 9];
-        for (at, field) in positions.into_iter().zip(fields) {
-            if let Some(place) = rest.get_mut(at..at + 2) {
-                write_digits(place, field.into());
-            }
-        }
-        Some(Self { text })
+        let time = OffsetDateTime::from_unix_timestamp(i64::try_from(seconds).ok()?).ok()?;
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second) = time.to_hms();
+        // Years above 9999 get here if another crate enables the feature `large-dates` of `time`.
+        let century = u8::try_from(year / 100).ok().filter(|century| *century <= 99)?;
+        let year_of_century = u8::try_from(year % 100).ok()?;
+        let [c1, c2] = two_digits(century);
+        let [y1, y2] = two_digits(year_of_century);
+        let [m1, m2] = two_digits(month.into());
+        let [d1, d2] = two_digits(day);
+        let [h1, h2] = two_digits(hour);
+        let [n1, n2] = two_digits(minute);
+        let [s1, s2] = two_digits(second);
+        Some(Self { text: [c1, c2, y1, y2, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z'] })
     }
 
-    /// `YYYYMMDDTHHMMSSZ`.
+    /// The value of the `X-Amz-Date` header: 16 ASCII characters, `YYYYMMDDTHHMMSSZ`.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "digits, T and Z")]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.text).unwrap_or_default()
+        std::str::from_utf8(&self.text).expect("a date is ASCII")
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// `YYYYMMDD`, the day that the signing key is bound to.
+    /// The date in the credential scope, `YYYYMMDD`. A signing key is valid for this UTC day.
     #[must_use]
     pub fn day(&self) -> &str {
-        self.text.get(..8).and_then(|day| std::str::from_utf8(day).ok()).unwrap_or_default()
+        let (day, _) = self.as_str().split_at(8);
+        day
     }
 }
 
-fn write_digits(place: &mut [u8], mut number: u32) {
-    for digit in place.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-    }
+/// `number` must be below 100.
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10, b'0' + number % 10]
 }
 
 impl fmt::Display for AmzDate {
@@ -79,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_every_field_in_its_place() {
+    fn formats_year_month_day_and_time() {
         for (seconds, text) in [
             (0, "19700101T000000Z"),
             (1_440_938_160, "20150830T123600Z"),
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_has_no_such_form() {
+    fn rejects_times_before_1970_and_after_9999() {
         assert_eq!(AmzDate::from_unix_seconds(253_402_300_800), None);
         assert_eq!(AmzDate::from_unix_seconds(u64::MAX), None);
         assert_eq!(AmzDate::from_system_time(UNIX_EPOCH - Duration::from_secs(1)), None);

@@ -1,23 +1,27 @@
+//! Step 4: the signature and the `Authorization` header.
+
 use std::fmt;
 
-use super::hex::hex_of;
+use super::encoding::HexDigest;
 use super::{ALGORITHM, CanonicalRequest, Scope};
 
-/// A signature; `Display` writes its 64 lower-case hex digits, `Debug` hides them.
+/// The HMAC-SHA256 of a string to sign, made by [`SigningKey::sign`](super::SigningKey::sign).
+///
+/// `Display` writes its 64 lower-case hex digits. `Debug` hides them, because a signature is valid for several minutes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature {
-    hex: [u8; 64],
+    digits: HexDigest,
 }
 
 impl Signature {
-    pub(super) fn new(bytes: [u8; 32]) -> Self {
-        Self { hex: hex_of(bytes) }
+    pub(super) fn new(mac: [u8; 32]) -> Self {
+        Self { digits: HexDigest::new(mac) }
     }
 
-    /// The 64 hex digits.
+    /// The 64 lower-case hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.hex).unwrap_or_default()
+        self.digits.as_str()
     }
 }
 
@@ -33,25 +37,29 @@ impl fmt::Debug for Signature {
     }
 }
 
-/// The value of the `Authorization` header; `Display` writes it, `Debug` hides the signature.
+/// The value of the `Authorization` header. `Display` writes it; `Debug` hides the signature.
+///
+/// ```text
+/// AWS4-HMAC-SHA256 Credential=AKID/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, Signature=5fa0..
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Authorization<'a> {
-    /// The access key's id, which is not a secret.
+    /// The ID of the access key that the signing key was derived from. Not a secret.
     pub access_key_id: &'a str,
-    /// What the signature is good for.
+    /// The credential scope. Must be the one that the string to sign has.
     pub scope: Scope<'a>,
-    /// The canonical request, which names the signed headers.
+    /// The canonical request that was signed; gives `SignedHeaders`.
     pub canonical_request: &'a CanonicalRequest<'a>,
-    /// The signature.
+    /// The signature of the string to sign.
     pub signature: Signature,
 }
 
 impl Authorization<'_> {
-    /// Writes the value.
+    /// Writes the value into `writer`, without allocating.
     ///
     /// # Errors
     ///
-    /// Only what `writer` gives.
+    /// Only the errors of `writer`.
     pub fn write_to<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         writer.write_str(ALGORITHM)?;
         writer.write_str(" Credential=")?;

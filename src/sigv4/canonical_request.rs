@@ -1,40 +1,55 @@
+//! Step 1: the canonical request.
+
 use std::borrow::Cow;
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::encoding::{has_byte, write_canonical_query, write_canonical_uri};
+use super::encoding::{HexDigest, contains_byte, write_canonical_query, write_canonical_uri};
 use super::hash_writer::HashWriter;
-use super::hex::hex_of;
 use super::{Payload, Request};
 
-/// The request in its one agreed spelling: a view that writes itself into whatever it is given.
+/// The canonical request: the form of a request that client and service hash alike.
 ///
-/// `Display` writes the text that AWS's document shows; signing writes the same into SHA-256, so that no
-/// intermediate text is built.
+/// It borrows the request and writes itself. `Display` gives the text of AWS's document:
+///
+/// ```text
+/// HTTP method
+/// canonical URI
+/// canonical query string
+/// canonical headers, a line each
+///
+/// signed headers
+/// hashed payload
+/// ```
+///
+/// [`hash`](Self::hash) writes the same text into SHA-256 without keeping it. `Display` and `Debug` show the values of
+/// all headers, a session token included.
 #[derive(Clone, Debug)]
 pub struct CanonicalRequest<'a> {
     request: &'a Request<'a>,
     headers: SortedHeaders<'a>,
-    payload: PayloadLine<'a>,
+    payload: HashedPayload<'a>,
 }
 
 impl<'a> CanonicalRequest<'a> {
-    /// Puts the headers in order and hashes the body.
+    /// Sorts the headers and hashes the body.
+    ///
+    /// Allocates only if the names of the headers are not sorted or not in lower case.
     #[must_use]
     pub fn new(request: &'a Request<'a>) -> Self {
         Self {
             request,
-            headers: SortedHeaders::of(request.headers),
-            payload: PayloadLine::of(request.payload),
+            headers: SortedHeaders::new(request.headers),
+            payload: HashedPayload::new(request.payload),
         }
     }
 
-    /// Writes the canonical request.
+    /// Writes the canonical request into `writer`.
     ///
     /// # Errors
     ///
-    /// Only what `writer` gives.
+    /// Only the errors of `writer`.
     pub fn write_to<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         writer.write_str(self.request.method)?;
         writer.write_char('\n')?;
@@ -42,18 +57,18 @@ impl<'a> CanonicalRequest<'a> {
         writer.write_char('\n')?;
         write_canonical_query(self.request.query, writer)?;
         writer.write_char('\n')?;
-        self.write_headers(writer)?;
+        self.write_canonical_headers(writer)?;
         writer.write_char('\n')?;
         self.write_signed_headers(writer)?;
         writer.write_char('\n')?;
         writer.write_str(self.payload.as_str())
     }
 
-    /// Writes the names of the signed headers: lower-case, sorted, joined by semicolons.
+    /// Writes the names of the signed headers into `writer`: in lower case, sorted, separated by semicolons.
     ///
     /// # Errors
     ///
-    /// Only what `writer` gives.
+    /// Only the errors of `writer`.
     pub fn write_signed_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         let mut previous = None;
         for (name, _) in self.headers.iter() {
@@ -68,7 +83,7 @@ impl<'a> CanonicalRequest<'a> {
         Ok(())
     }
 
-    /// The SHA-256 of the canonical request.
+    /// The SHA-256 hash of the canonical request.
     #[must_use]
     pub fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
@@ -76,13 +91,15 @@ impl<'a> CanonicalRequest<'a> {
         hash.finalize().into()
     }
 
-    /// The last line: the lower-case hex SHA-256 of the body, or the literal that stands for it.
+    /// The last line: the SHA-256 hash of the body in lower-case hex, or the literal of [`Payload::Literal`].
+    ///
+    /// Amazon S3 requires the same value in the header `x-amz-content-sha256`.
     #[must_use]
     pub fn payload_hash(&self) -> &str {
         self.payload.as_str()
     }
 
-    fn write_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
+    fn write_canonical_headers<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
         let mut previous = None;
         for (name, value) in self.headers.iter() {
             if previous == Some(name) {
@@ -107,7 +124,7 @@ impl fmt::Display for CanonicalRequest<'_> {
     }
 }
 
-/// The headers with lower-case names, sorted by name; those of one name stay in the order given.
+/// The headers with names in lower case, sorted by name. Headers of the same name keep their order.
 #[derive(Clone, Debug)]
 enum SortedHeaders<'a> {
     AsGiven(&'a [(&'a str, &'a str)]),
@@ -115,9 +132,9 @@ enum SortedHeaders<'a> {
 }
 
 impl<'a> SortedHeaders<'a> {
-    fn of(headers: &'a [(&'a str, &'a str)]) -> Self {
-        let is_lower_case = |(name, _): &(&str, &str)| is_lower_case(name);
-        if headers.is_sorted_by(|left, right| left.0 <= right.0) && headers.iter().all(is_lower_case) {
+    fn new(headers: &'a [(&'a str, &'a str)]) -> Self {
+        let is_sorted = headers.is_sorted_by(|left, right| left.0 <= right.0);
+        if is_sorted && headers.iter().all(|(name, _)| is_lower_case(name)) {
             return Self::AsGiven(headers);
         }
         let mut sorted: Vec<_> = headers.iter().map(|(name, value)| (lower_case(name), *value)).collect();
@@ -134,32 +151,26 @@ impl<'a> SortedHeaders<'a> {
     }
 }
 
+/// The last line of the canonical request, `HashedPayload` in AWS's document.
 #[derive(Clone, Debug)]
-pub(super) enum PayloadLine<'a> {
-    Hash([u8; 64]),
+enum HashedPayload<'a> {
+    Hash(HexDigest),
     Literal(&'a str),
 }
 
-impl<'a> PayloadLine<'a> {
+impl<'a> HashedPayload<'a> {
     #[inline]
-    pub(super) fn of(payload: Payload<'a>) -> Self {
+    fn new(payload: Payload<'a>) -> Self {
         match payload {
-            Payload::Bytes(bytes) => Self::Hash(hex_of(Sha256::digest(bytes).into())),
-            Payload::Sha256(hash) => Self::Hash(hex_of(hash)),
+            Payload::Bytes(bytes) => Self::Hash(HexDigest::new(Sha256::digest(bytes).into())),
+            Payload::Sha256(hash) => Self::Hash(HexDigest::new(hash)),
             Payload::Literal(literal) => Self::Literal(literal),
-        }
-    }
-
-    pub(super) fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Hash(hex) => hex,
-            Self::Literal(literal) => literal.as_bytes(),
         }
     }
 
     fn as_str(&self) -> &str {
         match self {
-            Self::Hash(hex) => std::str::from_utf8(hex).unwrap_or_default(),
+            Self::Hash(hash) => hash.as_str(),
             Self::Literal(literal) => literal,
         }
     }
@@ -170,12 +181,12 @@ fn lower_case(name: &str) -> Cow<'_, str> {
 }
 
 fn is_lower_case(name: &str) -> bool {
-    !has_byte(name, |byte| byte.is_ascii_uppercase())
+    !contains_byte(name, |byte| byte.is_ascii_uppercase())
 }
 
-/// Writes the value without spaces at its ends and with each run of spaces as one; other white space stays.
+/// `Trim` of AWS's document: drops spaces at both ends and writes each run of spaces as one. Tabs are kept.
 fn write_trimmed<W: fmt::Write>(value: &str, writer: &mut W) -> fmt::Result {
-    if !has_byte(value, |byte| byte == b' ') {
+    if !contains_byte(value, |byte| byte == b' ') {
         return writer.write_str(value);
     }
     for (index, word) in value.split(' ').filter(|word| !word.is_empty()).enumerate() {
@@ -195,8 +206,13 @@ mod tests {
         CanonicalRequest::new(&Request { headers, ..Request::new("GET", "/") }).to_string()
     }
 
+    fn payload_hash(payload: Payload<'_>) -> String {
+        let request = Request { payload, ..Request::new("PUT", "/") };
+        CanonicalRequest::new(&request).payload_hash().to_owned()
+    }
+
     #[test]
-    fn headers_are_lower_cased_sorted_joined_and_trimmed() {
+    fn headers_are_lowercased_sorted_joined_and_trimmed() {
         let text = canonical(&[
             ("X-B", "  two   words "),
             ("x-b", ""),
@@ -211,18 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn no_headers_leave_their_lines_empty() {
+    fn without_headers_their_lines_are_empty() {
         assert!(canonical(&[]).starts_with("GET\n/\n\n\n\ne3b0c442"));
     }
 
     #[test]
-    fn the_payload_line_is_the_hash_or_the_literal() {
-        let with = |payload| {
-            let request = Request { payload, ..Request::new("PUT", "/") };
-            CanonicalRequest::new(&request).payload_hash().to_owned()
-        };
-        let hash = Sha256::digest(b"body").into();
-        assert_eq!(with(Payload::Bytes(b"body")), with(Payload::Sha256(hash)));
-        assert_eq!(with(Payload::Literal("UNSIGNED-PAYLOAD")), "UNSIGNED-PAYLOAD");
+    fn the_last_line_is_the_hash_of_the_payload_or_the_literal() {
+        let hash = Sha256::digest(b"body");
+        assert_eq!(payload_hash(Payload::Bytes(b"body")), hex::encode(hash));
+        assert_eq!(payload_hash(Payload::Sha256(hash.into())), hex::encode(hash));
+        assert_eq!(payload_hash(Payload::Literal("UNSIGNED-PAYLOAD")), "UNSIGNED-PAYLOAD");
     }
 }

@@ -1,71 +1,111 @@
+//! The encodings of the canonical request: hex, percent-encoding, canonical URI, canonical query string.
+
 use std::borrow::Cow;
 use std::fmt;
 
 use super::PathStyle;
 
-/// Upper-case digits, as the canonical form demands.
-const HEX_UPPER: &[u8; 16] = b"0123456789ABCDEF";
+/// A SHA-256 hash or a signature as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct HexDigest([u8; 64]);
 
-/// Writes `text` with everything percent-encoded but RFC 3986's unreserved characters, `A-Z a-z 0-9 - _ . ~`.
+impl HexDigest {
+    #[expect(clippy::expect_used, reason = "the lengths are constants")]
+    pub(super) fn new(digest: [u8; 32]) -> Self {
+        let mut digits = [0; 64];
+        hex::encode_to_slice(digest, &mut digits).expect("64 digits hold 32 bytes");
+        Self(digits)
+    }
+
+    #[expect(clippy::expect_used, reason = "the digits come from the hex crate")]
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("hex digits are ASCII")
+    }
+}
+
+impl fmt::Debug for HexDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Percent-encodes `text` into `writer`, all bytes except `A-Z a-z 0-9 - _ . ~`, with upper-case hex digits.
 ///
-/// This is the encoding of a URI label of AWS's REST protocols and of each name and value of a canonical query.
+/// This is `UriEncode` of AWS's document with the slash encoded. Use it for a path segment before it goes into
+/// [`Request::path`](super::Request::path), and for names and values of a query. Text beyond ASCII is encoded byte by
+/// byte in UTF-8.
 ///
 /// # Errors
 ///
-/// Only what `writer` gives.
+/// Only the errors of `writer`.
 pub fn percent_encode<W: fmt::Write>(text: &str, writer: &mut W) -> fmt::Result {
     encode_bytes(text.as_bytes(), is_unreserved, writer)
 }
 
-/// Writes the path as the canonical URI.
+/// Like [`percent_encode`], but returns a new string.
+#[must_use]
+pub fn percent_encoded(text: &str) -> String {
+    encode_to_string(text.as_bytes())
+}
+
 pub(super) fn write_canonical_uri<W: fmt::Write>(
     path: &str,
     style: PathStyle,
     writer: &mut W,
 ) -> fmt::Result {
     let path = if path.is_empty() { "/" } else { path };
-    if !style.normalize || is_normal(path) {
+    if !style.normalize || is_normalized(path) {
         return write_path(path, style, writer);
     }
-    for segment in normal_segments(path) {
+    for segment in normalized_segments(path) {
         writer.write_char('/')?;
         write_path(segment, style, writer)?;
     }
     let ends_in_directory = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
-    if ends_in_directory || normal_segments(path).next().is_none() { writer.write_char('/') } else { Ok(()) }
+    if ends_in_directory || normalized_segments(path).next().is_none() {
+        writer.write_char('/')
+    } else {
+        Ok(())
+    }
 }
 
 fn write_path<W: fmt::Write>(path: &str, style: PathStyle, writer: &mut W) -> fmt::Result {
-    let is_kept = |byte| is_unreserved(byte) | (byte == b'/');
-    if !style.encode_again || !has_byte(path, |byte| !is_kept(byte)) {
-        return writer.write_str(path);
+    if style.encode_again && contains_byte(path, |byte| !is_kept_in_path(byte)) {
+        encode_bytes(path.as_bytes(), is_kept_in_path, writer)
+    } else {
+        writer.write_str(path)
     }
-    encode_bytes(path.as_bytes(), is_kept, writer)
 }
 
-/// Whether normalising would leave the path as it is; may say no to one that it would.
-fn is_normal(path: &str) -> bool {
-    let may_change = |(byte, next): (&u8, &u8)| (*byte == b'/') & ((*next == b'/') | (*next == b'.'));
+fn is_kept_in_path(byte: u8) -> bool {
+    is_unreserved(byte) | (byte == b'/')
+}
+
+/// False for anything to normalize, and for a few normalized paths such as `/.a`.
+fn is_normalized(path: &str) -> bool {
     let bytes = path.as_bytes();
-    // To the end whatever is found, so that it becomes vector instructions.
     let pairs = bytes.iter().zip(bytes.iter().skip(1));
-    path.starts_with('/') && !pairs.fold(false, |found, pair| found | may_change(pair))
+    // A fold has no early exit, so it becomes vector instructions.
+    let has_empty_or_dot = pairs
+        .fold(false, |found, (byte, next)| found | ((*byte == b'/') & ((*next == b'/') | (*next == b'.'))));
+    path.starts_with('/') && !has_empty_or_dot
 }
 
-/// The segments that are left when empty ones and `.` are dropped and `..` takes away the one before it.
-fn normal_segments(path: &str) -> impl Iterator<Item = &str> {
-    let mut kept = Vec::new();
+/// Drops empty segments and `.`, and resolves `..`. Source: RFC 3986, section 5.2.4, without the empty segments.
+fn normalized_segments(path: &str) -> impl Iterator<Item = &str> {
+    let mut segments = Vec::new();
     for segment in path.split('/') {
         match segment {
             "" | "." => {}
-            ".." => drop(kept.pop()),
-            _ => kept.push(segment),
+            ".." => drop(segments.pop()),
+            _ => segments.push(segment),
         }
     }
-    kept.into_iter()
+    segments.into_iter()
 }
 
-/// Writes the query with each name and value decoded and encoded anew, sorted by encoded name, then value.
+/// Decodes each name and value and encodes it again, so that the spelling of the sender does not matter, and sorts by
+/// encoded name, then by encoded value.
 pub(super) fn write_canonical_query<W: fmt::Write>(query: &str, writer: &mut W) -> fmt::Result {
     if query.is_empty() {
         return Ok(());
@@ -86,32 +126,29 @@ pub(super) fn write_canonical_query<W: fmt::Write>(query: &str, writer: &mut W) 
 
 fn encode_parameter(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    (encode_decoded(name), encode_decoded(value))
+    (reencode(name), reencode(value))
 }
 
-fn encode_decoded(text: &str) -> Cow<'_, str> {
+fn reencode(text: &str) -> Cow<'_, str> {
     if text.bytes().all(is_unreserved) {
         return Cow::Borrowed(text);
     }
-    let mut encoded = String::with_capacity(text.len());
-    // Writing to a String cannot fail.
-    let _ = encode_bytes(&decode(text), is_unreserved, &mut encoded);
-    Cow::Owned(encoded)
+    Cow::Owned(encode_to_string(&decode(text)))
 }
 
-/// Percent-decodes; an escape that is not one stays as it stands.
+/// Percent-decodes. A `+` is a space, and a `%` without two hex digits is kept.
 fn decode(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         match (byte, tail) {
-            (b'%', [high, low, after @ ..]) => match (hex_digit(*high), hex_digit(*low)) {
-                (Some(high), Some(low)) => {
-                    decoded.push(high * 16 + low);
+            (b'%', [high, low, after @ ..]) => match decode_hex(*high, *low) {
+                Some(byte) => {
+                    decoded.push(byte);
                     rest = after;
                 }
-                _ => decoded.push(b'%'),
+                None => decoded.push(b'%'),
             },
             (b'+', _) => decoded.push(b' '),
             _ => decoded.push(byte),
@@ -120,47 +157,58 @@ fn decode(text: &str) -> Vec<u8> {
     decoded
 }
 
-fn hex_digit(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+/// `None` for anything but two hex digits.
+fn decode_hex(high: u8, low: u8) -> Option<u8> {
+    let mut byte = [0];
+    hex::decode_to_slice([high, low], &mut byte).ok()?;
+    Some(byte[0])
 }
 
-/// Without branches, for [`has_byte`].
+/// The unreserved characters of RFC 3986, section 2.3. Without branches, for [`contains_byte`].
 fn is_unreserved(byte: u8) -> bool {
     let is_mark = (byte == b'-') | (byte == b'_') | (byte == b'.') | (byte == b'~');
     byte.is_ascii_digit() | (byte | 0x20).is_ascii_lowercase() | is_mark
 }
 
-/// Looks at 16 bytes at a time, which become one vector; the last 16 may overlap those before them. To look for
-/// capitals, spaces and what is to be encoded byte after byte would be 6 % of the time of signing.
-pub(super) fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool {
+/// Compares 16 bytes at a time, which the compiler turns into vector instructions; the last 16 may overlap those
+/// before them. A search byte by byte for upper case, spaces and reserved characters takes 6 % of the time of signing.
+pub(super) fn contains_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool {
     let bytes = text.as_bytes();
-    let is_in = |chunk: &[u8; 16]| chunk.iter().fold(false, |found, byte| found | is_wanted(*byte));
     match bytes.last_chunk() {
-        Some(last) => bytes.as_chunks().0.iter().any(is_in) || is_in(last),
+        Some(last) => {
+            bytes.as_chunks().0.iter().any(|chunk| chunk_contains(chunk, &is_wanted))
+                || chunk_contains(last, &is_wanted)
+        }
         None => bytes.iter().any(|byte| is_wanted(*byte)),
     }
 }
 
-/// Writes runs of kept bytes whole, so that plain text costs one write.
-fn encode_bytes<W: fmt::Write>(bytes: &[u8], keep: impl Fn(u8) -> bool, writer: &mut W) -> fmt::Result {
+fn chunk_contains(chunk: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> bool {
+    chunk.iter().fold(false, |found, byte| found | is_wanted(*byte))
+}
+
+#[expect(clippy::expect_used, reason = "a String takes any text")]
+fn encode_to_string(bytes: &[u8]) -> String {
+    let mut encoded = String::with_capacity(bytes.len());
+    encode_bytes(bytes, is_unreserved, &mut encoded).expect("writing to a String does not fail");
+    encoded
+}
+
+/// Writes each run of kept bytes at once. `is_kept` must be false for bytes beyond ASCII.
+#[expect(clippy::expect_used, reason = "bytes beyond ASCII are encoded")]
+fn encode_bytes<W: fmt::Write>(bytes: &[u8], is_kept: impl Fn(u8) -> bool, writer: &mut W) -> fmt::Result {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let plain_length = rest.iter().position(|byte| !keep(*byte)).unwrap_or(rest.len());
-        let (plain, tail) = rest.split_at(plain_length);
-        writer.write_str(std::str::from_utf8(plain).unwrap_or_default())?;
+        let kept_length = rest.iter().position(|byte| !is_kept(*byte)).unwrap_or(rest.len());
+        let (kept, tail) = rest.split_at(kept_length);
+        writer.write_str(std::str::from_utf8(kept).expect("the kept bytes are ASCII"))?;
         rest = tail;
-        if let Some((&byte, tail)) = rest.split_first() {
-            writer.write_char('%')?;
-            writer.write_char(upper_hex_digit(byte >> 4))?;
-            writer.write_char(upper_hex_digit(byte & 0xf))?;
+        if let Some((byte, tail)) = rest.split_first() {
+            write!(writer, "%{byte:02X}")?;
             rest = tail;
         }
     }
     Ok(())
-}
-
-fn upper_hex_digit(value: u8) -> char {
-    HEX_UPPER.get(usize::from(value)).copied().map_or('0', char::from)
 }
 
 #[cfg(test)]
@@ -180,32 +228,32 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_is_found_wherever_it_stands() {
+    fn contains_byte_finds_a_byte_at_every_position() {
         for length in 0..50 {
-            assert!(!has_byte(&"a".repeat(length), |byte| byte == b' '));
+            assert!(!contains_byte(&"a".repeat(length), |byte| byte == b' '));
             for at in 0..length {
                 let text = format!("{} {}", "a".repeat(at), "a".repeat(length - at - 1));
-                assert!(has_byte(&text, |byte| byte == b' '), "{text:?}");
+                assert!(contains_byte(&text, |byte| byte == b' '), "{text:?}");
             }
         }
     }
 
     #[test]
-    fn what_rfc_3986_leaves_unreserved_is_66_characters() {
+    fn the_66_unreserved_characters_of_rfc_3986_are_kept() {
         let kept: String = (0..=u8::MAX).filter(|byte| is_unreserved(*byte)).map(char::from).collect();
         assert_eq!(kept, "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
     }
 
     #[test]
-    fn a_path_is_encoded_once_more_or_left() {
+    fn a_path_is_encoded_again_only_if_the_style_says_so() {
         assert_eq!(uri("/a%20b/~c:d", true, true), "/a%2520b/~c%3Ad");
         assert_eq!(uri("/a%20b/~c:d", false, true), "/a%20b/~c:d");
         assert_eq!(uri("", true, true), "/");
     }
 
     #[test]
-    fn normalising_resolves_dots_and_keeps_the_last_slash() {
-        for (path, normal) in [
+    fn normalizing_resolves_dots_and_keeps_a_trailing_slash() {
+        for (path, normalized) in [
             ("/", "/"),
             ("//", "/"),
             ("/./", "/"),
@@ -217,13 +265,13 @@ mod tests {
             ("/a/.b/..c", "/a/.b/..c"),
             ("a", "/a"),
         ] {
-            assert_eq!(uri(path, true, true), normal, "{path}");
+            assert_eq!(uri(path, true, true), normalized, "{path}");
         }
         assert_eq!(uri("/a/../b//", true, false), "/a/../b//");
     }
 
     #[test]
-    fn a_query_is_decoded_encoded_and_sorted() {
+    fn query_parameters_are_decoded_encoded_and_sorted() {
         for (sent, canonical) in [
             ("b=2&a=1", "a=1&b=2"),
             ("a=2&a=1&a", "a=&a=1&a=2"),

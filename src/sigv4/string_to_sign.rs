@@ -1,16 +1,21 @@
+//! Step 2: the credential scope and the string to sign.
+
 use std::fmt;
 
-use super::hex::hex_of;
+use super::encoding::HexDigest;
 use super::{ALGORITHM, AmzDate, CanonicalRequest};
 
-/// What a signature is good for: a day, a region and a service.
+/// The credential scope of a signature, and the time of signing.
+///
+/// `Display` writes the scope: `YYYYMMDD/region/service/aws4_request`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope<'a> {
-    /// The time of signing; must equal the `X-Amz-Date` header. AWS takes it when it is at most 5 minutes off.
+    /// The time of signing, equal to the value of the `X-Amz-Date` header. Most services reject a request that
+    /// arrives more than 5 minutes later. Source: "AWS Signature Version 4 for API requests", AWS IAM User Guide.
     pub amz_date: AmzDate,
-    /// The region's code, `us-east-1` for example.
+    /// The code of the region, for example `us-east-1`.
     pub region: &'a str,
-    /// The service's signing name, `sagemaker` for SageMaker's runtime.
+    /// The signing name of the service: `sagemaker` for the SageMaker runtime, `s3` for Amazon S3.
     pub service: &'a str,
 }
 
@@ -31,18 +36,20 @@ impl fmt::Display for Scope<'_> {
     }
 }
 
-/// The text that the signature is made over; `Display` writes it.
+/// The string to sign: algorithm, time, credential scope and the hash of the canonical request, a line each.
+///
+/// `Display` writes it.
 #[derive(Clone, Debug)]
 pub struct StringToSign<'a> {
     scope: Scope<'a>,
-    canonical_request_hash: [u8; 64],
+    canonical_request_hash: HexDigest,
 }
 
 impl<'a> StringToSign<'a> {
-    /// Hashes the canonical request.
+    /// Hashes the canonical request with SHA-256.
     #[must_use]
     pub fn new(canonical_request: &CanonicalRequest<'_>, scope: Scope<'a>) -> Self {
-        Self { scope, canonical_request_hash: hex_of(canonical_request.hash()) }
+        Self { scope, canonical_request_hash: HexDigest::new(canonical_request.hash()) }
     }
 
     pub(super) fn write_to<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {
@@ -52,7 +59,7 @@ impl<'a> StringToSign<'a> {
         writer.write_char('\n')?;
         self.scope.write_to(writer)?;
         writer.write_char('\n')?;
-        writer.write_str(std::str::from_utf8(&self.canonical_request_hash).unwrap_or_default())
+        writer.write_str(self.canonical_request_hash.as_str())
     }
 }
 

@@ -1,38 +1,40 @@
-//! Every source against a peer that refuses, stalls, drips, floods, or says something else.
+//! Each source with invalid responses, lost connections and stalls.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::{CallOptions, Client, Config, Error, InvokeEndpoint};
 
-use super::sources::sso_world;
+use super::sources::sso_system;
 use super::support::{Connection, Peer, response};
-use super::{World, told};
+use super::{TestSystem, full_text, system};
 
-/// A source that asks the peer at this URL, and what an error calls it.
-type MakeWorld = fn(&str) -> World;
+/// Makes a system whose source calls this URL.
+type MakeSystem = fn(&str) -> TestSystem;
 
-const SOURCES: [(&str, MakeWorld); 5] = [
-    ("container", |url| World::new(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])),
+/// The name of a source in errors, and its system.
+const SOURCES: [(&str, MakeSystem); 5] = [
+    ("container", |url| system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])),
     ("instance metadata", |url| {
         let on = ("AWS_EC2_METADATA_DISABLED", "false");
-        World::new(&[on, ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)])
+        system(&[on, ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)])
     }),
     ("AssumeRole of", |url| {
         let config = "[default]\nrole_arn = arn:r\nsource_profile = default\n\
                       aws_access_key_id = AKIABASE\naws_secret_access_key = topsecretbase\n";
-        World::new(&[("AWS_ENDPOINT_URL_STS", url)]).with_config(config)
+        system(&[("AWS_ENDPOINT_URL_STS", url)]).with_config(config)
     }),
     ("AssumeRoleWithWebIdentity of", |url| {
         let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
-        World::new(&[("AWS_ENDPOINT_URL_STS", url), token, ("AWS_ROLE_ARN", "arn:r")])
+        system(&[("AWS_ENDPOINT_URL_STS", url), token, ("AWS_ROLE_ARN", "arn:r")])
             .with_file("/token", "topsecrettoken")
     }),
-    ("the SSO portal", |url| sso_world(&[("AWS_ENDPOINT_URL_SSO", url)])),
+    ("the SSO portal", |url| sso_system(&[("AWS_ENDPOINT_URL_SSO", url)])),
 ];
 
-/// What the peer does with a request, and what an error may say of it.
 type Serve = fn(Connection);
 
+/// Name of a fault, and what the peer does. No error may hold a text that begins with `topsecret`.
 const FAULTS: [(&str, Serve); 9] = [
     ("closes", |mut connection| {
         connection.request();
@@ -42,31 +44,34 @@ const FAULTS: [(&str, Serve); 9] = [
         connection.request();
         connection.reset();
     }),
-    ("talks no HTTP", |mut connection| connection.always("topsecretgarbage\n\n")),
-    ("says a page", |mut connection| connection.always(response(200, &[], "<html>topsecretpage</html>\n"))),
-    ("says nothing in 200", |mut connection| connection.always(response(200, &[], ""))),
-    ("says an unknown JSON", |mut connection| {
-        connection.always(response(200, &[], r#"{"AccessKeyId":"topsecretid","a":[1]}"#));
+    ("sends no HTTP", |mut connection| connection.respond_to_all("topsecretgarbage\n\n")),
+    ("sends HTML", |mut connection| {
+        connection.respond_to_all(response(200, &[], "<html>topsecretpage</html>\n"));
     }),
-    ("announces too much", |mut connection| {
+    ("sends an empty body", |mut connection| connection.respond_to_all(response(200, &[], ""))),
+    ("sends other JSON", |mut connection| {
+        connection.respond_to_all(response(200, &[], r#"{"AccessKeyId":"topsecretid","a":[1]}"#));
+    }),
+    ("announces a huge body", |mut connection| {
         connection.request();
-        connection.say("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nx");
+        connection.send("HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\nx");
         connection.stall();
     }),
-    ("floods", |mut connection| {
+    ("sends a huge body", |mut connection| {
         connection.request();
-        connection.say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-        // A bounded flood, a hundred times the limit of an answer.
+        connection.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+        // A hundred times the limit of a response.
         for _ in 0..400 {
-            connection.say([&b"10000\r\n"[..], &[b'x'; 65_536], b"\r\n"].concat());
+            connection.send([&b"10000\r\n"[..], &[b'x'; 65_536], b"\r\n"].concat());
         }
     }),
-    ("fails", |mut connection| connection.always(response(500, &[], "topsecretfailure"))),
+    ("responds with 500", |mut connection| connection.respond_to_all(response(500, &[], "topsecretfailure"))),
 ];
 
-fn outcome(world: World, timeout: Option<Duration>) -> (Error, Duration) {
+/// The error of a call that needs credentials, and its duration.
+fn outcome(system: TestSystem, timeout: Option<Duration>) -> (Error, Duration) {
     let base = super::support::config("http://127.0.0.1:1");
-    let config = Config::from_host(world.shared()).unwrap();
+    let config = Config::from_system(Arc::new(system)).unwrap();
     let config = Config { endpoint: base.endpoint, proxy: base.proxy, ..config };
     let begun_at = Instant::now();
     let options = CallOptions { timeout, ..CallOptions::default() };
@@ -76,14 +81,14 @@ fn outcome(world: World, timeout: Option<Duration>) -> (Error, Duration) {
 }
 
 #[test]
-fn every_fault_is_an_error_that_names_the_source_and_shows_nothing_of_the_answer() {
+fn an_error_names_its_source_and_hides_the_response() {
     std::thread::scope(|scope| {
-        for (source, world) in SOURCES {
+        for (source, make_system) in SOURCES {
             scope.spawn(move || {
                 for (fault, serve) in FAULTS {
                     let peer = Peer::new(serve);
-                    let (error, elapsed) = outcome(world(&peer.url()), None);
-                    let text = told(&error);
+                    let (error, elapsed) = outcome(make_system(&peer.url()), None);
+                    let text = full_text(&error);
                     assert!(matches!(error, Error::Credentials(_)), "{source} {fault}: {text}");
                     assert!(text.contains(source), "{source} {fault}: {text}");
                     assert!(!text.contains("topsecret"), "{source} {fault}: {text}");
@@ -96,24 +101,24 @@ fn every_fault_is_an_error_that_names_the_source_and_shows_nothing_of_the_answer
 }
 
 #[test]
-fn a_peer_that_stalls_or_drips_ends_with_the_time_of_the_call() {
+fn a_stalled_source_ends_with_the_deadline_of_the_call() {
     let stalls: [(&str, Serve); 2] = [
         ("stalls", |mut connection| connection.stall()),
-        ("drips", |mut connection| {
+        ("sends slowly", |mut connection| {
             connection.request();
-            connection.say("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
-            // Longer than the call, shorter than the peer's patience.
+            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n");
+            // Longer than the call.
             for _ in 0..12 {
-                connection.say("x");
+                connection.send("x");
                 std::thread::sleep(Duration::from_millis(50));
             }
         }),
     ];
-    for (source, world) in SOURCES {
+    for (source, make_system) in SOURCES {
         for (fault, serve) in stalls {
             let peer = Peer::new(serve);
-            let (error, elapsed) = outcome(world(&peer.url()), Some(Duration::from_millis(400)));
-            let text = told(&error);
+            let (error, elapsed) = outcome(make_system(&peer.url()), Some(Duration::from_millis(400)));
+            let text = full_text(&error);
             assert!(matches!(error, Error::Timeout(_)), "{source} {fault}: {text}");
             assert!(text.contains("timed out preparing the request"), "{source} {fault}: {text}");
             assert!(elapsed < Duration::from_secs(10), "{source} {fault}: a guard against a hang");
@@ -122,13 +127,13 @@ fn a_peer_that_stalls_or_drips_ends_with_the_time_of_the_call() {
 }
 
 #[test]
-fn nobody_at_the_address_is_an_error_and_off_ec2_just_no_source() {
+fn a_closed_port_is_an_error_and_for_instance_metadata_a_missing_source() {
     let address = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    for (source, world) in SOURCES {
-        let (error, _) = outcome(world(&format!("http://{address}")), None);
+    for (source, make_system) in SOURCES {
+        let (error, _) = outcome(make_system(&format!("http://{address}")), None);
         let text = error.to_string();
         assert!(text.contains(&format!("could not connect to {address}")), "{source}: {text}");
         let is_list = text.starts_with("no source has credentials");

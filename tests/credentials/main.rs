@@ -1,70 +1,68 @@
-//! Credentials over real connections: containers, instance metadata, STS and SSO on loopback, good and bad.
+//! Credentials over real connections: containers, instance metadata, STS and SSO on loopback.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod faults;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;
-#[path = "../world/mod.rs"]
-mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use sagemaker_invoke::credentials::Source;
-use sagemaker_invoke::host::{Host, System};
+use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::{Client, Config, Credentials, Error, InvokeEndpoint};
-use support::{Peer, response, verify};
-use world::World;
+use support::{Peer, TestSystem, response, sources, verify};
 
-/// What every good source in these tests gives.
+/// The credentials of every source in these tests.
 const ID: &str = "ASIAGOOD";
 const SECRET: &str = "good-secret-value";
 const TOKEN: &str = "good-session-token";
+/// Not the region of [`support::config`].
+const REGION: &str = "eu-central-1";
 
-/// A client of a world, and the peer that stands for SageMaker.
-fn client(world: World, sagemaker: &Peer) -> Client {
-    let config = Config::from_host(world.shared()).unwrap();
+/// A system with these variables and a region.
+fn system(variables: &[(&str, &str)]) -> TestSystem {
+    TestSystem::new(&[&[("AWS_REGION", REGION)], variables].concat())
+}
+
+/// A client that is configured by this system, with the peer in place of SageMaker.
+fn client(system: TestSystem, sagemaker: &Peer) -> Client {
+    let config = Config::from_system(Arc::new(system)).unwrap();
     let base = sagemaker.config();
     Client::new(Config { endpoint: base.endpoint, timeouts: base.timeouts, proxy: base.proxy, ..config })
         .unwrap()
 }
 
-/// Calls the model once and checks that the request was signed with the good credentials.
-fn invoke_with_good_credentials(world: World) {
-    let sagemaker = Peer::answering(response(200, &[], "answer"));
-    client(world, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+/// Makes one call and checks that it is signed with the credentials above.
+fn check_credentials(system: TestSystem) {
+    let sagemaker = Peer::responding(response(200, &[], "answer"));
+    client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
     let requests = sagemaker.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].header("x-amz-security-token"), Some(TOKEN));
     assert!(requests[0].header("authorization").unwrap().contains(ID));
-    verify(&requests[0], SECRET, "eu-central-1").unwrap();
+    verify(&requests[0], SECRET, REGION).unwrap();
 }
 
-/// Calls the model once in vain.
-fn error_of(world: World) -> Error {
-    let sagemaker = Peer::answering(response(200, &[], "answer"));
-    let error = client(world, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
-    assert_eq!(sagemaker.connections(), 0, "nothing is sent without credentials");
+/// The error of a call without credentials.
+fn error_of(system: TestSystem) -> Error {
+    let sagemaker = Peer::responding(response(200, &[], "answer"));
+    let error = client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    assert_eq!(sagemaker.connections(), 0, "a request was sent");
     assert!(!error.may_have_run());
     error
 }
 
-/// An error with all that caused it, as a program would print it.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = format!("{error}\n{error:?}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!("\n{error}"));
-        cause = error.source();
-    }
-    text
+/// Display and Debug of an error, and its sources.
+fn full_text(error: &dyn std::error::Error) -> String {
+    let sources: String = sources(error).map(|source| format!("\n{source}")).collect();
+    format!("{error}\n{error:?}{sources}")
 }
 
-/// RFC 3339, an hour from now.
+/// An hour from now, in RFC 3339.
 fn in_an_hour() -> String {
-    let at = time::OffsetDateTime::from(System.now() + Duration::from_secs(3600));
+    let at = time::OffsetDateTime::from(SystemTime::now() + Duration::from_secs(3600));
     at.format(&time::format_description::well_known::Rfc3339).unwrap()
 }
 
@@ -85,11 +83,11 @@ fn xml_credentials(action: &str) -> String {
 }
 
 #[test]
-fn a_client_asks_nobody_before_its_first_call_and_once_for_many_threads() {
-    let container = Peer::answering(response(200, &[], json_credentials()));
-    let sagemaker = Peer::answering(response(200, &[], "answer"));
+fn the_first_call_loads_credentials_once_for_all_threads() {
+    let container = Peer::responding(response(200, &[], json_credentials()));
+    let sagemaker = Peer::responding(response(200, &[], "answer"));
     let url = format!("{}/credentials", container.url());
-    let client = client(World::new(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]), &sagemaker);
+    let client = client(system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]), &sagemaker);
     assert_eq!((container.connections(), sagemaker.connections()), (0, 0));
     std::thread::scope(|scope| {
         for _ in 0..16 {
@@ -100,41 +98,41 @@ fn a_client_asks_nobody_before_its_first_call_and_once_for_many_threads() {
 }
 
 #[test]
-fn static_keys_cost_no_network() {
-    let sagemaker = Peer::answering(response(200, &[], "answer"));
+fn keys_in_the_environment_need_no_network() {
+    let sagemaker = Peer::responding(response(200, &[], "answer"));
     let keys = [("AWS_ACCESS_KEY_ID", ID), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_SESSION_TOKEN", TOKEN)];
-    let client = client(World::new(&keys), &sagemaker);
+    let client = client(system(&keys), &sagemaker);
     let signed_for = InvokeEndpoint::new("e", b"body");
     let signed = client.sign(&signed_for).unwrap();
     assert_eq!(signed.header("x-amz-security-token"), Some(TOKEN));
     assert_eq!(sagemaker.connections(), 0);
 }
 
-/// Answers the first request that the credentials have expired, and all the rest.
-fn expiring_peer() -> Peer {
+/// Refuses the first request because of expired credentials.
+fn peer_with_expired_token() -> Peer {
     let count = AtomicU32::new(0);
     Peer::new(move |mut connection| {
         while connection.request().is_some() {
             let expired = response(403, &[("x-amzn-errortype", "ExpiredTokenException")], "{}");
             let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
-            connection.say(if is_first { expired } else { response(200, &[], "answer") });
+            connection.send(if is_first { expired } else { response(200, &[], "answer") });
         }
     })
 }
 
 #[test]
-fn expired_credentials_are_renewed_once_and_the_request_sent_again() {
-    let sagemaker = expiring_peer();
+fn a_refused_expired_token_is_refreshed_and_the_request_retried() {
+    let sagemaker = peer_with_expired_token();
     let searches = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&searches);
-    let source = Source::custom(move || {
+    let provider = Provider::custom(move || {
         let number = count.fetch_add(1, Ordering::SeqCst);
-        let ends_at = SystemTime::now() + Duration::from_secs(3600);
-        Ok(Some(Credentials::new(format!("id{number}"), SECRET).with_expiry(ends_at)))
+        let expires_at = SystemTime::now() + Duration::from_secs(3600);
+        Ok(Some(Credentials::new(format!("id{number}"), SECRET).with_expiry(expires_at)))
     });
-    let client = Client::new(Config { credentials: source, ..sagemaker.config() }).unwrap();
-    let answer = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
-    assert_eq!(answer.timings.attempts, 2);
+    let client = Client::new(Config { credentials: provider, ..sagemaker.config() }).unwrap();
+    let received = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    assert_eq!(received.timings.attempts, 2);
     let requests = sagemaker.requests();
     let ids: Vec<_> = requests.iter().map(|it| it.header("authorization").unwrap().contains("id1")).collect();
     assert_eq!(ids, [false, true]);
@@ -143,46 +141,51 @@ fn expired_credentials_are_renewed_once_and_the_request_sent_again() {
 }
 
 #[test]
-fn expired_credentials_that_cannot_be_renewed_are_not_sent_again() {
-    let sagemaker = expiring_peer();
+fn a_refused_static_token_is_not_retried() {
+    let sagemaker = peer_with_expired_token();
     let error =
         Client::new(sagemaker.config()).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
     assert_eq!((error.code(), error.attempts()), (Some("ExpiredTokenException"), 1));
     assert_eq!(sagemaker.requests().len(), 1);
 }
 
-#[test]
-fn a_source_of_ones_own_stands_alone_or_before_the_chain() {
-    let sagemaker = Peer::answering(response(200, &[], "answer"));
-    let keys = World::new(&[("AWS_ACCESS_KEY_ID", "AKIACHAIN"), ("AWS_SECRET_ACCESS_KEY", SECRET)]).shared();
-    let id_of = |source: Source| {
-        let config = Config { credentials: source, host: Arc::clone(&keys), ..sagemaker.config() };
-        let operation = InvokeEndpoint::new("e", b"body");
-        Client::new(config).unwrap().sign(&operation).map(|it| it.header("authorization").unwrap().to_owned())
-    };
-    let none = || Source::custom(|| Ok(None));
-    let own = || Source::custom(|| Ok(Some(Credentials::new("AKIAOWN", SECRET))));
-    let bad = || Source::custom(|| Err("the vault is sealed".into()));
-    assert!(id_of(own()).unwrap().contains("AKIAOWN"));
-    assert!(id_of(Source::List(vec![own(), Source::Chain])).unwrap().contains("AKIAOWN"));
-    assert!(id_of(Source::List(vec![none(), Source::Chain])).unwrap().contains("AKIACHAIN"));
-    let text = told(&id_of(Source::List(vec![bad(), Source::Chain])).unwrap_err());
-    assert!(text.contains("the custom source failed") && text.contains("the vault is sealed"), "{text}");
-    let text = id_of(none()).unwrap_err().to_string();
-    assert_eq!(text, "no source has credentials\n  custom source: it gave none");
+/// The Authorization header of a request that is signed with credentials of this provider. The environment has others.
+fn authorization(provider: Provider) -> Result<String, Error> {
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIACHAIN"), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+    let base = support::config("http://127.0.0.1:1");
+    let client = Client::new(Config { credentials: provider, system: Arc::new(system(&keys)), ..base })?;
+    let operation = InvokeEndpoint::new("e", b"body");
+    Ok(client.sign(&operation)?.header("authorization").unwrap().to_owned())
 }
 
 #[test]
-fn off_ec2_the_chain_gives_up_soon() {
-    // It takes the connection and says nothing, as an answer does that is lost on its way into a container.
-    let silent = Peer::new(|mut connection| connection.stall());
+fn a_custom_provider_is_used_alone_or_before_the_default_chain() {
+    fn then_default_chain(provider: &Provider) -> Provider {
+        Provider::Chain(vec![provider.clone(), Provider::DefaultChain])
+    }
+    let none = Provider::custom(|| Ok(None));
+    let custom = Provider::custom(|| Ok(Some(Credentials::new("AKIACUSTOM", SECRET))));
+    let failing = Provider::custom(|| Err("the vault is sealed".into()));
+    assert!(authorization(custom.clone()).unwrap().contains("AKIACUSTOM"));
+    assert!(authorization(then_default_chain(&custom)).unwrap().contains("AKIACUSTOM"));
+    assert!(authorization(then_default_chain(&none)).unwrap().contains("AKIACHAIN"));
+    let text = full_text(&authorization(then_default_chain(&failing)).unwrap_err());
+    assert!(text.contains("the custom provider failed") && text.contains("the vault is sealed"), "{text}");
+    let text = authorization(none).unwrap_err().to_string();
+    assert_eq!(text, "no source has credentials\n  custom provider: it returned none");
+}
+
+#[test]
+fn instance_metadata_without_a_response_fails_within_its_limit() {
+    // Inside a container, the hop limit of instance metadata can drop the responses on their way.
+    let stalled = Peer::new(|mut connection| connection.stall());
     let begun_at = Instant::now();
-    let url = silent.url();
-    let error = error_of(World::new(&[
+    let url = stalled.url();
+    let error = error_of(system(&[
         ("AWS_EC2_METADATA_DISABLED", "false"),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url),
     ]));
-    // The limit is the issue's own; a second is what the read may take.
+    // The limit of a response is one second.
     assert!(begun_at.elapsed() < Duration::from_millis(2500), "{:?}", begun_at.elapsed());
     let text = error.to_string();
     assert!(

@@ -1,18 +1,19 @@
-//! Each form in which the service says no, and what the caller is told.
+//! Error responses of the service, and the errors that they become.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bodies;
+#[path = "../support/mod.rs"]
+mod support;
 
 use httpmock::MockServer;
 use sagemaker_invoke::error::{ModelError, ServiceError, ServiceErrorKind as Kind};
-use sagemaker_invoke::{
-    Client, Config, Credentials, Endpoint, Error, InvokeEndpoint, Proxy, Resend, RetryPolicy,
-};
+use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, Resend, RetryPolicy};
+use support::config;
 
-/// One answer and what it means.
-struct Row {
+/// A response, and the error that it must become.
+struct Case {
     status: u16,
-    /// `x-amzn-errortype`, where the answer has one.
+    /// The header `x-amzn-errortype`.
     error_type: Option<&'static str>,
     content_type: &'static str,
     body: String,
@@ -20,28 +21,28 @@ struct Row {
     code: Option<&'static str>,
     message: Option<&'static str>,
     may_have_run: bool,
-    /// What Display says after code, status and request id.
-    rest_of_line: String,
+    /// The end of the Display text, after code, status and request id.
+    display_end: String,
 }
 
-/// An answer with the code in the header and `{"Message": ...}` in the body, as SageMaker gives it.
-fn usual(status: u16, code: &'static str, kind: Kind, may_have_run: bool) -> Row {
-    Row {
+/// The usual form of SageMaker: the code in the header, and `{"Message": ...}` in the body.
+fn with_code(status: u16, code: &'static str, kind: Kind, may_have_run: bool) -> Case {
+    Case {
         status,
         error_type: Some(code),
         content_type: "application/json",
-        body: r#"{"Message":"in plain words"}"#.to_owned(),
+        body: r#"{"Message":"a plain message"}"#.to_owned(),
         kind,
         code: Some(code),
-        message: Some("in plain words"),
+        message: Some("a plain message"),
         may_have_run,
-        rest_of_line: ": in plain words".to_owned(),
+        display_end: ": a plain message".to_owned(),
     }
 }
 
-/// An answer that is told apart by its status only.
-fn bare(status: u16, content_type: &'static str, body: &str, kind: Kind, may_have_run: bool) -> Row {
-    Row {
+/// A response whose kind follows from its status only.
+fn without_code(status: u16, content_type: &'static str, body: &str, kind: Kind, may_have_run: bool) -> Case {
+    Case {
         status,
         error_type: None,
         content_type,
@@ -50,23 +51,17 @@ fn bare(status: u16, content_type: &'static str, body: &str, kind: Kind, may_hav
         code: None,
         message: None,
         may_have_run,
-        rest_of_line: if body.is_empty() { String::new() } else { format!(": {body}") },
+        display_end: if body.is_empty() { String::new() } else { format!(": {body}") },
     }
 }
 
 fn client(server: &MockServer) -> Client {
-    Client::new(Config {
-        region: Some("us-east-1".to_owned()),
-        credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
-        endpoint: Endpoint::Url(server.base_url()),
-        proxy: Proxy::Off,
-        retry: RetryPolicy { resend: Resend::Never, ..RetryPolicy::default() },
-        ..Config::default()
-    })
-    .unwrap()
+    let retry = RetryPolicy { resend: Resend::Never, ..RetryPolicy::default() };
+    Client::new(Config { retry, ..config(&server.base_url()) }).unwrap()
 }
 
-fn answer(server: &MockServer, status: u16, headers: &[(&str, &str)], body: &str) -> Error {
+/// The error of a call that gets this response.
+fn error_for(server: &MockServer, status: u16, headers: &[(&str, &str)], body: &str) -> Error {
     let mut mock = server.mock(|when, then| {
         when.path("/endpoints/churn-model/invocations");
         let then = then.status(status).header("x-amzn-requestid", "r-1").body(body);
@@ -81,54 +76,59 @@ fn answer(server: &MockServer, status: u16, headers: &[(&str, &str)], body: &str
 fn service_error(error: &Error) -> &ServiceError {
     match error {
         Error::Service(error) => error,
-        other => panic!("another error: {other:?}"),
+        other => panic!("not a service error: {other:?}"),
     }
 }
 
-fn check(server: &MockServer, row: &Row) {
-    let mut headers = vec![("content-type", row.content_type)];
-    headers.extend(row.error_type.map(|code| ("x-amzn-errortype", code)));
-    let error = answer(server, row.status, &headers, &row.body);
-    let name = format!("{} {:?} {:.60}", row.status, row.error_type, row.body);
-    let told = service_error(&error);
-    assert_eq!(told.kind, row.kind, "{name}");
-    assert_eq!((told.code.as_deref(), told.message.as_deref()), (row.code, row.message), "{name}");
-    assert_eq!((error.status(), told.status), (Some(row.status), row.status), "{name}");
+fn check(server: &MockServer, case: &Case) {
+    let mut headers = vec![("content-type", case.content_type)];
+    headers.extend(case.error_type.map(|code| ("x-amzn-errortype", code)));
+    let error = error_for(server, case.status, &headers, &case.body);
+    let name = format!("{} {:?} {:.60}", case.status, case.error_type, case.body);
+    let service = service_error(&error);
+    assert_eq!(service.kind, case.kind, "{name}");
+    assert_eq!((service.code.as_deref(), service.message.as_deref()), (case.code, case.message), "{name}");
+    assert_eq!((error.status(), service.status), (Some(case.status), case.status), "{name}");
     assert_eq!(error.request_id(), Some("r-1"), "{name}");
-    assert_eq!(error.may_have_run(), row.may_have_run, "{name}");
-    assert_eq!(error.is_throttled(), row.kind == Kind::Throttling, "{name}");
-    assert_eq!(error.is_not_ready(), row.kind == Kind::ModelNotReady, "{name}");
+    assert_eq!(error.may_have_run(), case.may_have_run, "{name}");
+    assert_eq!(error.is_throttled(), case.kind == Kind::Throttling, "{name}");
+    assert_eq!(error.is_not_ready(), case.kind == Kind::ModelNotReady, "{name}");
     assert!(std::error::Error::source(&error).is_none(), "{name}");
     let line = error.to_string();
-    assert!(line.ends_with(&format!(" (HTTP {}, request id r-1){}", row.status, row.rest_of_line)), "{line}");
-    assert!(line.starts_with(row.code.unwrap_or_default()), "{line}");
+    assert!(
+        line.ends_with(&format!(" (HTTP {}, request id r-1){}", case.status, case.display_end)),
+        "{line}"
+    );
+    assert!(line.starts_with(case.code.unwrap_or_default()), "{line}");
     assert!(!line.contains(char::is_control), "{line:?}");
 }
 
-fn check_all(rows: impl IntoIterator<Item = Row>) {
+fn check_all(cases: impl IntoIterator<Item = Case>) {
     let server = MockServer::start();
-    for row in rows {
-        check(&server, &row);
+    for case in cases {
+        check(&server, &case);
     }
 }
 
 #[test]
-fn errors_of_the_model() {
+fn errors_of_invoke_endpoint() {
     check_all([
-        usual(400, "ValidationError", Kind::Validation, false),
-        usual(429, "ModelNotReadyException", Kind::ModelNotReady, false),
-        usual(500, "InternalFailure", Kind::InternalFailure, true),
-        usual(503, "ServiceUnavailable", Kind::ServiceUnavailable, true),
-        usual(530, "InternalDependencyException", Kind::InternalDependency, true),
-        // The code says what it is, whatever status somebody between gave it.
-        usual(500, "ValidationError", Kind::Validation, false),
-        usual(400, "InternalFailure", Kind::InternalFailure, true),
+        with_code(400, "ValidationError", Kind::Validation, false),
+        with_code(429, "ModelNotReadyException", Kind::ModelNotReady, false),
+        with_code(500, "InternalFailure", Kind::InternalFailure, true),
+        with_code(503, "ServiceUnavailable", Kind::ServiceUnavailable, true),
+        with_code(530, "InternalDependencyException", Kind::InternalDependency, true),
+        // The code takes precedence over the status, which a proxy may have changed.
+        with_code(500, "ValidationError", Kind::Validation, false),
+        with_code(400, "InternalFailure", Kind::InternalFailure, true),
     ]);
 }
 
 #[test]
-fn errors_that_every_service_can_give() {
-    let not_run = |status, code, kind| usual(status, code, kind, false);
+fn errors_of_every_aws_service() {
+    fn not_run(status: u16, code: &'static str, kind: Kind) -> Case {
+        with_code(status, code, kind, false)
+    }
     check_all([
         not_run(403, "AccessDeniedException", Kind::AccessDenied),
         not_run(400, "AccessDeniedException", Kind::AccessDenied),
@@ -144,39 +144,40 @@ fn errors_that_every_service_can_give() {
         not_run(403, "ExpiredTokenException", Kind::ExpiredToken),
         not_run(403, "ExpiredToken", Kind::ExpiredToken),
         not_run(400, "ValidationException", Kind::Validation),
-        // Not known to us: kept as it came.
+        // An unknown code.
         not_run(418, "TeapotException", Kind::Unknown),
-        usual(504, "TeapotException", Kind::Unknown, true),
-        usual(500, "TeapotException", Kind::InternalFailure, true),
+        with_code(504, "TeapotException", Kind::Unknown, true),
+        with_code(500, "TeapotException", Kind::InternalFailure, true),
     ]);
     let server = MockServer::start();
     let headers = [("x-amzn-errortype", "TeapotException"), ("content-type", "application/json")];
-    let error = answer(&server, 418, &headers, r#"{"Message":"short and stout","Spout":1}"#);
+    let error = error_for(&server, 418, &headers, r#"{"Message":"short and stout","Spout":1}"#);
     assert_eq!(service_error(&error).body, r#"{"Message":"short and stout","Spout":1}"#);
 }
 
 #[test]
-fn too_large_a_payload_says_what_the_limit_is() {
+fn a_payload_error_names_the_limits() {
     let limits = "; the payload limit is 25 MB for real-time endpoints and 4 MB for serverless ones";
     let text = "HTTP content length exceeded 5246976 bytes.";
-    let plain = |content_type| Row {
+    check_all(["text/plain", "Text/Plain; charset=utf-8"].map(|content_type| Case {
         message: Some(text),
-        rest_of_line: format!(": {text}{limits}"),
-        ..bare(413, content_type, text, Kind::PayloadTooLarge, false)
-    };
+        display_end: format!(": {text}{limits}"),
+        ..without_code(413, content_type, text, Kind::PayloadTooLarge, false)
+    }));
     check_all([
-        plain("text/plain"),
-        plain("Text/Plain; charset=utf-8"),
-        Row { rest_of_line: limits.to_owned(), ..bare(413, "text/plain", "", Kind::PayloadTooLarge, false) },
-        Row {
-            rest_of_line: format!(": in plain words{limits}"),
-            ..usual(413, "RequestEntityTooLargeException", Kind::PayloadTooLarge, false)
+        Case {
+            display_end: limits.to_owned(),
+            ..without_code(413, "text/plain", "", Kind::PayloadTooLarge, false)
+        },
+        Case {
+            display_end: format!(": a plain message{limits}"),
+            ..with_code(413, "RequestEntityTooLargeException", Kind::PayloadTooLarge, false)
         },
     ]);
 }
 
 #[test]
-fn throttling_is_told_by_its_code_whatever_the_status() {
+fn throttling_codes_take_precedence_over_the_status() {
     let codes = [
         "Throttling",
         "ThrottlingException",
@@ -193,75 +194,64 @@ fn throttling_is_told_by_its_code_whatever_the_status() {
         "PriorRequestNotComplete",
         "EC2ThrottledException",
     ];
-    // The real one is a 400 whose body tells nothing.
-    check_all(codes.map(|code| Row {
+    // The form of the service: status 400 and no message.
+    check_all(codes.map(|code| Case {
         body: r#"{"message":null}"#.to_owned(),
         message: None,
-        rest_of_line: String::new(),
-        ..usual(400, code, Kind::Throttling, false)
+        display_end: String::new(),
+        ..with_code(400, code, Kind::Throttling, false)
     }));
-    check_all([429, 503].map(|status| usual(status, "ThrottlingException", Kind::Throttling, false)));
+    check_all([429, 503].map(|status| with_code(status, "ThrottlingException", Kind::Throttling, false)));
     check_all([
-        bare(429, "text/html", "slow down", Kind::Throttling, false),
-        usual(429, "TeapotException", Kind::Throttling, false),
+        without_code(429, "text/html", "slow down", Kind::Throttling, false),
+        with_code(429, "TeapotException", Kind::Throttling, false),
     ]);
 }
 
-fn model_error(status: u16, message: &str, arn: &str) -> Kind {
+const LOG_STREAM: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/churn-model";
+
+/// A ModelError with all members.
+fn model_error(message: &'static str, original_message: &str, status: u16, display_end: &str) -> Case {
     let mut error = ModelError::default();
     error.original_status_code = Some(status);
-    error.original_message = Some(message.to_owned());
-    error.log_stream_arn = Some(arn.to_owned());
-    Kind::Model(error)
+    error.original_message = Some(original_message.to_owned());
+    error.log_stream_arn = Some(LOG_STREAM.to_owned());
+    Case {
+        body: format!(
+            r#"{{"ErrorCode":"CLIENT_ERROR_FROM_MODEL","LogStreamArn":"{LOG_STREAM}","Message":"{message}","OriginalMessage":"{original_message}","OriginalStatusCode":{status}}}"#
+        ),
+        message: Some(message),
+        display_end: format!(": {message}{display_end}; logs: {LOG_STREAM}"),
+        ..with_code(424, "ModelError", Kind::Model(error), true)
+    }
 }
 
 #[test]
-fn a_model_error_has_every_member() {
-    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/churn-model";
-    let json = |message: &str, original: &str, status: u16| {
-        format!(
-            r#"{{"ErrorCode":"CLIENT_ERROR_FROM_MODEL","LogStreamArn":"{arn}","Message":"{message}","OriginalMessage":"{original}","OriginalStatusCode":{status}}}"#
-        )
-    };
-    let row = |body: String, kind, message, rest_of_line: String| Row {
-        body,
-        message: Some(message),
-        rest_of_line,
-        ..usual(424, "ModelError", kind, true)
-    };
+fn a_model_error_has_all_members() {
     check_all([
-        row(
-            json("Received client error (400) from primary", "no such column", 400),
-            model_error(400, "no such column", arn),
+        model_error(
             "Received client error (400) from primary",
-            format!(
-                ": Received client error (400) from primary; the container answered 400: no such column; logs: {arn}"
-            ),
+            "no such column",
+            400,
+            "; the container answered 400: no such column",
         ),
-        // The service quotes the container, so that the line need not.
-        row(
-            json("Received client error (400) with message no such column.", "no such column", 400),
-            model_error(400, "no such column", arn),
+        // The service's message already has the container's message, so Display does not repeat it.
+        model_error(
             "Received client error (400) with message no such column.",
-            format!(
-                ": Received client error (400) with message no such column.; the container answered 400; logs: {arn}"
-            ),
+            "no such column",
+            400,
+            "; the container answered 400",
         ),
-        row(
-            json("Your invocation timed out", "", 0),
-            model_error(0, "", arn),
-            "Your invocation timed out",
-            format!(": Your invocation timed out; the container did not answer within 60 s; logs: {arn}"),
-        ),
-        // The status of a ModelError is nobody else's.
-        bare(424, "text/html", "", Kind::Model(ModelError::default()), true),
-        usual(424, "TeapotException", Kind::Model(ModelError::default()), true),
-        usual(400, "ModelError", Kind::Model(ModelError::default()), true),
+        model_error("Your invocation timed out", "", 0, "; the container did not answer within 60 s"),
+        // The status 424 or the code is enough for a ModelError.
+        without_code(424, "text/html", "", Kind::Model(ModelError::default()), true),
+        with_code(424, "TeapotException", Kind::Model(ModelError::default()), true),
+        with_code(400, "ModelError", Kind::Model(ModelError::default()), true),
     ]);
 }
 
 #[test]
-fn a_container_that_is_called_directly_gives_a_model_error() {
+fn an_error_of_a_container_is_a_model_error() {
     let server = MockServer::start();
     server.mock(|when, then| {
         when.path("/invocations");
@@ -270,9 +260,9 @@ fn a_container_that_is_called_directly_gives_a_model_error() {
     let endpoint = Endpoint::Container(server.base_url());
     let client = Client::new(Config { endpoint, proxy: Proxy::Off, ..Config::default() }).unwrap();
     let error = client.invoke(&InvokeEndpoint::new("local", b"")).unwrap_err();
-    let Kind::Model(told) = &service_error(&error).kind else { panic!("{error:?}") };
-    assert_eq!(told.original_status_code, Some(400));
-    assert_eq!(told.original_message.as_deref(), Some("no such column"));
+    let Kind::Model(model_error) = &service_error(&error).kind else { panic!("{error:?}") };
+    assert_eq!(model_error.original_status_code, Some(400));
+    assert_eq!(model_error.original_message.as_deref(), Some("no such column"));
     assert!(error.may_have_run());
     assert_eq!(error.to_string(), "ModelError (HTTP 400); the container answered 400: no such column");
 }

@@ -1,12 +1,21 @@
-//! What the network tests share: a raw loopback peer, a parser of the requests that it receives, TLS for it, and
-//! the independent check of signatures.
+//! Shared code of the integration tests: a loopback peer with a parser of requests and optional TLS, an independent
+//! check of signatures, a fake system, a random generator, a log capture, and a client of moto.
 #![allow(dead_code, unused_imports, reason = "each test crate uses a part")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
+pub(crate) mod log;
+pub(crate) mod moto;
 mod oracle;
 pub(crate) mod random;
+mod system;
 pub(crate) mod tls;
 
+use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,21 +25,22 @@ use std::time::Duration;
 
 use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts};
 
-pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, verify};
+pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, verify, verify_for};
+pub(crate) use system::TestSystem;
 
-/// AWS's own example key.
+/// The example key of AWS's documentation.
 pub(crate) const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 pub(crate) const REGION: &str = "us-east-1";
 
-/// No test waits longer than this for its peer.
-const PEER_PATIENCE: Duration = Duration::from_secs(10);
+/// Read timeout of the peer's connections.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request as it came off the wire.
+/// A request as it was received.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Received {
     pub(crate) request_line: String,
-    /// Name and value as sent, in order.
+    /// Names and values in the order and spelling of the wire.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
@@ -48,7 +58,7 @@ impl Received {
         self.headers.iter().map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Reads one request; `None` when the connection ends before it is whole.
+    /// Reads one request; `None` if the connection ends before the request does.
     pub(crate) fn read(stream: &mut impl Read) -> Option<Self> {
         let mut raw = Vec::new();
         let mut piece = [0; 64 * 1024];
@@ -81,7 +91,8 @@ impl Received {
     }
 }
 
-/// A loopback peer whose every connection is handed to a closure. Ends with the value.
+/// A loopback server that passes each connection to a function, on a thread per connection. Drop closes all
+/// connections and joins the threads.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
@@ -94,13 +105,13 @@ struct Shared {
     requests: Mutex<Vec<Arc<Received>>>,
     connections: Mutex<Vec<Option<TcpStream>>>,
     open: AtomicUsize,
-    most_open: AtomicUsize,
-    is_over: AtomicBool,
+    max_open: AtomicUsize,
+    is_dropped: AtomicBool,
 }
 
-/// What a connection's bytes go through.
+/// The byte stream of a connection: TCP, or TLS over TCP.
 pub(crate) trait Wire: Read + Write + Send {
-    /// Waits for the next bytes; `false` when the connection has ended.
+    /// Waits for the next bytes; false if the connection has ended.
     fn has_more(&mut self) -> bool;
 }
 
@@ -110,13 +121,13 @@ impl Wire for TcpStream {
     }
 }
 
-/// Counts a connection as open while it lives.
+/// Counts a connection as open until it is dropped.
 struct Open(Arc<Shared>);
 
 impl Open {
     fn new(shared: &Arc<Shared>) -> Self {
         let now_open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
-        shared.most_open.fetch_max(now_open, Ordering::SeqCst);
+        shared.max_open.fetch_max(now_open, Ordering::SeqCst);
         Self(Arc::clone(shared))
     }
 }
@@ -129,66 +140,65 @@ impl Drop for Open {
 
 /// One connection to a [`Peer`].
 pub(crate) struct Connection {
-    /// The first field, so that the count goes down before the client can see the end and open another.
+    // The first field is dropped first: the count decreases before the client can notice the close and reconnect.
     open: Open,
     pub(crate) stream: TcpStream,
-    /// The socket, or TLS over it.
     pub(crate) wire: Box<dyn Wire>,
-    /// Its number, from 0.
+    /// Number of the connection, from 0.
     pub(crate) number: usize,
     shared: Arc<Shared>,
 }
 
 impl Connection {
-    /// Reads a whole request and enters it in the peer's book.
+    /// Reads a request and records it; `None` if the connection ends first.
     pub(crate) fn request(&mut self) -> Option<Arc<Received>> {
         let received = Arc::new(Received::read(&mut self.wire)?);
         self.shared.requests.lock().unwrap().push(Arc::clone(&received));
         Some(received)
     }
 
-    /// Reads a whole request, gives its body, and keeps no book of it.
-    pub(crate) fn unbooked_request(&mut self) -> Option<Vec<u8>> {
+    /// Reads a request without recording it, and returns its body.
+    pub(crate) fn unrecorded_request_body(&mut self) -> Option<Vec<u8>> {
         Received::read(&mut self.wire).map(|received| received.body)
     }
 
-    pub(crate) fn say(&mut self, text: impl AsRef<[u8]>) {
-        // The client may be gone already, which is what some tests are about.
-        let _ = self.wire.write_all(text.as_ref());
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        // Some tests let the client close the connection first.
+        let _ = self.wire.write_all(bytes.as_ref());
     }
 
-    /// Answers each request of the connection with the same bytes.
-    pub(crate) fn always(&mut self, response: impl AsRef<[u8]>) {
+    /// Sends the same response to each request of the connection.
+    pub(crate) fn respond_to_all(&mut self, response: impl AsRef<[u8]>) {
         while self.request().is_some() {
-            self.say(response.as_ref());
+            self.send(response.as_ref());
         }
     }
 
-    /// Whether the test has let its peer go.
-    pub(crate) fn is_over(&self) -> bool {
-        self.shared.is_over.load(Ordering::SeqCst)
+    /// Whether the test has dropped the [`Peer`].
+    pub(crate) fn peer_is_dropped(&self) -> bool {
+        self.shared.is_dropped.load(Ordering::SeqCst)
     }
 
     /// Closes with a reset.
     pub(crate) fn reset(self) {
         socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
-        // The peer's book holds a copy of the socket, which would keep it open.
+        // The peer holds a duplicate of the socket, which would keep it open.
         self.shared.connections.lock().unwrap()[self.number] = None;
     }
 
-    /// Closes, so that the client reads the end.
+    /// Closes without a reset, so that the client reads the end of the stream.
     pub(crate) fn close(self) {
         drop(self.open);
         let _ = self.stream.shutdown(Shutdown::Both);
         self.shared.connections.lock().unwrap()[self.number] = None;
     }
 
-    /// Reads so many bytes and no more, or fewer when the connection ends.
+    /// Reads at most `count` bytes; fewer only if the connection ends.
     pub(crate) fn read_bytes(&mut self, count: u64) {
         let _ = (&mut self.wire).take(count).read_to_end(&mut Vec::new());
     }
 
-    /// Keeps the connection open and says nothing until the client hangs up or the test ends.
+    /// Discards what is received and sends nothing, until the client closes the connection or the peer is dropped.
     pub(crate) fn stall(&mut self) {
         let _ = std::io::copy(&mut self.wire, &mut std::io::sink());
     }
@@ -199,31 +209,31 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared::default());
-        let (book, serve) = (Arc::clone(&shared), Arc::new(serve));
+        let (state, serve) = (Arc::clone(&shared), Arc::new(serve));
         let acceptor = std::thread::spawn(move || {
             let mut handlers: Vec<JoinHandle<()>> = Vec::new();
             for stream in listener.incoming().flatten() {
-                if book.is_over.load(Ordering::SeqCst) {
+                if state.is_dropped.load(Ordering::SeqCst) {
                     break;
                 }
-                // A thread that has ended keeps its stack until it is joined.
+                // A finished thread keeps its stack until it is joined.
                 handlers
                     .extract_if(.., |handler| handler.is_finished())
                     .for_each(|handler| handler.join().unwrap());
-                stream.set_read_timeout(Some(PEER_PATIENCE)).unwrap();
+                stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let number = {
-                    let mut connections = book.connections.lock().unwrap();
+                    let mut connections = state.connections.lock().unwrap();
                     connections.push(Some(stream.try_clone().unwrap()));
                     connections.len() - 1
                 };
                 let wire = Box::new(stream.try_clone().unwrap());
-                let open = Open::new(&book);
-                let connection = Connection { open, stream, wire, number, shared: Arc::clone(&book) };
-                let (serve, book) = (Arc::clone(&serve), Arc::clone(&book));
+                let open = Open::new(&state);
+                let connection = Connection { open, stream, wire, number, shared: Arc::clone(&state) };
+                let (serve, state) = (Arc::clone(&serve), Arc::clone(&state));
                 handlers.push(std::thread::spawn(move || {
                     serve(connection);
-                    book.connections.lock().unwrap()[number] = None;
+                    state.connections.lock().unwrap()[number] = None;
                 }));
             }
             for handler in handlers {
@@ -233,16 +243,16 @@ impl Peer {
         Self { address, shared, acceptor: Some(acceptor) }
     }
 
-    /// Answers every request with the same bytes.
-    pub(crate) fn answering(response: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        Self::new(move |mut connection| connection.always(&response))
+    /// A peer that sends the same response to every request.
+    pub(crate) fn responding(response: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        Self::new(move |mut connection| connection.respond_to_all(&response))
     }
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests that came whole, in the order of their ends.
+    /// The requests that were received completely, in the order of their ends.
     pub(crate) fn requests(&self) -> Vec<Arc<Received>> {
         self.shared.requests.lock().unwrap().clone()
     }
@@ -251,12 +261,12 @@ impl Peer {
         self.shared.connections.lock().unwrap().len()
     }
 
-    /// How many connections were open at the same time, at the most.
-    pub(crate) fn most_open_connections(&self) -> usize {
-        self.shared.most_open.load(Ordering::SeqCst)
+    /// The highest number of connections that were open at the same time.
+    pub(crate) fn max_open_connections(&self) -> usize {
+        self.shared.max_open.load(Ordering::SeqCst)
     }
 
-    /// A configuration for this peer with limits that no test outlasts.
+    /// A configuration for this peer; see [`config`].
     pub(crate) fn config(&self) -> Config {
         config(&self.url())
     }
@@ -264,7 +274,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
+        self.shared.is_dropped.store(true, Ordering::SeqCst);
         for stream in self.shared.connections.lock().unwrap().iter().flatten() {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -278,6 +288,7 @@ impl Drop for Peer {
     }
 }
 
+/// A configuration with static credentials, no proxy, and time limits that only a broken test reaches.
 pub(crate) fn config(url: &str) -> Config {
     Config {
         region: Some(REGION.to_owned()),
@@ -285,21 +296,33 @@ pub(crate) fn config(url: &str) -> Config {
         endpoint: Endpoint::Url(url.to_owned()),
         proxy: Proxy::Off,
         timeouts: Timeouts {
-            connect: Duration::from_secs(5),
-            send: Duration::from_secs(5),
-            response: Duration::from_secs(5),
-            read: Duration::from_secs(5),
+            connect: Some(Duration::from_secs(5)),
+            send: Some(Duration::from_secs(5)),
+            response: Some(Duration::from_secs(5)),
+            read: Some(Duration::from_secs(5)),
             call: None,
         },
         ..Config::default()
     }
 }
 
-/// A whole response with a length.
+/// A complete response with `content-length`.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
     let mut text = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.as_ref().len());
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     [text.as_bytes(), b"\r\n", body.as_ref()].concat()
+}
+
+/// The sources of an error, outermost first.
+pub(crate) fn sources(error: &dyn Error) -> impl Iterator<Item = &dyn Error> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
+/// The names of the running threads that this crate started; empty on systems without `/proc`.
+pub(crate) fn own_threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("sagemaker-invok")).collect()
 }

@@ -1,18 +1,28 @@
-//! The signatures that AWS's own signer makes.
+//! Reference signatures of the aws-sigv4 crate, the signer of AWS's SDK for Rust.
 
 use std::time::{Duration, SystemTime};
 
 use super::Received;
 
-/// Computes the signature anew with AWS's own signer from what was received, and says what differs.
+/// Compares the signature of a request to SageMaker with the reference signature. The error is the reason of a refusal.
 pub(crate) fn verify(received: &Received, secret_access_key: &str, region: &str) -> Result<(), String> {
+    verify_for("sagemaker", received, secret_access_key, region)
+}
+
+/// Like [`verify`], for another service.
+pub(crate) fn verify_for(
+    service: &str,
+    received: &Received,
+    secret_access_key: &str,
+    region: &str,
+) -> Result<(), String> {
     let authorization = received.header("authorization").ok_or("no Authorization header")?;
-    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=").ok_or("another algorithm")?;
+    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=").ok_or("not AWS4-HMAC-SHA256")?;
     let (credential, rest) = rest.split_once(", SignedHeaders=").ok_or("no SignedHeaders")?;
     let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
     let access_key_id = credential.split('/').next().unwrap_or_default();
     let date = received.header("x-amz-date").ok_or("no X-Amz-Date header")?;
-    let time = time_of(date).ok_or("a date that is none")?;
+    let time = time_of(date).ok_or("an invalid X-Amz-Date header")?;
     if time.elapsed().unwrap_or_default() > Duration::from_secs(300) {
         return Err("Signature expired".to_owned());
     }
@@ -34,13 +44,13 @@ pub(crate) fn verify(received: &Received, secret_access_key: &str, region: &str)
         access_key_id,
         secret_access_key,
         region,
-        service: "sagemaker",
+        service,
         time,
     });
     if expected == signature { Ok(()) } else { Err("the signature does not match".to_owned()) }
 }
 
-/// A request for the independent signer.
+/// A request, and the keys and scope to sign it with.
 pub(crate) struct Oracle<'a> {
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
@@ -53,12 +63,12 @@ pub(crate) struct Oracle<'a> {
     pub(crate) time: SystemTime,
 }
 
-/// The signature that the aws-sigv4 crate makes.
+/// The reference signature.
 pub(crate) fn aws_signature(oracle: &Oracle<'_>) -> String {
     aws_signature_with(oracle, aws_sigv4::http_request::SigningSettings::default())
 }
 
-/// The same with other settings, for services other than SageMaker.
+/// Like [`aws_signature`], with other settings, for services other than SageMaker.
 pub(crate) fn aws_signature_with(
     oracle: &Oracle<'_>,
     settings: aws_sigv4::http_request::SigningSettings,
@@ -69,7 +79,7 @@ pub(crate) fn aws_signature_with(
     let identity = aws_credential_types::Credentials::new(
         oracle.access_key_id,
         oracle.secret_access_key,
-        // A token comes as a header like any other, because the order of adding it must not matter.
+        // The callers pass the session token as a header, as it is received.
         None,
         None,
         "test",
@@ -84,14 +94,14 @@ pub(crate) fn aws_signature_with(
         .build()
         .unwrap()
         .into();
-    // aws-sigv4 adds the date itself, from the time.
+    // aws-sigv4 adds the date header.
     let headers = oracle.headers.iter().copied().filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
     let request =
         SignableRequest::new(oracle.method, oracle.url, headers, SignableBody::Bytes(oracle.body)).unwrap();
     sign(request, &parameters).unwrap().signature().to_owned()
 }
 
-/// The instant that an X-Amz-Date header names.
+/// Parses an X-Amz-Date header.
 pub(crate) fn time_of(amz_date: &str) -> Option<SystemTime> {
     let digits: String = amz_date.chars().filter(char::is_ascii_digit).collect();
     let field = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();

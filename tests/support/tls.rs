@@ -1,4 +1,4 @@
-//! Throw-away certificates, and peers that speak TLS with them.
+//! Temporary certificates, and peers that use them for TLS.
 
 use std::io::BufRead;
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ use sagemaker_invoke::Config;
 
 use super::{Connection, Peer, REGION, SECRET_ACCESS_KEY, Wire, config, response, verify};
 
-/// A throw-away authority and a server certificate that it signed.
+/// A temporary certificate authority, and the configuration of a server with a certificate of it.
 pub(crate) struct Certificates {
     pub(crate) authority_pem: String,
     pub(crate) server: Arc<ServerConfig>,
@@ -43,14 +43,14 @@ impl Certificates {
         Self::new("localhost", |_| {})
     }
 
-    /// A peer that sends the body of each request back, if the signature holds.
+    /// A peer that echoes the body of each request if its signature is valid.
     pub(crate) fn peer(&self) -> Peer {
         let server = Arc::clone(&self.server);
         Peer::new(move |connection| {
-            let Some(mut connection) = connection.over_tls(&server) else { return };
+            let Some(mut connection) = connection.accept_tls(&server) else { return };
             while let Some(request) = connection.request() {
-                let is_genuine = verify(&request, SECRET_ACCESS_KEY, REGION).is_ok();
-                connection.say(response(if is_genuine { 200 } else { 403 }, &[], &request.body));
+                let is_valid = verify(&request, SECRET_ACCESS_KEY, REGION).is_ok();
+                connection.send(response(if is_valid { 200 } else { 403 }, &[], &request.body));
             }
         })
     }
@@ -66,8 +66,8 @@ pub(crate) fn url(peer: &Peer) -> String {
 }
 
 impl Connection {
-    /// Speaks TLS from here on; `None` when the client goes away before the handshake is done.
-    pub(crate) fn over_tls(mut self, server: &Arc<ServerConfig>) -> Option<Self> {
+    /// Does the TLS handshake; `None` if it fails.
+    pub(crate) fn accept_tls(mut self, server: &Arc<ServerConfig>) -> Option<Self> {
         let mut stream = self.stream.try_clone().unwrap();
         let mut session = ServerConnection::new(Arc::clone(server)).unwrap();
         session.complete_io(&mut stream).ok()?;

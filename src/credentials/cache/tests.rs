@@ -4,15 +4,16 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::*;
-use crate::host::Host;
-use crate::host::fake::FakeHost;
+use crate::config::Config;
+use crate::system::System;
+use crate::testing::FakeSystem;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A source whose every answer the test gives, and a clock that only the test moves.
 struct Rig {
     cache: Arc<Cache>,
-    host: Arc<FakeHost>,
+    system: Arc<FakeSystem>,
     searches: Arc<AtomicU64>,
     /// A search has begun.
     begun: Receiver<()>,
@@ -22,12 +23,13 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let host = Arc::new(FakeHost::default().at(1_000_000));
+        let system = Arc::new(FakeSystem::default().at(1_000_000));
         let searches = Arc::new(AtomicU64::new(0));
         let (begin, begun) = mpsc::channel();
         let (answers, next_answer) = mpsc::channel::<Option<Duration>>();
-        let (count, clock, next_answer) = (Arc::clone(&searches), Arc::clone(&host), Mutex::new(next_answer));
-        let source = Source::custom(move || {
+        let (count, clock, next_answer) =
+            (Arc::clone(&searches), Arc::clone(&system), Mutex::new(next_answer));
+        let source = Provider::custom(move || {
             let number = count.fetch_add(1, Ordering::SeqCst);
             // The test may not listen.
             let _ = begin.send(());
@@ -35,8 +37,9 @@ impl Rig {
             let ends_at = clock.now() + lifetime.ok_or("the test says no")?;
             Ok(Some(Credentials::new(format!("id{number}"), "secret").with_expiry(ends_at)))
         });
-        let config = Config { credentials: source, host: Arc::<FakeHost>::clone(&host), ..Config::default() };
-        Self { cache: Arc::new(Cache::new(&config)), host, searches, begun, answers }
+        let config =
+            Config { credentials: source, system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+        Self { cache: Arc::new(Cache::new(config.search())), system, searches, begun, answers }
     }
 
     fn will_answer(&self, lifetime: Option<u64>) {
@@ -48,7 +51,7 @@ impl Rig {
     }
 
     fn pass(&self, seconds: u64) {
-        self.host.sleep(Duration::from_secs(seconds));
+        self.system.sleep(Duration::from_secs(seconds));
     }
 
     fn searches(&self) -> u64 {
@@ -66,7 +69,7 @@ fn a_day_of_an_hourly_source_is_26_searches() {
     // The window is five minutes; half of its jitter of a fifth makes four and a half.
     (0..26).for_each(|_| rig.will_answer(Some(3600)));
     for _ in 0..24 * 60 {
-        let left = rig.cache.get(None).unwrap().expires_at.unwrap().duration_since(rig.host.now()).unwrap();
+        let left = rig.cache.get(None).unwrap().expires_at.unwrap().duration_since(rig.system.now()).unwrap();
         assert!(left >= Duration::from_secs(240), "{left:?}");
         rig.pass(60);
     }
@@ -132,12 +135,12 @@ fn while_one_thread_renews_the_others_go_on_with_what_is_valid() {
 
 #[test]
 fn sixteen_threads_over_a_source_that_expires_lose_no_update() {
-    let host = Arc::new(FakeHost::default().at(1_000_000));
+    let system = Arc::new(FakeSystem::default().at(1_000_000));
     let is_searching = Arc::new(AtomicBool::new(false));
-    let (clock, busy) = (Arc::clone(&host), Arc::clone(&is_searching));
+    let (clock, busy) = (Arc::clone(&system), Arc::clone(&is_searching));
     let latest = Arc::new(AtomicU64::new(0));
     let newest = Arc::clone(&latest);
-    let source = Source::custom(move || {
+    let source = Provider::custom(move || {
         assert!(!busy.swap(true, Ordering::SeqCst), "two searches at a time");
         thread::yield_now();
         let number = newest.load(Ordering::SeqCst) + 1;
@@ -146,18 +149,19 @@ fn sixteen_threads_over_a_source_that_expires_lose_no_update() {
         busy.store(false, Ordering::SeqCst);
         Ok(Some(Credentials::new(number.to_string(), "secret").with_expiry(ends_at)))
     });
-    let config = Config { credentials: source, host: Arc::<FakeHost>::clone(&host), ..Config::default() };
-    let cache = Arc::new(Cache::new(&config));
+    let config =
+        Config { credentials: source, system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+    let cache = Arc::new(Cache::new(config.search()));
     let threads: Vec<_> = (0..16)
         .map(|_| {
-            let (cache, host) = (Arc::clone(&cache), Arc::clone(&host));
+            let (cache, system) = (Arc::clone(&cache), Arc::clone(&system));
             thread::spawn(move || {
                 let mut last = 0;
                 for _ in 0..2000 {
                     let number: u64 = cache.get(None).unwrap().access_key_id.parse().unwrap();
                     assert!(number >= last, "{number} came after {last}");
                     last = number;
-                    host.sleep(Duration::from_millis(10));
+                    system.sleep(Duration::from_millis(10));
                 }
             })
         })
@@ -196,7 +200,7 @@ fn searches_that_fail() -> u64 {
     thread::sleep(Duration::from_millis(10));
     (0..4).for_each(|_| rig.will_answer(None));
     for thread in threads {
-        assert_eq!(thread.join().unwrap(), "the custom source failed");
+        assert_eq!(thread.join().unwrap(), "the custom provider failed");
     }
     rig.searches()
 }
@@ -220,7 +224,7 @@ fn who_waited_for_a_search_that_panicked_searches_anew() {
     for _ in 0..20 {
         let (begin, begun) = mpsc::channel();
         let count = AtomicU64::new(0);
-        let source = Source::custom(move || match count.fetch_add(1, Ordering::SeqCst) {
+        let source = Provider::custom(move || match count.fetch_add(1, Ordering::SeqCst) {
             0 => Err("an older failure".into()),
             1 => {
                 begin.send(()).unwrap();
@@ -229,7 +233,7 @@ fn who_waited_for_a_search_that_panicked_searches_anew() {
             }
             _ => Ok(Some(Credentials::new("id", "secret"))),
         });
-        let cache = Arc::new(Cache::new(&Config { credentials: source, ..Config::default() }));
+        let cache = Arc::new(Cache::new(Config { credentials: source, ..Config::default() }.search()));
         assert!(cache.get(None).is_err());
         let panicking = Arc::clone(&cache);
         let panicking = thread::spawn(move || drop(panicking.get(None)));
@@ -247,7 +251,7 @@ fn waiting_ends_at_the_deadline() {
         thread::spawn(move || cache.get(None).unwrap().access_key_id.clone())
     };
     rig.await_search();
-    let deadline = rig.host.instant() + Duration::from_millis(50);
+    let deadline = rig.system.instant() + Duration::from_millis(50);
     let error = rig.cache.get(Some(deadline)).unwrap_err();
     assert!(error.is_out_of_time, "{error}");
     rig.will_answer(Some(3600));
@@ -274,12 +278,12 @@ fn a_rejection_forces_one_search_for_all_that_were_rejected() {
 fn static_credentials_are_never_looked_for_again() {
     let credentials = Credentials::new("id", "secret").with_expiry(SystemTime::UNIX_EPOCH);
     let config = Config { credentials: credentials.clone().into(), ..Config::default() };
-    let cache = Cache::new(&config);
+    let cache = Cache::new(config.search());
     assert_eq!(*cache.get(None).unwrap(), credentials);
     assert!(!cache.refresh_after_rejection(&credentials, None).unwrap());
     let bad = Config { credentials: Credentials::new("id", "").into(), ..Config::default() };
     assert_eq!(
-        Cache::new(&bad).get(None).unwrap_err().to_string(),
+        Cache::new(bad.search()).get(None).unwrap_err().to_string(),
         "configuration: the secret access key is empty"
     );
 }
@@ -298,25 +302,25 @@ fn credentials_that_ended_before_they_came_are_not_looked_for_at_every_call() {
 fn credentials_without_an_end_are_looked_for_anew_after_a_quarter_of_an_hour() {
     let file = "/h/.aws/credentials";
     let keys = |id: &str| format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = secret\n");
-    let host = Arc::new(FakeHost::new(&[("HOME", "/h")]).with_file(file, keys("one")));
-    let config = Config { host: Arc::<FakeHost>::clone(&host), ..Config::default() };
-    let cache = Cache::new(&config);
+    let system = Arc::new(FakeSystem::new(&[("HOME", "/h")]).with_file(file, keys("one")));
+    let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+    let cache = Cache::new(config.search());
     let id = || cache.get(None).unwrap().access_key_id.clone();
     assert_eq!(id(), "one");
-    host.files.lock().unwrap().insert(file.into(), keys("two").into());
+    system.files.lock().unwrap().insert(file.into(), keys("two").into());
     assert_eq!(id(), "one");
-    host.sleep(Duration::from_secs(15 * 60));
+    system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(id(), "two");
     // A file that was broken meanwhile does not take away what is good.
-    host.files.lock().unwrap().insert(file.into(), b"broken".to_vec());
-    host.sleep(Duration::from_secs(15 * 60));
+    system.files.lock().unwrap().insert(file.into(), b"broken".to_vec());
+    system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(id(), "two");
 }
 
 #[test]
 fn an_early_renewal_leaves_most_of_the_calls_time_to_the_call() {
     let rig = Rig::new();
-    let now = rig.host.instant();
+    let now = rig.system.instant();
     let limit =
         |seconds: u64| rig.cache.early_deadline(Some(now + Duration::from_secs(seconds))).unwrap() - now;
     assert_eq!((limit(4), limit(3600)), (Duration::from_secs(1), EARLY_LIMIT));

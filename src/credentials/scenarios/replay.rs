@@ -6,9 +6,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::credentials::http::{Failure, FailureKind, Way, Wire};
-use crate::http::{Headers, HttpRequest, HttpResponse, Origin};
-use crate::timings::Timings;
+use crate::credentials::sender::{CallLimits, HttpResponse, SendHttp};
+use crate::http::{Cause, Origin, Phase, Request, TransportError};
 
 /// Headers that say whom the request is from; the others are the recording SDK's own, and signatures of its.
 const COMPARED: [&str; 5] = [
@@ -73,7 +72,7 @@ impl Replay {
         }
     }
 
-    fn difference(&self, recorded: &Recorded, origin: &Origin, request: &HttpRequest<'_>) -> Option<String> {
+    fn difference(&self, recorded: &Recorded, origin: &Origin, request: &Request<'_>) -> Option<String> {
         let url = format!("{}://{}{}", origin.scheme(), origin.authority, request.path);
         if recorded.request["method"] != request.method || recorded.request["uri"] != url.as_str() {
             return Some(format!(
@@ -108,17 +107,18 @@ fn fields(form: &str) -> Vec<(&str, &str)> {
     pairs.map(|(name, value)| (name, if OF_THE_RECORDING.contains(&name) { ".." } else { value })).collect()
 }
 
-impl Wire for Arc<Replay> {
+impl SendHttp for Arc<Replay> {
     fn send(
         &self,
         origin: &Origin,
-        request: &HttpRequest<'_>,
-        _: Way,
+        request: &Request<'_>,
+        _: &CallLimits,
         _: Option<Instant>,
-    ) -> Result<HttpResponse, Failure> {
+    ) -> Result<HttpResponse, TransportError> {
         let fail = |text: String| {
             self.faults.lock().unwrap().push(text);
-            Failure::new(FailureKind::Broken, "the recording has no answer".to_owned())
+            let cause = Cause::Failed("the recording has no answer".into());
+            TransportError { phase: Phase::Wait, ..TransportError::before_sending(&origin.authority, cause) }
         };
         let Some(recorded) = self.left.lock().unwrap().pop() else {
             return Err(fail(format!(
@@ -131,18 +131,12 @@ impl Wire for Arc<Replay> {
         }
         let response = &recorded.response["Ok"];
         if response.is_null() {
-            let problem = format!("could not connect to {}", origin.authority);
-            return Err(Failure::new(FailureKind::Unreachable, problem));
-        }
-        let mut headers = Headers::default();
-        for (name, values) in response["headers"].as_object().unwrap() {
-            headers.push(&name.to_ascii_lowercase(), values[0].as_str().unwrap().as_bytes());
+            let cause = Cause::Failed("recorded".into());
+            return Err(TransportError::before_sending(&origin.authority, cause));
         }
         Ok(HttpResponse {
             status: response["status"].as_u64().unwrap().try_into().unwrap(),
-            headers,
             body: recorded.response_body.into_bytes(),
-            timings: Timings::default(),
         })
     }
 }

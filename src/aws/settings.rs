@@ -1,0 +1,92 @@
+//! One setting, looked up in the environment first and then in the selected profile.
+
+use super::Service;
+use super::profile::{Profiles, Property, Section};
+use crate::http::SettingError;
+use crate::system::System;
+
+/// The environment and the selected profile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings<'a> {
+    system: &'a dyn System,
+    profiles: &'a Profiles,
+    profile: Option<&'a Section>,
+}
+
+/// A setting that is not blank.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// The variable or the property.
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+    /// Where it was found: the variable, or the property with file and line.
+    pub(crate) source: String,
+}
+
+impl<'a> Settings<'a> {
+    pub(crate) fn new(system: &'a dyn System, profiles: &'a Profiles) -> Result<Self, SettingError> {
+        let profile = profiles.selected()?;
+        Ok(Self { system, profiles, profile })
+    }
+
+    /// The first variable that is set, else the property.
+    pub(crate) fn text(&self, variables: &[&'static str], property: &'static str) -> Option<Setting> {
+        variables.iter().find_map(|name| self.variable(name)).or_else(|| self.property(property))
+    }
+
+    /// Like [`text`](Self::text) for a switch, which is off by default.
+    pub(crate) fn flag(&self, variable: &'static str, property: &'static str) -> Result<bool, SettingError> {
+        let Some(setting) = self.text(&[variable], property) else { return Ok(false) };
+        match setting.value.to_ascii_lowercase().as_str() {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(setting.invalid("can only be true or false")),
+        }
+    }
+
+    /// The configured URL of a service, unless such URLs are switched off.
+    pub(crate) fn endpoint_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
+        if self.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
+            return Ok(None);
+        }
+        let variables = [service.variable, "AWS_ENDPOINT_URL"];
+        if let Some(setting) = variables.into_iter().find_map(|name| self.variable(name)) {
+            return Ok(Some(setting));
+        }
+        Ok(self.services_url(service)?.or_else(|| self.property("endpoint_url")))
+    }
+
+    fn services_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
+        let Some(name) = self.property("services") else { return Ok(None) };
+        let section = self
+            .profiles
+            .services(&name.value)
+            .ok_or_else(|| name.invalid("there is no such [services] section"))?;
+        let property = section.sub_property(service.block, "endpoint_url");
+        Ok(property.map(|property| setting_of("endpoint_url", &property)))
+    }
+
+    fn variable(&self, name: &'static str) -> Option<Setting> {
+        let value = self.system.variable(name)?.trim().to_owned();
+        if value.is_empty() { None } else { Some(Setting { name, value, source: name.to_owned() }) }
+    }
+
+    fn property(&self, name: &'static str) -> Option<Setting> {
+        Some(setting_of(name, self.profile?.property(name)?))
+    }
+}
+
+fn setting_of(name: &'static str, property: &Property) -> Setting {
+    let value = property.value.trim().to_owned();
+    Setting { name, value, source: format!("{name} in {}", property.line) }
+}
+
+impl Setting {
+    /// The error for a value that the setting cannot have.
+    pub(crate) fn invalid(&self, problem: &str) -> SettingError {
+        let line = self.source.strip_prefix(self.name).unwrap_or_default().replacen(" in ", ", set in ", 1);
+        // A URL may hold a password before an '@'.
+        let value = if self.value.contains('@') { ".." } else { &self.value };
+        SettingError::new(self.name, format!("is {value:?}{line}: {problem}"))
+    }
+}

@@ -1,0 +1,93 @@
+//! What is resolved once for a client: where its requests go, who signs them, over which connections.
+
+use std::time::Instant;
+
+use crate::aws::Signer;
+use crate::config::Config;
+use crate::credentials;
+use crate::endpoint::{Endpoint, ResolvedEndpoint};
+use crate::error::{ConfigError, Error};
+use crate::http::{Proxy, Request, Resolver, Transport, TransportSettings};
+use crate::operation::Operation;
+
+/// The signing name of the service. Source: the service's model, `signingName`.
+const SIGNING_NAME: &str = "sagemaker";
+
+/// Identifies this crate to the service, as AWS asks of every client. The last header of every request, not signed.
+pub(super) const USER_AGENT: (&str, &str) =
+    ("user-agent", concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION")));
+
+/// Ends the sentence that the name of the setting begins.
+const NO_REGION: &str =
+    "is missing: set AWS_REGION, or region in the profile; instance metadata gives none here either";
+
+#[derive(Debug)]
+pub(super) struct Target {
+    pub(super) endpoint: ResolvedEndpoint,
+    pub(super) signer: Signer,
+    pub(super) transport: Transport,
+    pub(super) credentials: credentials::Cache,
+}
+
+impl Target {
+    /// Opens nothing; reads the proxy's variables.
+    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let endpoint = config.endpoint.resolve(config.region.as_deref())?;
+        let signer = Signer::new(config.region.clone().unwrap_or_default(), SIGNING_NAME);
+        let is_container = endpoint.is_container;
+        let settings = TransportSettings {
+            limits: config.timeouts.limits(),
+            max_idle_connections: config.max_idle_connections,
+            max_idle_age: config.max_idle_age,
+            proxy: if is_container && config.proxy == Proxy::Environment {
+                &Proxy::Off
+            } else {
+                &config.proxy
+            },
+            ca_bundle_pem: config.ca_bundle_pem.as_deref(),
+            resolver: Resolver::new(config.system.clone(), config.address_ttl),
+            system: config.system.clone(),
+        };
+        let transport = Transport::new(&endpoint.origin, &settings)?;
+        let credentials = credentials::Cache::new(config.search());
+        Ok(Self { endpoint, signer, transport, credentials })
+    }
+
+    /// Asks the instance for the region that nothing else gave.
+    pub(super) fn of_instance(config: &Config, deadline: Option<Instant>) -> Result<Self, Error> {
+        match credentials::region_of_instance(config.search(), deadline) {
+            Ok(Some(region)) => Ok(Self::new(&Config { region: Some(region), ..config.clone() })?),
+            Ok(None) => Err(ConfigError::new("region", NO_REGION).into()),
+            Err(error) if error.is_out_of_time => Err(error.into_timeout("instance metadata")),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn path_of<O: Operation>(&self, operation: &O) -> String {
+        let mut path = self.endpoint.base_path.clone();
+        if self.endpoint.is_container {
+            path.push_str(operation.container_path());
+        } else {
+            operation.write_path(&mut path);
+        }
+        path
+    }
+
+    /// The request without its signature, headers in the order of their names.
+    pub(super) fn request<'a, O: Operation>(&'a self, operation: &'a O, path: &'a str) -> Request<'a> {
+        let mut headers = operation.headers();
+        let at = headers.partition_point(|(name, _)| *name < "host");
+        headers.insert(at, ("host", &self.endpoint.origin.authority));
+        Request { method: "POST", path, headers, body: operation.body() }
+    }
+
+    /// What an error names: host and port.
+    pub(super) fn authority(&self) -> &str {
+        &self.endpoint.origin.authority
+    }
+}
+
+/// Whether requests need a region that the configuration does not have.
+pub(super) fn needs_region(config: &Config) -> bool {
+    config.region.is_none() && !matches!(config.endpoint, Endpoint::Container(_))
+}

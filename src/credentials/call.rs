@@ -1,0 +1,77 @@
+//! One HTTP call of a credential source: its attempts, and its answer or the reason why there is none.
+
+use std::time::Duration;
+
+use super::context::{Context, ProviderError};
+use super::sender::{CallLimits, HttpResponse};
+use crate::error::CredentialsError;
+use crate::http::{Cause, Origin, Request, TransportError};
+use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, longest_backoff};
+use crate::system::fraction;
+
+/// Why an attempt failed, and the base of the wait before another; `None` when there is none.
+pub(super) struct AttemptError {
+    pub(super) error: ProviderError,
+    pub(super) retry_base: Option<Duration>,
+}
+
+impl AttemptError {
+    /// Another attempt would fail in the same way, or must not be made.
+    pub(super) fn fatal(error: impl Into<ProviderError>) -> Self {
+        Self { error: error.into(), retry_base: None }
+    }
+
+    pub(super) fn retryable(error: impl Into<ProviderError>) -> Self {
+        Self { error: error.into(), retry_base: Some(BACKOFF_BASE) }
+    }
+}
+
+impl From<TransportError> for AttemptError {
+    fn from(error: TransportError) -> Self {
+        let is_final = matches!(error.cause, Cause::Permanent(_) | Cause::ShutDown);
+        let error = CredentialsError::from(error);
+        if is_final { Self::fatal(error) } else { Self::retryable(error) }
+    }
+}
+
+/// A call to one origin within a search.
+pub(super) struct Call<'a> {
+    pub(super) context: &'a Context<'a>,
+    /// What is called, for errors.
+    pub(super) what: &'a str,
+    pub(super) origin: &'a Origin,
+    pub(super) limits: CallLimits,
+}
+
+impl Call<'_> {
+    /// Repeats the attempt until it succeeds, the attempts are used up, or there is no time for another.
+    pub(super) fn run<T>(&self, attempt: impl Fn() -> Result<T, AttemptError>) -> Result<T, ProviderError> {
+        let mut retries = 0;
+        loop {
+            self.context.time_left(self.what)?;
+            let AttemptError { error, retry_base } = match attempt() {
+                Ok(found) => return Ok(found),
+                Err(failed) => failed,
+            };
+            match retry_base.and_then(|base| self.wait_before_retry(base, retries)) {
+                Some(wait) => self.context.system.sleep(wait),
+                None => return Err(error.within(self.what)),
+            }
+            retries += 1;
+        }
+    }
+
+    fn wait_before_retry(&self, base: Duration, retries: u32) -> Option<Duration> {
+        let longest = longest_backoff(base, retries, DEFAULT_MAX_BACKOFF);
+        let wait = longest.mul_f64(fraction(self.context.system.random()));
+        let has_attempts = retries + 1 < self.limits.max_attempts;
+        let has_time = self.context.time_left(self.what).is_ok_and(|left| left > wait);
+        if has_attempts && has_time { Some(wait) } else { None }
+    }
+
+    /// Sends the request once, within the search's deadline.
+    pub(super) fn send(&self, request: &Request<'_>) -> Result<HttpResponse, TransportError> {
+        log::debug!("{} {}://{}", request.method, self.origin.scheme(), self.origin.authority);
+        self.context.sender.send(self.origin, request, &self.limits, self.context.deadline)
+    }
+}

@@ -1,0 +1,3 @@
+//! What sources answer, read into credentials.
+
+pub(super) mod json;

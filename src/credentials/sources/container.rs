@@ -1,0 +1,210 @@
+//! The credentials endpoint of a container: an ECS task, an EKS pod, Lambda, Greengrass.
+//!
+//! Source: the AWS SDKs and Tools reference guide, "Container credential provider".
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::aws::Credentials;
+use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::context::{Context, ProviderError};
+use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::error::CredentialsError;
+use crate::http::{Origin, Request};
+use crate::retry::backoff_base_of_status;
+
+const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
+const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+/// The host of the relative URI: ECS.
+const ECS_HOST: &str = "169.254.170.2";
+
+/// Source: the addresses that the AWS SDKs allow over plain HTTP beside loopback: ECS, and EKS Pod Identity in both
+/// families.
+const CONTAINER_ADDRESSES: [IpAddr; 3] = [
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+];
+
+const WHAT: &str = "the container's endpoint";
+
+pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
+    let (origin, path) = endpoint(context)?;
+    let token = token(context)?;
+    let mut headers = vec![("accept", "application/json"), ("host", origin.authority.as_str())];
+    headers.extend(token.as_deref().map(|token| ("authorization", token)));
+    let request = Request { method: "GET", path: &path, headers, body: &[] };
+    let limits = CallLimits::container(is_container_address);
+    let call = Call { context, what: WHAT, origin: &origin, limits };
+    call.run(|| credentials_in(&call.send(&request)?))
+}
+
+/// Whether the endpoint may have this address when it is called over plain HTTP.
+fn is_container_address(address: IpAddr) -> bool {
+    address.is_loopback() || CONTAINER_ADDRESSES.contains(&address)
+}
+
+/// Origin, and path with query.
+fn endpoint(context: &Context<'_>) -> Result<(Origin, String), ProviderError> {
+    let relative = context.variable(RELATIVE_URI);
+    let (setting, url) = match (&relative, context.variable(FULL_URI)) {
+        (Some(relative), _) => (RELATIVE_URI, format!("http://{ECS_HOST}{relative}")),
+        (None, Some(url)) => (FULL_URI, url),
+        (None, None) => {
+            let reason = format!("neither {RELATIVE_URI} nor {FULL_URI} is set");
+            return Err(ProviderError::not_configured(reason));
+        }
+    };
+    let invalid = |problem: &str| CredentialsError::new(format!("{setting} {problem}"));
+    let (origin, path) = Origin::split_url(&url).ok_or_else(|| invalid("is not a URL with a host"))?;
+    if relative.is_some() && origin.authority != ECS_HOST {
+        return Err(invalid("is not a URL with a host").into());
+    }
+    // The addresses of a name are checked when it is looked up for the connection.
+    let is_forbidden = |address: IpAddr| !origin.tls && !is_container_address(address);
+    if origin.host().parse().is_ok_and(is_forbidden) {
+        let problem = "is an http:// URL of a host that is neither loopback nor ECS's nor EKS's";
+        return Err(invalid(problem).into());
+    }
+    Ok((origin, path))
+}
+
+/// The value of the Authorization header. The file is read each time, because its token is replaced from time to time.
+fn token(context: &Context<'_>) -> Result<Option<String>, CredentialsError> {
+    const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+    const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
+    let invalid = |setting: &str| {
+        let problem = "holds no token, or one with a line break or other characters that no header can have";
+        CredentialsError::new(format!("{setting} {problem}"))
+    };
+    let (setting, token) = if let Some(path) = context.variable(TOKEN_FILE) {
+        let content = context.read_file(&path, "the container's authorization token")?;
+        (TOKEN_FILE, String::from_utf8(content).map_err(|_| invalid(TOKEN_FILE))?)
+    } else if let Some(token) = context.system.variable(TOKEN).filter(|token| !token.trim().is_empty()) {
+        (TOKEN, token)
+    } else {
+        return Ok(None);
+    };
+    // A line break would end the header and begin another.
+    if token.is_empty() || !token.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        return Err(invalid(setting));
+    }
+    Ok(Some(token))
+}
+
+fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
+    let what = "its answer";
+    let document = Document::parse(&response.body, what);
+    if response.status != 200 {
+        let text = |name| document.as_ref().ok().and_then(|document| document.text(&[name])).map(shown);
+        let detail = [text("code"), text("message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let separator = if detail.is_empty() { "" } else { ": " };
+        let problem = format!("it answered HTTP {}{separator}{detail}", response.status);
+        let retry_base = backoff_base_of_status(response.status);
+        return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
+    }
+    let document = document.map_err(AttemptError::retryable)?;
+    match document.text(&["Code"]) {
+        Some(code) if code != "Success" => {
+            let problem = format!("it answered with the code {}", shown(code));
+            Err(AttemptError::retryable(CredentialsError::new(problem)))
+        }
+        _ => document.session_credentials(what).map_err(AttemptError::retryable),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::credentials::context::AwsHosts;
+    use crate::credentials::sender::fake::NoNetwork;
+    use crate::testing::FakeSystem;
+
+    /// The words of the official cases and ours for the same problem.
+    const PROBLEMS: [(&str, &str); 2] = [
+        ("No environment variables were set to configure ECS provider", "_RELATIVE_URI nor AWS_CONTAINER_"),
+        ("URI did not specify a host", "is not a URL with a host"),
+    ];
+
+    fn with_context<T>(system: &FakeSystem, look: impl FnOnce(&Context<'_>) -> T) -> T {
+        look(&Context::new(system, &NoNetwork, &AwsHosts::default(), None, None))
+    }
+
+    fn url(variables: &[(&str, &str)]) -> Result<String, String> {
+        with_context(&FakeSystem::new(variables), |context| match endpoint(context) {
+            Ok((origin, path)) => Ok(format!("{}://{}{path}", origin.scheme(), origin.authority)),
+            Err(error) => Err(error.into_failure().to_string()),
+        })
+    }
+
+    #[test]
+    #[ignore = "reads ../shared, run by .ci/run"]
+    fn the_official_cases() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");
+        let file = std::fs::read(format!("{root}/credential-chain/ecs-tests.json")).unwrap();
+        let cases: Value = serde_json::from_slice(&file).unwrap();
+        let cases = cases["tests"].as_array().unwrap();
+        assert_eq!(cases.len(), 11);
+        for case in cases {
+            let variables = case["env"].as_object().unwrap();
+            let variables: Vec<_> =
+                variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+            match (url(&variables), &case["result"]["Ok"]) {
+                (Ok(url), Value::String(expected)) => assert_eq!(url, *expected, "{}", case["docs"]),
+                (Err(text), Value::Null) => {
+                    let theirs = case["result"]["ErrorContains"].as_str().unwrap();
+                    let ours = PROBLEMS.iter().find(|(it, _)| *it == theirs).unwrap().1;
+                    assert!(text.contains(ours), "{}: {text}", case["docs"]);
+                }
+                (outcome, _) => panic!("{}: {outcome:?}", case["docs"]),
+            }
+        }
+    }
+
+    #[test]
+    fn an_endpoint_off_this_machine_must_be_https() {
+        assert!(url(&[(FULL_URI, "http://192.0.2.1/x")]).unwrap_err().contains("neither loopback"));
+        assert_eq!(url(&[(FULL_URI, "https://192.0.2.1")]).unwrap(), "https://192.0.2.1/");
+        assert_eq!(url(&[(FULL_URI, "http://[::1]:8080?a=b")]).unwrap(), "http://[::1]:8080/?a=b");
+        for bad in ["@192.0.2.1/x", ".example.com/x", ":80:80/", " x"] {
+            assert!(url(&[(RELATIVE_URI, bad)]).is_err() || bad.starts_with(' '), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_token_cannot_add_a_header() {
+        let file = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t");
+        let from_file = |content: &str| {
+            let system = FakeSystem::new(&[file]).with_file("/t", content);
+            with_context(&system, token).map_err(|error| error.to_string())
+        };
+        assert_eq!(from_file("Bearer abc"), Ok(Some("Bearer abc".to_owned())));
+        for bad in ["", "a\r\nx: y", "a\n", "\u{e9}"] {
+            let text = from_file(bad).unwrap_err();
+            assert!(text.starts_with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds no token"), "{text}");
+        }
+        let text = with_context(&FakeSystem::new(&[file]), token).unwrap_err().to_string();
+        assert_eq!(text, "the container's authorization token cannot be read from /t");
+        let variable = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\nb")]);
+        assert!(with_context(&variable, token).is_err());
+    }
+
+    #[test]
+    fn only_loopback_and_the_two_services_of_aws_are_allowed_over_plain_http() {
+        for (address, is_allowed) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("169.254.170.2", true),
+            ("169.254.170.23", true),
+            ("fd00:ec2::23", true),
+            ("169.254.169.254", false),
+            ("10.0.0.1", false),
+            ("::2", false),
+        ] {
+            assert_eq!(is_container_address(address.parse().unwrap()), is_allowed, "{address}");
+        }
+    }
+}

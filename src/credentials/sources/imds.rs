@@ -1,0 +1,288 @@
+//! The metadata service of an EC2 instance, version 2.
+//!
+//! Source: the EC2 user guide, "Use the Instance Metadata Service to access instance metadata", and the AWS SDKs and
+//! Tools reference guide, "IMDS credential provider" and "static stability".
+
+use std::time::Duration;
+
+use crate::aws::Credentials;
+use crate::aws::settings::Setting;
+use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::context::{Context, ProviderError};
+use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::error::CredentialsError;
+use crate::http::{Cause, Origin, Phase, Request, TransportError};
+use crate::retry::BACKOFF_BASE;
+use crate::system::fraction;
+
+const IPV4_URL: &str = "http://169.254.169.254";
+const IPV6_URL: &str = "http://[fd00:ec2::254]";
+const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
+const REGION_PATH: &str = "/latest/meta-data/placement/region";
+const WHAT: &str = "the instance metadata service";
+
+/// Lifetime of the session token: the longest that the service allows, as in the AWS SDKs.
+const TOKEN_TTL_SECONDS: &str = "21600";
+
+/// Expired credentials are used for this much longer: EC2 accepts them while its own refresh is late.
+const EXTENSION: Duration = Duration::from_secs(10 * 60);
+/// Up to this much more, so that the instances of a fleet do not all ask again at once.
+const EXTENSION_JITTER: Duration = Duration::from_secs(5 * 60);
+
+pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
+    let outcome = Service::connect(context).and_then(|service| service.credentials());
+    match (outcome, context.last_instance_credentials) {
+        (Ok(credentials), _) => Ok(extend_expiry(context, credentials)),
+        (Err(error), Some(last)) => {
+            log::warn!("the last credentials of the instance are still used: {}", error.into_failure());
+            Ok(extend_expiry(context, last.clone()))
+        }
+        (Err(error), None) => Err(error),
+    }
+}
+
+/// The region of the instance.
+pub(in crate::credentials) fn region(context: &Context<'_>) -> Result<String, ProviderError> {
+    let service = Service::connect(context)?;
+    let region = service.get(REGION_PATH)?.ok_or_else(|| not_found(REGION_PATH))?;
+    Ok(region.trim().to_owned())
+}
+
+fn not_found(path: &str) -> CredentialsError {
+    CredentialsError::new(format!("{WHAT} has no {path}"))
+}
+
+/// Moves an expiry that has passed.
+fn extend_expiry(context: &Context<'_>, credentials: Credentials) -> Credentials {
+    let now = context.system.now();
+    if credentials.expires_at.is_none_or(|expires_at| expires_at > now) {
+        return credentials;
+    }
+    let extension = EXTENSION + EXTENSION_JITTER.mul_f64(fraction(context.system.random()));
+    match now.checked_add(extension) {
+        Some(expires_at) => credentials.with_expiry(expires_at),
+        None => credentials,
+    }
+}
+
+/// The service, with a session token.
+struct Service<'a> {
+    context: &'a Context<'a>,
+    origin: Origin,
+    base_path: String,
+    token: String,
+}
+
+impl<'a> Service<'a> {
+    fn connect(context: &'a Context<'a>) -> Result<Self, ProviderError> {
+        let is_true = |value: String| value.eq_ignore_ascii_case("true");
+        if context.variable("AWS_EC2_METADATA_DISABLED").is_some_and(is_true) {
+            return Err(ProviderError::not_configured("AWS_EC2_METADATA_DISABLED is true"));
+        }
+        let (origin, base_path) = endpoint(context)?;
+        let mut service = Self { context, origin, base_path, token: String::new() };
+        service.token = service.new_token()?;
+        Ok(service)
+    }
+
+    fn new_token(&self) -> Result<String, ProviderError> {
+        let ttl = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_SECONDS);
+        let response = self.call("PUT", "/latest/api/token", ttl, |response| match response.status {
+            200 => Ok(()),
+            status => Err(refusal_of_token(status)),
+        })?;
+        match String::from_utf8(response.body) {
+            Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token),
+            _ => Err(CredentialsError::new(format!("{WHAT} gave no session token")).into()),
+        }
+    }
+
+    /// `None` when there is no such path.
+    fn get(&self, path: &str) -> Result<Option<String>, ProviderError> {
+        let token = ("x-aws-ec2-metadata-token", self.token.as_str());
+        let response = self.call("GET", path, token, |response| match response.status {
+            200 | 404 => Ok(()),
+            status => Err(failed(status)),
+        })?;
+        let is_found = response.status == 200;
+        Ok(if is_found { Some(String::from_utf8_lossy(&response.body).into_owned()) } else { None })
+    }
+
+    fn call(
+        &self,
+        method: &'static str,
+        path: &str,
+        header: (&'static str, &str),
+        check: impl Fn(&HttpResponse) -> Result<(), ProviderError>,
+    ) -> Result<HttpResponse, ProviderError> {
+        let path = format!("{}{path}", self.base_path);
+        let headers = vec![("host", self.origin.authority.as_str()), header];
+        let request = Request { method, path: &path, headers, body: &[] };
+        let limits = CallLimits::INSTANCE_METADATA;
+        let call = Call { context: self.context, what: WHAT, origin: &self.origin, limits };
+        call.run(|| {
+            let response = call.send(&request).map_err(|error| unanswered(error, method))?;
+            let retry_base = backoff_base(response.status);
+            check(&response).map_err(|error| AttemptError { error, retry_base })?;
+            Ok(response)
+        })
+    }
+
+    fn credentials(&self) -> Result<Credentials, ProviderError> {
+        let roles = self.get(ROLE_PATH)?.unwrap_or_default();
+        let role = roles.lines().next().unwrap_or_default().trim();
+        if role.is_empty() {
+            return Err(ProviderError::not_configured("no role is attached to the instance"));
+        }
+        // Source: the characters of IAM's role names. Anything else does not come from the metadata service.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+        if !role.bytes().all(is_name) {
+            return Err(CredentialsError::new(format!("{WHAT} gave an invalid name of a role")).into());
+        }
+        let path = format!("{ROLE_PATH}{role}");
+        let answer = self.get(&path)?.ok_or_else(|| not_found(&path))?;
+        credentials_in(&answer).map_err(|error| error.within(WHAT).into())
+    }
+}
+
+/// Off EC2 there is no service to connect to; and inside a container one network hop too far away, the answer to the
+/// first request is lost.
+fn unanswered(error: TransportError, method: &str) -> AttemptError {
+    let is_unreachable = error.phase < Phase::Send || matches!(error.cause, Cause::TimedOut(_));
+    if is_unreachable && method == "PUT" {
+        AttemptError::fatal(ProviderError::NotConfigured(reason_of(&error)))
+    } else {
+        AttemptError::fatal(CredentialsError::from(error))
+    }
+}
+
+/// The error with its sources, for a list of reasons.
+fn reason_of(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", reason_of(source)),
+        None => error.to_string(),
+    }
+}
+
+/// Source: the meanings of the statuses in the user guide. Other clouds answer 404 or 405 at the same address.
+fn refusal_of_token(status: u16) -> ProviderError {
+    match status {
+        403 => {
+            let problem =
+                "refused a session token (HTTP 403): it is switched off in the instance's metadata options";
+            CredentialsError::new(problem).into()
+        }
+        404 | 405 => {
+            let address = "the address of EC2's instance metadata service";
+            ProviderError::not_configured(format!("{address} answers HTTP {status}: it is another service"))
+        }
+        status => failed(status),
+    }
+}
+
+fn failed(status: u16) -> ProviderError {
+    CredentialsError::new(format!("it answered HTTP {status}")).into()
+}
+
+/// Source: the statuses that the AWS SDK for Rust retries.
+fn backoff_base(status: u16) -> Option<Duration> {
+    match status {
+        401 | 500..=599 => Some(BACKOFF_BASE),
+        _ => None,
+    }
+}
+
+fn endpoint(context: &Context<'_>) -> Result<(Origin, String), CredentialsError> {
+    let settings = context.settings()?;
+    let url = settings.text(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"], "ec2_metadata_service_endpoint");
+    let mode =
+        settings.text(&["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"], "ec2_metadata_service_endpoint_mode");
+    let url = match (url, mode) {
+        (Some(url), _) => url,
+        (None, None) => built_in(IPV4_URL),
+        (None, Some(mode)) if mode.value.eq_ignore_ascii_case("IPv4") => built_in(IPV4_URL),
+        (None, Some(mode)) if mode.value.eq_ignore_ascii_case("IPv6") => built_in(IPV6_URL),
+        (None, Some(mode)) => return Err(mode.invalid("can only be IPv4 or IPv6").into()),
+    };
+    match Origin::split_url(&url.value) {
+        Some((origin, path)) if !path.contains('?') => Ok((origin, path.trim_end_matches('/').to_owned())),
+        _ => Err(url.invalid("is not an http:// or https:// URL").into()),
+    }
+}
+
+fn built_in(url: &str) -> Setting {
+    Setting { name: "endpoint", value: url.to_owned(), source: "default".to_owned() }
+}
+
+fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
+    let what = "its answer";
+    let document = Document::parse(answer.as_bytes(), what)?;
+    match document.text(&["Code"]) {
+        None | Some("Success") => document.session_credentials(what),
+        Some("AssumeRoleUnauthorizedAccess") => {
+            let problem = "EC2 may not assume the instance's role: check the role's trust policy";
+            Err(CredentialsError::new(format!("{problem} (AssumeRoleUnauthorizedAccess)")))
+        }
+        Some(code) => Err(CredentialsError::new(format!("it answered with the code {}", shown(code)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::credentials::context::AwsHosts;
+    use crate::credentials::sender::fake::NoNetwork;
+    use crate::testing::FakeSystem;
+
+    /// Cases of settings in code that this crate does not have: they must keep failing.
+    const EXCEPTIONS: [&str; 2] = ["explicit endpoint override", "explicit mode override"];
+
+    /// The official texts and ours for the same problem.
+    const PROBLEMS: [(&str, &str); 3] = [
+        ("`error` is not a valid endpoint mode", "is \"error\": can only be IPv4 or IPv6"),
+        ("`IPv7` is not a valid endpoint mode", "set in config, line 2: can only be IPv4 or IPv6"),
+        ("invalid uri character", "is \"not a uri\": is not an http"),
+    ];
+
+    fn passes(case: &Value) -> Result<(), String> {
+        let variables = case["env"].as_object().unwrap();
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let mut system = FakeSystem::new(&variables);
+        for (path, content) in case["fs"].as_object().unwrap() {
+            system = system.with_file(path, content.as_str().unwrap());
+        }
+        let hosts = AwsHosts::default();
+        let context = Context::new(&system, &NoNetwork, &hosts, None, None);
+        let outcome = endpoint(&context).map(|(origin, path)| {
+            format!("{}://{}{path}/latest/api/token", origin.scheme(), origin.authority)
+        });
+        let is_same = match (&outcome, &case["result"]["Ok"]) {
+            (Ok(url), Value::String(expected)) => url == expected,
+            (Err(error), Value::Null) => {
+                let theirs = case["result"]["Err"].as_str().unwrap();
+                let ours = PROBLEMS.iter().find(|(it, _)| *it == theirs).unwrap().1;
+                error.to_string().contains(ours)
+            }
+            _ => false,
+        };
+        if is_same { Ok(()) } else { Err(format!("{}: {outcome:?}", case["docs"])) }
+    }
+
+    #[test]
+    #[ignore = "reads ../shared, run by .ci/run"]
+    fn the_official_endpoint_cases() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/credential-chain");
+        let file = std::fs::read(format!("{root}/imds-config/imds-endpoint-tests.json")).unwrap();
+        let cases: Value = serde_json::from_slice(&file).unwrap();
+        let cases = cases["tests"].as_array().unwrap();
+        assert_eq!(cases.len(), 14);
+        for case in cases {
+            let is_exception = EXCEPTIONS.contains(&case["docs"].as_str().unwrap());
+            assert_eq!(passes(case).is_err(), is_exception, "{:?}", passes(case));
+        }
+    }
+}

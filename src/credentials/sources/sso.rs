@@ -1,0 +1,78 @@
+//! Credentials of IAM Identity Center, for a token that the user signed in for.
+//!
+//! Source: the SSO portal API, GetRoleCredentials.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::sso_token::{self, Session, Token};
+use crate::aws::{Credentials, Service};
+use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::context::{Context, ProviderError};
+use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::error::CredentialsError;
+use crate::http::Request;
+use crate::retry::backoff_base_of_status;
+use crate::sigv4::percent_encoded;
+
+/// The SSO properties of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::credentials) struct Sso {
+    /// The name of the `sso-session` section; `None` in the form without one.
+    pub(super) session: Option<String>,
+    pub(super) region: String,
+    pub(super) start_url: String,
+    /// Account and role; `None` in a profile that is for tokens only.
+    pub(super) account_and_role: Option<(String, String)>,
+}
+
+const WHAT: &str = "the SSO portal";
+
+impl Sso {
+    pub(in crate::credentials) fn token(&self, context: &Context<'_>) -> Result<Token, CredentialsError> {
+        let key = self.session.as_deref().unwrap_or(&self.start_url);
+        let session = Session { key, region: &self.region, is_named: self.session.is_some() };
+        sso_token::load(context, session)
+    }
+
+    pub(super) fn load(&self, context: &Context<'_>) -> Result<Credentials, ProviderError> {
+        let Some((account, role)) = &self.account_and_role else {
+            let reason = "it is for SSO tokens: it has neither sso_account_id nor sso_role_name";
+            return Err(ProviderError::not_configured(reason));
+        };
+        let token = self.token(context)?;
+        let (origin, base_path) = context.endpoint(Service::SSO, &self.region)?;
+        let (account, role) = (percent_encoded(account), percent_encoded(role));
+        let path = format!("{base_path}/federation/credentials?account_id={account}&role_name={role}");
+        let headers = vec![("host", &*origin.authority), ("x-amz-sso_bearer_token", token.text.expose())];
+        let request = Request { method: "GET", path: &path, headers, body: &[] };
+        let call = Call { context, what: WHAT, origin: &origin, limits: CallLimits::SERVICE };
+        call.run(|| credentials_in(&call.send(&request)?))
+    }
+}
+
+fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
+    let document = Document::parse(&response.body, "its answer");
+    if response.status != 200 {
+        let message = document.ok().and_then(|document| document.text(&["message"]).map(shown));
+        let message = message.map(|message| format!(": {message}")).unwrap_or_default();
+        let advice = if response.status == 401 { ", run `aws sso login`" } else { "" };
+        let problem = format!("refused with HTTP {}{advice}{message}", response.status);
+        let retry_base = backoff_base_of_status(response.status);
+        return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
+    }
+    document.and_then(|document| role_credentials(&document)).map_err(AttemptError::retryable)
+}
+
+fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError> {
+    let what = "its answer";
+    let found = document
+        .object("roleCredentials")
+        .ok_or_else(|| CredentialsError::new(format!("{what} has no roleCredentials")))?;
+    let since_1970 = found.number("expiration").map(Duration::from_millis);
+    let expires_at = since_1970
+        .and_then(|since_1970| UNIX_EPOCH.checked_add(since_1970))
+        .ok_or_else(|| CredentialsError::new(format!("{what} has no expiration")))?;
+    found.required(&["sessionToken"], what)?;
+    Ok(found.credentials(what)?.with_expiry(expires_at))
+}

@@ -1,0 +1,36 @@
+//! A role for a token of another issuer, such as Kubernetes: the way of EKS service accounts.
+
+use zeroize::Zeroizing;
+
+use super::assume_role::{Proof, Role, assume_role};
+use crate::aws::Credentials;
+use crate::credentials::context::{Context, ProviderError};
+use crate::error::CredentialsError;
+
+/// Configured by environment variables.
+pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
+    let Some(token_file) = context.variable("AWS_WEB_IDENTITY_TOKEN_FILE") else {
+        return Err(ProviderError::not_configured("AWS_WEB_IDENTITY_TOKEN_FILE is not set"));
+    };
+    let arn = context.variable("AWS_ROLE_ARN").ok_or_else(|| {
+        CredentialsError::new("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not")
+    })?;
+    let role = Role::new(arn, context.variable("AWS_ROLE_SESSION_NAME"));
+    assume(context, &token_file, &role)
+}
+
+/// The file is read each time, because its token is replaced from time to time.
+pub(super) fn assume(
+    context: &Context<'_>,
+    token_file: &str,
+    role: &Role,
+) -> Result<Credentials, ProviderError> {
+    let token = Zeroizing::new(context.read_file(token_file, "the web identity token")?);
+    match std::str::from_utf8(&token).map(str::trim) {
+        Ok(token) if !token.is_empty() => assume_role(context, role, Proof::WebIdentity(token)),
+        _ => {
+            let problem = format!("the web identity token in {token_file} is empty or not a text");
+            Err(CredentialsError::new(problem).into())
+        }
+    }
+}

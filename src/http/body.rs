@@ -1,0 +1,128 @@
+//! The body of a response.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ureq::BodyReader;
+use ureq::http::uri::Authority;
+
+use super::exchange_error::failure;
+use super::transport_error::{Phase, Sent, TransportError};
+use crate::system::System;
+
+/// First allocation for a body that is read whole; it doubles as bytes arrive.
+const FIRST_READ_BYTES: usize = 16 * 1024;
+
+/// The body of a response, with its connection. It can be read on any thread, at any time; the connection returns to
+/// the pool when the end is read, and is closed when the body is dropped before.
+pub struct Body {
+    reader: BodyReader<'static>,
+    announced_bytes: Option<u64>,
+    is_reused: bool,
+    shared: Arc<Shared>,
+    /// ureq's reader gives an error once and then the end of the body: the error must stay.
+    is_failed: bool,
+}
+
+/// What a transport shares with the bodies of its responses.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) authority: Authority,
+    pub(super) is_shut_down: AtomicBool,
+    pub(super) system: Arc<dyn System>,
+    /// The process that the connections belong to.
+    pub(super) process_id: u32,
+}
+
+/// Why a body was not read whole.
+#[derive(Debug)]
+pub(crate) enum BodyError {
+    /// It is longer than the limit; the announced length, if there was one.
+    TooLarge(Option<u64>),
+    Transport(TransportError),
+}
+
+impl Body {
+    pub(super) fn new(body: ureq::Body, is_reused: bool, shared: Arc<Shared>) -> Self {
+        let announced_bytes = body.content_length();
+        Self { reader: body.into_reader(), announced_bytes, is_reused, shared, is_failed: false }
+    }
+
+    /// Reads into one buffer, which grows with what arrives, never with what was announced.
+    pub(crate) fn read_whole(&mut self, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
+        if self.announced_bytes.is_some_and(|bytes| bytes > max_bytes) {
+            return Err(BodyError::TooLarge(self.announced_bytes));
+        }
+        let announced = self.announced_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let mut content = Vec::new();
+        let mut filled = 0;
+        loop {
+            if filled == content.len() {
+                let length = next_length(filled, announced);
+                // Exactly: glibc keeps freed blocks of up to 32 MiB for the next response and returns larger ones, whose
+                // pages cost more than the reading. Amortised growth would make 32 MiB of 25.
+                content.reserve_exact(length - filled);
+                content.resize(length, 0);
+            }
+            let room = content.get_mut(filled..).unwrap_or_default();
+            match self.read_some(room).map_err(BodyError::Transport)? {
+                0 => break,
+                bytes => filled += bytes,
+            }
+            if u64::try_from(filled).is_ok_and(|bytes| bytes > max_bytes) {
+                return Err(BodyError::TooLarge(self.announced_bytes));
+            }
+        }
+        content.truncate(filled);
+        Ok(content)
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
+        if self.is_failed {
+            return Err(self.error(io::Error::other("an earlier read failed").into()));
+        }
+        let outcome = self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error)));
+        // ureq's shutdown wakes a reader with an end of file, which ends a body without a length.
+        let outcome = match outcome {
+            Ok(0) if !buffer.is_empty() && self.shared.is_shut_down.load(Ordering::SeqCst) => {
+                Err(self.error(io::Error::from(io::ErrorKind::UnexpectedEof).into()))
+            }
+            outcome => outcome,
+        };
+        self.is_failed = outcome.is_err();
+        outcome
+    }
+
+    fn error(&self, error: ureq::Error) -> TransportError {
+        let mut failed = failure(error, self.shared.authority.as_str(), Sent::ResponseBegun, self.is_reused);
+        failed.phase = failed.phase.max(Phase::Read);
+        failed
+    }
+}
+
+/// The announced length once the buffer has grown near it, and one byte more, so that the end is found without growing.
+fn next_length(filled: usize, announced: Option<usize>) -> usize {
+    let doubled = (filled * 2).max(FIRST_READ_BYTES);
+    match announced {
+        Some(announced) if announced < doubled => announced.max(filled) + 1,
+        _ => doubled,
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.shared.system.process_id() != self.shared.process_id {
+            return Err(io::Error::other(
+                "the response belongs to the process that this one was forked from",
+            ));
+        }
+        self.read_some(buffer).map_err(io::Error::other)
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Body({:?} bytes announced)", self.announced_bytes)
+    }
+}

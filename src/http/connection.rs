@@ -1,0 +1,136 @@
+//! The transport above TLS: it knows which part of an exchange ureq is at, and says so in every error.
+
+use std::io;
+
+use ureq::Error;
+use ureq::unversioned::transport::time::Duration;
+use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
+
+use super::exchange_error::ExchangeError;
+use super::held_writes::WriteFailed;
+use super::transport_error::{Phase, Sent};
+
+/// A connection to the endpoint.
+#[derive(Debug)]
+pub(super) struct Connection {
+    inner: Box<dyn Transport>,
+    stage: Stage,
+    /// Whether an exchange had begun on this connection before the current one.
+    is_reused: bool,
+    /// Whether the last thing that happened was a successful read.
+    is_fresh: bool,
+}
+
+/// Where an exchange is.
+///
+/// ```text
+/// New ─ transmit_output ─▶ Sending ─ await_input ─▶ Waiting ─ first byte of the final head ─▶ Reading
+///                             ▲                                                                  │
+///                             └────────────────── transmit_output: the next request ◀────────────┘
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Sending,
+    /// ureq asks for input once it has handed over the whole request.
+    Waiting,
+    Reading,
+}
+
+impl Connection {
+    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, stage: Stage::New, is_reused: false, is_fresh: false }
+    }
+
+    /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
+    fn tag(&self, error: Error) -> Error {
+        let (phase, sent) = match self.stage {
+            Stage::New | Stage::Sending => (Phase::Send, Sent::Partly),
+            Stage::Waiting => (Phase::Wait, Sent::Whole),
+            Stage::Reading => (Phase::Read, Sent::ResponseBegun),
+        };
+        let is_reused = self.is_reused;
+        Error::Other(Box::new(match error {
+            Error::Other(inner) => match inner.downcast::<WriteFailed>() {
+                Ok(failed) => {
+                    ExchangeError { phase: Phase::Send, sent: Sent::Partly, is_reused, error: failed.0 }
+                }
+                Err(inner) => ExchangeError { phase, sent, is_reused, error: Error::Other(inner) },
+            },
+            error => ExchangeError { phase, sent, is_reused, error },
+        }))
+    }
+
+    /// What a peer says after a failed write counts only if it is a response.
+    fn check_last_words(&mut self) -> Result<(), Error> {
+        let input = self.inner.buffers().input();
+        let is_response = input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected);
+        if is_response || self.inner.is_open() {
+            return Ok(());
+        }
+        let problem = "a write failed, and what the peer sent is not HTTP";
+        let error = Error::Io(io::Error::new(io::ErrorKind::InvalidData, problem));
+        Err(self.tag(Error::Other(Box::new(WriteFailed(error)))))
+    }
+
+    /// The final response has begun: interim ones (status 1xx) may come long before it.
+    fn has_final_head(&mut self) -> bool {
+        let input = self.inner.buffers().input();
+        // The first digit of the status in `HTTP/1.1 200`.
+        input.get(9).is_some_and(|digit| *digit != b'1')
+    }
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.inner.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.is_fresh = false;
+        if self.stage != Stage::Sending {
+            self.is_reused = self.stage != Stage::New;
+            self.stage = Stage::Sending;
+        }
+        self.inner.transmit_output(amount, timeout).map_err(|error| self.tag(error))
+    }
+
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        if self.stage != Stage::Reading {
+            self.stage = Stage::Waiting;
+            // The wait for the model has a limit of its own.
+            timeout.per_read = None;
+        }
+        self.is_fresh = false;
+        let has_input = self.inner.await_input(timeout).map_err(|error| self.tag(error))?;
+        self.is_fresh = has_input;
+        if self.stage == Stage::Waiting {
+            if !has_input {
+                return Err(self.tag(Error::Io(io::ErrorKind::UnexpectedEof.into())));
+            }
+            self.check_last_words()?;
+            if self.has_final_head() {
+                self.stage = Stage::Reading;
+            }
+        }
+        Ok(has_input)
+    }
+
+    /// Called when the connection goes into the pool and when it is taken out. The full check, three system calls, is
+    /// made when it is taken out: it sees what arrived in between.
+    fn is_open(&mut self) -> bool {
+        if !self.inner.is_open() {
+            return false;
+        }
+        if std::mem::take(&mut self.is_fresh) {
+            return true;
+        }
+        // Nothing must be left unread: neither on the socket nor decrypted inside TLS, where `await_input` looks first.
+        let no_time = NextTimeout { after: Duration::from_secs(0), ..NextTimeout::default() };
+        matches!(self.inner.await_input(no_time), Err(Error::Timeout(_)))
+    }
+
+    fn is_tls(&self) -> bool {
+        self.inner.is_tls()
+    }
+}

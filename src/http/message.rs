@@ -1,0 +1,162 @@
+use std::borrow::Cow;
+
+use ureq::http::{HeaderMap, Uri};
+
+use super::Timings;
+
+/// Scheme, host and port of a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Whether the scheme is `https`.
+    pub(crate) tls: bool,
+    /// Lower-case host, and the port when it is not the default of the scheme: the value of the Host header.
+    pub(crate) authority: String,
+}
+
+impl Origin {
+    /// Splits a URL into its origin and the rest: path and query.
+    ///
+    /// `None` unless the URL is `http://` or `https://` with a valid host and port, without user information, without a
+    /// fragment, and with visible ASCII characters only.
+    pub(crate) fn split_url(url: &str) -> Option<(Self, String)> {
+        if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+            return None;
+        }
+        let uri: Uri = url.parse().ok()?;
+        let tls = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty())?;
+        // User information stands before the host, so that the prefix does not match.
+        let authority = match authority.as_str().strip_prefix(authority.host())? {
+            "" => authority.host().to_owned(),
+            port => with_port(authority.host(), port.strip_prefix(':')?, tls)?,
+        };
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        Some((Self { tls, authority: authority.to_ascii_lowercase() }, format!("{}{query}", uri.path())))
+    }
+
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls { "https" } else { "http" }
+    }
+
+    /// The port, given or the default of the scheme.
+    pub(crate) fn port(&self) -> u16 {
+        let after_host = self.authority.rsplit(']').next().unwrap_or_default();
+        match after_host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()) {
+            Some(port) => port,
+            None if self.tls => 443,
+            None => 80,
+        }
+    }
+
+    /// The host without its port; an IPv6 address without its brackets.
+    pub(crate) fn host(&self) -> &str {
+        match self.authority.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or(rest),
+            None => self.authority.split(':').next().unwrap_or(&self.authority),
+        }
+    }
+}
+
+/// Drops the port when it is the default of the scheme.
+fn with_port(host: &str, port: &str, tls: bool) -> Option<String> {
+    let default_port = if tls { 443 } else { 80 };
+    match port.parse::<u16>() {
+        Ok(0) | Err(_) => None,
+        Ok(_) if port.starts_with('+') => None,
+        Ok(port) if port == default_port => Some(host.to_owned()),
+        Ok(port) => Some(format!("{host}:{port}")),
+    }
+}
+
+/// A request that is complete but for `content-length`, which the transport adds.
+#[derive(Clone)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'static str,
+    /// Percent-encoded, with the query if there is one.
+    pub(crate) path: &'a str,
+    /// Lower-case names in the order of writing, `host` among them. The values hold no control characters.
+    pub(crate) headers: Vec<(&'static str, &'a str)>,
+    pub(crate) body: &'a [u8],
+}
+
+/// Status and headers of a response, and how long the exchange took until they were there.
+#[derive(Debug)]
+pub struct ResponseHead {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) timings: Timings,
+}
+
+/// Response headers.
+#[derive(Clone, Default)]
+pub(crate) struct Headers(HeaderMap);
+
+/// Shows the number of headers: values may be the caller's secrets.
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Headers({})", self.0.len())
+    }
+}
+
+impl Headers {
+    pub(super) fn new(headers: HeaderMap) -> Self {
+        Self(headers)
+    }
+
+    /// The first value of the header with this lower-case name. One that is not UTF-8 is read as Latin-1, the historical
+    /// encoding of HTTP (RFC 9110, section 5.5).
+    pub(crate) fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        let value = self.0.get(name)?.as_bytes();
+        Some(match std::str::from_utf8(value) {
+            Ok(value) => value.into(),
+            Err(_) => value.iter().copied().map(char::from).collect(),
+        })
+    }
+
+    /// Like [`get`](Self::get), as an owned text.
+    pub(crate) fn owned(&self, name: &str) -> Option<String> {
+        self.get(name).map(Cow::into_owned)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
+        let name: ureq::http::HeaderName = name.parse().unwrap();
+        self.0.append(name, ureq::http::HeaderValue::from_bytes(value).unwrap());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_found_by_name_first_value_first() {
+        let mut headers = Headers::default();
+        headers.push("a", b"\xe9");
+        headers.push("b", b"");
+        headers.push("a", b"2");
+        assert_eq!(headers.get("a").as_deref(), Some("é"));
+        assert_eq!(headers.get("b").as_deref(), Some(""));
+        assert_eq!(headers.get("c"), None);
+    }
+
+    #[test]
+    fn a_url_is_split_into_origin_and_path() {
+        for (url, origin, host, path) in [
+            ("https://Example.com", "https://example.com", "example.com", "/"),
+            ("HTTPS://example.com:443/", "https://example.com", "example.com", "/"),
+            ("http://example.com:443?a=b", "http://example.com:443", "example.com", "/?a=b"),
+            ("http://[::1]:80/x", "http://[::1]", "::1", "/x"),
+            ("http://[::1]:81", "http://[::1]:81", "::1", "/"),
+        ] {
+            let (split, rest) = Origin::split_url(url).unwrap();
+            assert_eq!(format!("{}://{}", split.scheme(), split.authority), origin, "{url}");
+            assert_eq!((split.host(), rest.as_str()), (host, path), "{url}");
+        }
+    }
+}

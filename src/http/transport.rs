@@ -1,0 +1,215 @@
+//! One exchange: a request out, the head of its response in, the body left to be read.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ureq::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use ureq::http::uri::Scheme;
+use ureq::http::{HeaderMap, Uri, Version};
+use ureq::{Agent, AsSendBody, SendBody};
+
+use super::body::{Body, Shared};
+use super::exchange_error::{failure, is_no_idle_connection};
+use super::request_reader::RequestReader;
+use super::transport_error::{Cause, Phase, Sent, TransportError};
+use super::{Headers, Origin, Proxy, Request, Resolver, ResponseHead, SettingError, agent};
+use crate::system::System;
+
+/// Headers whose values ureq must not show in its log.
+const SENSITIVE_HEADERS: [&str; 5] = [
+    "authorization",
+    "x-amz-security-token",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amz-sso_bearer_token",
+    "x-aws-ec2-metadata-token",
+];
+
+/// The limits of the phases of an exchange; `None` for no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// From the lookup to the end of the TLS handshake.
+    pub(crate) connect: Option<Duration>,
+    /// Each write of the request.
+    pub(crate) send: Option<Duration>,
+    /// From the last write to the end of the response's head.
+    pub(crate) response: Option<Duration>,
+    /// Each read, from the first byte of the final response on.
+    pub(crate) read: Option<Duration>,
+}
+
+/// What a transport is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct TransportSettings<'a> {
+    pub(crate) limits: Limits,
+    pub(crate) max_idle_connections: usize,
+    pub(crate) max_idle_age: Duration,
+    pub(crate) proxy: &'a Proxy,
+    /// Certificates in PEM form that are trusted instead of the default roots.
+    pub(crate) ca_bundle_pem: Option<&'a [u8]>,
+    pub(crate) resolver: Resolver,
+    pub(crate) system: Arc<dyn System>,
+}
+
+/// Connections to one origin.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    agent: Agent,
+    scheme: Scheme,
+    limits: Limits,
+    shared: Arc<Shared>,
+}
+
+impl Transport {
+    /// Opens nothing; reads the proxy's variables.
+    pub(crate) fn new(origin: &Origin, settings: &TransportSettings<'_>) -> Result<Self, SettingError> {
+        let agent = agent::build(settings, origin)?;
+        let invalid = |error| SettingError::new("endpoint URL", "is invalid").with_source(error);
+        let shared = Shared {
+            authority: origin.authority.parse().map_err(invalid)?,
+            is_shut_down: AtomicBool::new(false),
+            system: Arc::clone(&settings.system),
+            process_id: settings.system.process_id(),
+        };
+        let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        Ok(Self { agent, scheme, limits: settings.limits, shared: Arc::new(shared) })
+    }
+
+    /// Sends a request and waits for the head of the response, whatever its status, until `deadline`.
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<(ResponseHead, Body), TransportError> {
+        let begun_at = self.shared.system.instant();
+        let mut body = RequestReader::new(request.body, &*self.shared.system);
+        // The agent's own configuration has no time to connect, so the first run finds an idle connection or none.
+        let outcome = match self.run(request, &mut body, deadline, false) {
+            Err(error) if is_no_idle_connection(&error) => {
+                (self.run(request, &mut body, deadline, true), false)
+            }
+            outcome => (outcome, true),
+        };
+        let (response, is_reused) = match outcome {
+            (Ok(response), is_reused) => (response, is_reused),
+            (Err(error), is_reused) => return Err(self.failed(error, &body, is_reused)),
+        };
+        let (parts, response_body) = response.into_parts();
+        check_framing(parts.version, &parts.headers)
+            .map_err(|problem| self.invalid_response(problem, is_reused))?;
+        let timings = body.timings(begun_at, is_reused, head_bytes(request));
+        let head =
+            ResponseHead { status: parts.status.as_u16(), headers: Headers::new(parts.headers), timings };
+        Ok((head, Body::new(response_body, is_reused, Arc::clone(&self.shared))))
+    }
+
+    /// Ends every exchange, on whatever thread, and refuses new ones.
+    pub(crate) fn shut_down(&self) {
+        self.shared.is_shut_down.store(true, Ordering::SeqCst);
+        self.agent.clone().shutdown();
+    }
+
+    fn run(
+        &self,
+        request: &Request<'_>,
+        body: &mut RequestReader<'_>,
+        deadline: Option<Instant>,
+        may_connect: bool,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let message = self.message(request)?;
+        // A GET has no body, and no `content-length` of 0 either.
+        if request.method == "GET" {
+            return self.dispatch(message.body(())?, deadline, may_connect);
+        }
+        let message = message.header(CONTENT_LENGTH, request.body.len());
+        self.dispatch(message.body(SendBody::from_reader(body))?, deadline, may_connect)
+    }
+
+    fn message(&self, request: &Request<'_>) -> Result<ureq::http::request::Builder, ureq::Error> {
+        let uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.shared.authority.clone())
+            .path_and_query(request.path)
+            .build()?;
+        let mut message = ureq::http::Request::builder().method(request.method).uri(uri);
+        if let Some(headers) = message.headers_mut() {
+            headers.reserve(request.headers.len() + 1);
+            for (name, value) in &request.headers {
+                let mut value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
+                value.set_sensitive(SENSITIVE_HEADERS.contains(name));
+                headers.append(HeaderName::from_static(name), value);
+            }
+        }
+        Ok(message)
+    }
+
+    fn dispatch(
+        &self,
+        message: ureq::http::Request<impl AsSendBody>,
+        deadline: Option<Instant>,
+        may_connect: bool,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        if deadline.is_none() && !may_connect {
+            return self.agent.run(message);
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(self.shared.system.instant()));
+        let connect = if may_connect { self.limits.connect } else { Some(Duration::ZERO) };
+        let message = self.agent.configure_request(message).timeout_connect(connect).timeout_global(left);
+        self.agent.run(message.build())
+    }
+
+    fn invalid_response(&self, problem: &'static str, is_reused: bool) -> TransportError {
+        TransportError {
+            phase: Phase::Wait,
+            sent: Sent::ResponseBegun,
+            connection_reused: is_reused,
+            ..TransportError::before_sending(
+                self.shared.authority.as_str(),
+                Cause::InvalidResponse(problem.into()),
+            )
+        }
+    }
+
+    fn failed(&self, error: ureq::Error, body: &RequestReader<'_>, is_reused: bool) -> TransportError {
+        // The pool refuses requests after a shutdown with an error of this kind, before it looks for a connection.
+        if matches!(&error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::NotConnected) {
+            return TransportError::before_sending(self.shared.authority.as_str(), Cause::ShutDown);
+        }
+        let mut failed = failure(error, self.shared.authority.as_str(), body.sent(), is_reused);
+        // There is no body without a head.
+        failed.phase = failed.phase.min(Phase::Wait);
+        failed.body_bytes = body.length();
+        failed
+    }
+}
+
+/// A body that cannot be framed for certain could be cut, or hold the head of the next response (RFC 9112, section 6.3).
+fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next();
+    if headers.contains_key(TRANSFER_ENCODING) {
+        if version == Version::HTTP_10 {
+            return Err("it is HTTP/1.0 with transfer-encoding");
+        }
+        if first.is_some() {
+            return Err("it has content-length and transfer-encoding");
+        }
+    }
+    if lengths.any(|length| Some(length) != first) {
+        return Err("it has two different lengths");
+    }
+    Ok(())
+}
+
+/// The length of the head as ureq writes it.
+fn head_bytes(request: &Request<'_>) -> u64 {
+    let lines = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+    let length = format!("content-length: {}\r\n", request.body.len()).len();
+    let request_line = request.method.len() + request.path.len() + "  HTTP/1.1\r\n".len();
+    let bytes = request_line + lines.sum::<usize>() + length + "\r\n".len();
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

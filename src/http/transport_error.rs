@@ -1,0 +1,163 @@
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+/// An exchange that ended without a whole response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TransportError {
+    /// Host and port of the request.
+    pub authority: String,
+    /// The step that failed.
+    pub phase: Phase,
+    /// How much of the request had been sent.
+    pub sent: Sent,
+    /// Whether the connection had served a request before.
+    pub connection_reused: bool,
+    /// How many requests were begun, failed connections included.
+    pub attempts: u32,
+    /// Time since the call began, earlier attempts and the waits between them included.
+    pub elapsed: Duration,
+    /// Length of the request's body.
+    pub(crate) body_bytes: u64,
+    pub(crate) cause: Cause,
+}
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub(crate) enum Cause {
+    /// The limit of the phase, or the deadline, has passed. The source is absent for the transport's own limits.
+    TimedOut(Option<Source>),
+    /// The client was shut down.
+    ShutDown,
+    /// The peer answered with something that is not HTTP, or whose framing is ambiguous.
+    InvalidResponse(Source),
+    /// No connection, or one that was lost.
+    Failed(Source),
+    /// Like `Failed`, and another attempt would fail in the same way: a refused certificate, proxy password or address.
+    Permanent(Source),
+}
+
+pub(crate) type Source = Box<dyn StdError + Send + Sync>;
+
+impl TransportError {
+    /// A call that ended before anything was sent.
+    pub(crate) fn before_sending(authority: &str, cause: Cause) -> Self {
+        Self {
+            authority: authority.to_owned(),
+            phase: Phase::Prepare,
+            sent: Sent::Nothing,
+            connection_reused: false,
+            attempts: 0,
+            elapsed: Duration::ZERO,
+            body_bytes: 0,
+            cause,
+        }
+    }
+
+    /// Whether the call ended before an attempt had begun.
+    pub(crate) fn is_before_attempt(&self) -> bool {
+        self.phase == Phase::Prepare
+    }
+
+    pub(crate) fn into_source(self) -> Option<Source> {
+        match self.cause {
+            Cause::TimedOut(source) => source,
+            Cause::ShutDown => None,
+            Cause::InvalidResponse(source) | Cause::Failed(source) | Cause::Permanent(source) => Some(source),
+        }
+    }
+
+    pub(crate) fn timed_out(&self) -> bool {
+        matches!(self.cause, Cause::TimedOut(_))
+    }
+}
+
+impl Cause {
+    fn source(&self) -> Option<&Source> {
+        match self {
+            Self::TimedOut(source) => source.as_ref(),
+            Self::ShutDown => None,
+            Self::InvalidResponse(source) | Self::Failed(source) | Self::Permanent(source) => Some(source),
+        }
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (authority, phase) = (&self.authority, self.phase);
+        match self.cause {
+            Cause::TimedOut(_) if phase < Phase::Send => {
+                write!(f, "could not connect to {authority} in time")
+            }
+            Cause::TimedOut(_) => write!(f, "{authority} did not answer in time"),
+            Cause::ShutDown => write!(f, "the client was shut down while {phase}"),
+            Cause::InvalidResponse(_) => write!(f, "{authority} did not answer in HTTP"),
+            _ if phase < Phase::Send => write!(f, "could not connect to {authority}"),
+            _ => write!(f, "the connection to {authority} was lost while {phase}"),
+        }
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source: &(dyn StdError + 'static) = &**self.cause.source()?;
+        Some(source)
+    }
+}
+
+/// A step of an exchange, each under a limit of [`Timeouts`](crate::Timeouts).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Before the exchange: credentials, or a wait between attempts. Limited by `call`.
+    Prepare,
+    /// Looking up the addresses of the host. Limited by `connect`.
+    Lookup,
+    /// Making the TCP connection, through the proxy if there is one. Limited by `connect`.
+    Connect,
+    /// The TLS handshake. Limited by `connect`.
+    Handshake,
+    /// Writing the request. Each write is limited by `send`.
+    Send,
+    /// Waiting for the head of the response. Limited by `response`.
+    Wait,
+    /// Reading the body of the response. Each read is limited by `read`.
+    Read,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepare => "preparing the request",
+            Self::Lookup => "looking up the host name",
+            Self::Connect => "connecting",
+            Self::Handshake => "the TLS handshake",
+            Self::Send => "sending the request",
+            Self::Wait => "waiting for the response",
+            Self::Read => "reading the response",
+        })
+    }
+}
+
+/// How much of a request had left this process, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Sent {
+    /// No byte.
+    Nothing,
+    /// At most a part: the peer cannot have the whole request.
+    Partly,
+    /// All of it, or it is not certain that a part is missing. From here on the model may run.
+    Whole,
+    /// All of it, and a part of the response has arrived.
+    ResponseBegun,
+}
+
+impl Sent {
+    /// Whether the peer may have the whole request.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self >= Self::Whole
+    }
+}

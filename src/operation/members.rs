@@ -1,0 +1,115 @@
+//! The constraints of the service model on the members of a request.
+//!
+//! Source: `service-2.json` of botocore 1.44.5. Where it allows any printable character, only ASCII is accepted here,
+//! because the members become headers.
+
+use crate::error::InvalidInput;
+
+/// A constraint on the value of a member, and its text in an error message.
+#[derive(Clone, Copy)]
+pub(super) struct Rule {
+    accepts: fn(&str) -> bool,
+    problem: &'static str,
+}
+
+/// `^[a-zA-Z0-9](-*[a-zA-Z0-9])*`, at most 63: endpoints, variants, container host names, inference components.
+pub(super) const NAME: Rule = Rule {
+    accepts: |text| text.len() <= 63 && is_name(text),
+    problem: "must be 1 to 63 letters, digits and hyphens, with a letter or a digit at both ends",
+};
+
+/// `\p{ASCII}*` without control characters, at most 1024. An empty value is sent as an empty header.
+pub(super) const ASCII: Rule = Rule {
+    accepts: |text| text.len() <= 1024 && is_printable(text),
+    problem: "must be at most 1024 printable ASCII characters",
+};
+
+/// `\A\S[\p{Print}]*\z`, 1 to 1024.
+pub(super) const PRINTABLE_1024: Rule = Rule {
+    accepts: |text| (1..=1024).contains(&text.len()) && is_printable(text) && !text.starts_with(' '),
+    problem: "must be 1 to 1024 printable ASCII characters, the first of them not a space",
+};
+
+/// `\A\S[\p{Print}]*\z`, 1 to 64.
+pub(super) const PRINTABLE_64: Rule = Rule {
+    accepts: |text| (1..=64).contains(&text.len()) && is_printable(text) && !text.starts_with(' '),
+    problem: "must be 1 to 64 printable ASCII characters, the first of them not a space",
+};
+
+/// `.*`, 1 to 64: a JMESPath expression.
+pub(super) const EXPRESSION: Rule = Rule {
+    accepts: |text| (1..=64).contains(&text.len()) && is_printable(text),
+    problem: "must be 1 to 64 printable ASCII characters",
+};
+
+/// `^(NEW_SESSION)$|^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`, at most 256.
+pub(super) const SESSION: Rule = Rule {
+    accepts: |text| text == "NEW_SESSION" || (text.len() <= 256 && is_name(text)),
+    problem: "must be NEW_SESSION, or 1 to 256 letters, digits and hyphens with a letter or a digit at both ends",
+};
+
+/// Checks the value of one member.
+pub(super) fn check(member: &'static str, value: &str, rule: Rule) -> Result<(), InvalidInput> {
+    if (rule.accepts)(value) { Ok(()) } else { Err(InvalidInput::new(member, rule.problem)) }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(rule: Rule, text: &str) -> bool {
+        check("Member", text, rule).is_ok()
+    }
+
+    #[test]
+    fn names_have_letters_digits_and_inner_hyphens() {
+        for good in ["a", "A1", "a-b", "a--b", &"a".repeat(63)] {
+            assert!(accepts(NAME, good), "{good}");
+        }
+        for bad in
+            ["", "-", "-a", "a-", ".", "..", "a.b", "a/b", "a b", "a\n", "a\r\nx: y", "é", &"a".repeat(64)]
+        {
+            assert!(!accepts(NAME, bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn text_is_printable_ascii_within_its_length() {
+        for rule in [ASCII, PRINTABLE_1024, PRINTABLE_64, EXPRESSION] {
+            assert!(accepts(rule, "a b~!"));
+            for bad in ["a\tb", "a\nb", "a\r\nb", "a\0", "\u{7f}", "é"] {
+                assert!(!accepts(rule, bad), "{bad:?}");
+            }
+        }
+        assert!(
+            accepts(ASCII, "") && accepts(ASCII, &"a".repeat(1024)) && !accepts(ASCII, &"a".repeat(1025))
+        );
+        for (rule, longest) in [(PRINTABLE_1024, 1024), (PRINTABLE_64, 64), (EXPRESSION, 64)] {
+            assert!(
+                !accepts(rule, "")
+                    && accepts(rule, &"a".repeat(longest))
+                    && !accepts(rule, &"a".repeat(longest + 1))
+            );
+        }
+        assert!(!accepts(PRINTABLE_1024, " a") && !accepts(PRINTABLE_64, " a") && accepts(EXPRESSION, " a"));
+    }
+
+    #[test]
+    fn a_session_is_a_name_or_new_session() {
+        assert!(accepts(SESSION, "NEW_SESSION") && accepts(SESSION, &"a".repeat(256)));
+        for bad in ["", "NEW_SESSIONS", "new_session", "a_b", &"a".repeat(257)] {
+            assert!(!accepts(SESSION, bad), "{bad:?}");
+        }
+    }
+}
