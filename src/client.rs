@@ -21,7 +21,7 @@ use crate::aws::clock_skew::is_clock_code;
 use crate::aws::{Credentials, Signature};
 use crate::config::Config;
 use crate::error::{ConfigError, Error, ServiceError};
-use crate::http::{Body, Request, ResponseHead};
+use crate::http::{Body, Limits, Request, ResponseHead};
 use crate::operation::Operation;
 use crate::operation::sealed::{Output, ReadOptions};
 use crate::retry::{Attempts, RetryPolicy};
@@ -134,7 +134,8 @@ impl Client {
         let call = self.inner.begin_call(state, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
         let signing_time = self.inner.signing_time(state, call.policy());
-        let signed = self.inner.sign(target, &request, &credentials, signing_time, &call)?;
+        let limits = self.inner.limits::<O>();
+        let signed = self.inner.sign(target, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
         Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()))
     }
@@ -196,6 +197,10 @@ impl Inner {
         Ok(state.target.get_or_init(|| target))
     }
 
+    fn limits<O: Operation>(&self) -> Limits {
+        if O::IS_STREAMED { self.config.timeouts.stream_limits() } else { self.config.timeouts.limits() }
+    }
+
     /// The time of the service's clock, if the policy allows to correct ours.
     fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy) -> SystemTime {
         let now = self.config.system.now();
@@ -214,12 +219,13 @@ impl Inner {
         request: &Request<'_>,
         credentials: &'a Credentials,
         signing_time: SystemTime,
+        limits: &Limits,
         call: &'a Call<'_>,
     ) -> Result<Signed<'a>, Error> {
         let amz_date = AmzDate::from_system_time(signing_time)
             .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
         let signature = target.signer.sign(request, credentials, amz_date);
-        let request_info = call.request_info(signing_time, self.config.timeouts.response);
+        let request_info = call.request_info(signing_time, limits.response);
         Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
     }
 
@@ -233,24 +239,25 @@ impl Inner {
         call: &mut Call<'_>,
     ) -> Result<O::Output, AttemptError> {
         let system = &*self.config.system;
+        let limits = self.limits::<O>();
         let begun_at = call.begin_attempt(target)?;
         let mut request = target.request(operation, path);
         if target.endpoint.is_container {
             request.headers.push(USER_AGENT);
-            let (head, body) = target.transport.send(&request, call.deadline())?;
-            return Ok(self.read(head, body, ServiceError::from_container)?);
+            let (head, body) = target.transport.send(&request, &limits, call.deadline())?;
+            return Ok(read(head, body, &self.read_options(target, begun_at))?);
         }
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
         let signing_time = self.signing_time(state, call.policy());
-        let signed = self.sign(target, &request, &credentials, signing_time, call)?;
+        let signed = self.sign(target, &request, &credentials, signing_time, &limits, call)?;
         request.headers.extend(signed.headers());
         let sending_at = system.instant();
-        let (mut head, body) = target.transport.send(&request, call.deadline())?;
+        let (mut head, body) = target.transport.send(&request, &limits, call.deadline())?;
         head.timings.credentials = signing_at.saturating_duration_since(begun_at);
         head.timings.signing = sending_at.saturating_duration_since(signing_at);
         let was_skewed = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
-        self.read(head, body, ServiceError::from_service).map_err(|error| {
+        read(head, body, &self.read_options(target, sending_at)).map_err(|error| {
             let is_clock_error = was_skewed && error.code().is_some_and(is_clock_code);
             let is_corrected = (call.policy().correct_clock && is_clock_error)
                 || was_renewed(target, &credentials, &error, call.deadline());
@@ -258,25 +265,30 @@ impl Inner {
         })
     }
 
-    /// The output of a successful response, or the error that the response is.
-    fn read<O: Output>(
-        &self,
-        head: ResponseHead,
-        mut body: Body,
-        error: fn(&ResponseHead, &[u8]) -> ServiceError,
-    ) -> Result<O, Error> {
-        if (200..300).contains(&head.status) {
-            return O::read(
-                head,
-                body,
-                &ReadOptions { max_bytes: self.config.max_response_bytes, system: &*self.config.system },
-            );
+    fn read_options(&self, target: &Target, sent_at: Instant) -> ReadOptions<'_> {
+        ReadOptions {
+            max_bytes: self.config.max_response_bytes,
+            system: &self.config.system,
+            is_container: target.endpoint.is_container,
+            sent_at,
+            part_limit: self.config.timeouts.stream,
         }
-        let content = body.read_whole(self.config.max_response_bytes);
-        let content =
-            content.map_err(|failed| Error::of_body(failed, &head, self.config.max_response_bytes))?;
-        Err(Error::Service(Box::new(error(&head, &content))))
     }
+}
+
+/// The output of a successful response, or the error that the response is.
+fn read<O: Output>(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<O, Error> {
+    if (200..300).contains(&head.status) {
+        return O::read(head, body, options);
+    }
+    let content = body.read_whole(options.max_bytes);
+    let content = content.map_err(|failed| Error::of_body(failed, &head, options.max_bytes))?;
+    let error = if options.is_container {
+        ServiceError::from_container(&head, &content)
+    } else {
+        ServiceError::from_service(&head, &content)
+    };
+    Err(Error::Service(Box::new(error)))
 }
 
 /// What an attempt adds to the request of the operation.

@@ -23,6 +23,9 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(70);
 /// Default of [`Timeouts::read`].
 pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Default of [`Timeouts::stream`]. Models that reason take one to two minutes to their first token, and users of shorter
+/// limits lost healthy streams.
+pub const DEFAULT_STREAM_TIMEOUT: Duration = Duration::from_secs(300);
 /// Default of [`Config::max_response_bytes`]: 64 MiB, more than twice what a real-time endpoint can answer.
 pub const DEFAULT_MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 /// Default of [`Config::max_idle_connections`].
@@ -32,6 +35,10 @@ pub const DEFAULT_MAX_IDLE_CONNECTIONS: usize = 32;
 pub const DEFAULT_MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 /// Default of [`Config::address_ttl`]: the time to live of the records of AWS's load balancers.
 pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
+
+/// A waiting read of a stream looks at the clock at intervals of an eighth of the limit, within these bounds.
+const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
 ///
@@ -208,7 +215,11 @@ pub struct Timeouts {
     pub response: Option<Duration>,
     /// Longest wait for the next bytes of the response, once its first byte is here. Default: [`DEFAULT_READ_TIMEOUT`].
     pub read: Option<Duration>,
-    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them. Default: none.
+    /// Of a streamed response, the longest wait for its head, its first part and each further part as a whole; `response`
+    /// and `read` do not apply to it. Default: [`DEFAULT_STREAM_TIMEOUT`].
+    pub stream: Option<Duration>,
+    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them; of a streamed response
+    /// also the reading of its body. Default: none.
     pub call: Option<Duration>,
 }
 
@@ -219,6 +230,7 @@ impl Default for Timeouts {
             send: Some(DEFAULT_SEND_TIMEOUT),
             response: Some(DEFAULT_RESPONSE_TIMEOUT),
             read: Some(DEFAULT_READ_TIMEOUT),
+            stream: Some(DEFAULT_STREAM_TIMEOUT),
             call: None,
         }
     }
@@ -231,6 +243,7 @@ impl Timeouts {
             ("timeouts.send", self.send),
             ("timeouts.response", self.response),
             ("timeouts.read", self.read),
+            ("timeouts.stream", self.stream),
             ("timeouts.call", self.call),
         ];
         match all.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
@@ -240,6 +253,14 @@ impl Timeouts {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        Limits { connect: self.connect, send: self.send, response: self.response, read: self.read }
+        let Self { connect, send, response, read, .. } = *self;
+        Limits { connect, send, response, read, poll: None }
+    }
+
+    /// The limits of a streamed response. Its reads look at the clock often enough to keep the limit of a part.
+    pub(crate) fn stream_limits(&self) -> Limits {
+        let Self { connect, send, read, stream, .. } = *self;
+        let poll = stream.map_or(MAX_POLL_INTERVAL, |limit| (limit / 8).min(MAX_POLL_INTERVAL));
+        Limits { connect, send, response: stream, read, poll: Some(poll.max(MIN_POLL_INTERVAL)) }
     }
 }

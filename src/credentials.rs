@@ -1,7 +1,7 @@
-//! Credentials, where they come from, and how they are kept.
+//! AWS credentials: their sources, and the cache of a client.
 //!
-//! A client asks its [`Provider`] at its first call and keeps the answer. The default, [`Provider::DefaultChain`], asks what the
-//! AWS SDKs ask, in the order of the official SDK for Rust:
+//! A client loads credentials from its [`Provider`] at the first call and caches them. The default,
+//! [`Provider::DefaultChain`], has the sources of the AWS SDKs, in the order of the official SDK for Rust:
 //!
 //! | | source | configured by |
 //! | --- | --- | --- |
@@ -11,19 +11,22 @@
 //! | 4 | container | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI` |
 //! | 5 | instance metadata | nothing; version 2 only, off by `AWS_EC2_METADATA_DISABLED` |
 //!
-//! The next source is asked only when one is not configured. A source that is configured and fails ends the search
-//! with its error: credentials that were not meant are worse than none.
+//! A source is used if the ones before it are not configured. A source that is configured and fails ends the search with
+//! its error: the credentials of a later source may be those of another account.
 //!
-//! Credentials that expire are renewed before they do, by one of the threads that use the client, while the others
-//! go on with those that are still valid.
+//! Credentials are refreshed before they expire, in the background: calls use the old ones while they are valid, and the
+//! thread of the search ends with it. Without valid credentials, calls wait for the search, each until its own deadline.
 
 mod cache;
 mod call;
 mod chain;
+mod clocks;
 mod context;
 mod parse;
+mod progress;
 mod provider;
 mod sender;
+mod shown;
 mod sources;
 
 #[cfg(test)]
@@ -40,7 +43,7 @@ use crate::http::Proxy;
 use crate::system::System;
 pub use crate::text::Secret;
 
-/// What a search for credentials is made of.
+/// The settings of a search for credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Search {
     pub(crate) provider: Provider,

@@ -1,17 +1,27 @@
 //! Everything that can go wrong, by what the caller can do about it.
 
 mod answer;
+mod code;
+mod config_error;
+mod content;
 mod credentials;
+mod invalid_input;
+mod refusal;
+mod response_too_large;
 mod service;
+mod stream;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::config_error::ConfigError;
 pub use self::credentials::CredentialsError;
+pub use self::invalid_input::InvalidInput;
+pub use self::response_too_large::ResponseTooLarge;
 pub use self::service::{ModelError, ServiceError, ServiceErrorKind};
-use crate::aws::request_id;
-use crate::http::{BodyError, Cause, ResponseHead, SettingError};
+pub use self::stream::{StreamError, StreamErrorKind};
+use crate::http::{BodyError, Cause, ResponseHead};
 pub use crate::http::{Phase, Sent, TransportError};
 
 /// A request body over this size that the peer did not take was likely over the payload limit: 4 MB for serverless
@@ -60,6 +70,10 @@ pub enum Error {
     /// has run. Raise the limit.
     ResponseTooLarge(Box<ResponseTooLarge>),
 
+    /// A response stream ended with an exception, or is cut or corrupted. The inference has begun. [`StreamErrorKind`]
+    /// says which error it is.
+    Stream(Box<StreamError>),
+
     /// The service answered with an error. [`ServiceErrorKind`] says which, and each kind whether the inference may have
     /// run.
     Service(Box<ServiceError>),
@@ -72,7 +86,7 @@ impl Error {
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::ResponseTooLarge(_) => true,
+            Self::ResponseTooLarge(_) | Self::Stream(_) => true,
             Self::Service(error) => error.may_have_run(),
             _ => self.transport().is_some_and(|error| error.sent.is_whole()),
         }
@@ -96,6 +110,7 @@ impl Error {
         match self {
             Self::Service(error) => error.request_id.as_deref(),
             Self::ResponseTooLarge(error) => error.request_id.as_deref(),
+            Self::Stream(error) => error.request_id.as_deref(),
             _ => None,
         }
     }
@@ -176,7 +191,7 @@ impl Error {
             }
             Self::ResponseTooLarge(error) => error.attempts = count,
             Self::Service(error) => error.attempts = count,
-            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) => {}
+            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) | Self::Stream(_) => {}
         }
         self
     }
@@ -195,13 +210,21 @@ impl Error {
     pub(crate) fn of_body(error: BodyError, head: &ResponseHead, limit: u64) -> Self {
         match error {
             BodyError::Transport(error) => error.into(),
-            BodyError::TooLarge(announced) => Self::ResponseTooLarge(Box::new(ResponseTooLarge {
-                limit,
-                announced,
-                status: head.status,
-                request_id: request_id(&head.headers),
-                attempts: 1,
-            })),
+            BodyError::TooLarge(announced) => {
+                Self::ResponseTooLarge(Box::new(ResponseTooLarge::new(head, limit, announced)))
+            }
+        }
+    }
+
+    /// The error again, for a stream that has failed before.
+    pub(crate) fn repeated(&self) -> Self {
+        match self {
+            Self::Stream(error) => Self::Stream(error.clone()),
+            Self::Service(error) => Self::Service(error.clone()),
+            other => match other.transport() {
+                Some(error) => error.repeated().into(),
+                None => Self::from(TransportError::of_reader(std::io::Error::other(other.to_string()))),
+            },
         }
     }
 
@@ -247,6 +270,7 @@ impl fmt::Display for Error {
                 write!(f, "{} did not answer in HTTP{}", error.authority, Ending(error))
             }
             Self::ResponseTooLarge(error) => error.fmt(f),
+            Self::Stream(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
         }
     }
@@ -283,91 +307,5 @@ impl StdError for Error {
             Self::Credentials(error) => error.source(),
             _ => self.transport()?.source(),
         }
-    }
-}
-
-/// A setting and what is wrong with it.
-#[derive(Debug, thiserror::Error)]
-#[error("{setting} {problem}")]
-#[non_exhaustive]
-pub struct ConfigError {
-    /// The setting's name, `region` for example.
-    pub setting: &'static str,
-    /// What is wrong, and what would be right.
-    pub problem: String,
-    source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-impl ConfigError {
-    pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        SettingError::new(setting, problem).into()
-    }
-}
-
-impl From<SettingError> for ConfigError {
-    fn from(error: SettingError) -> Self {
-        Self { setting: error.setting, problem: error.problem, source: error.source }
-    }
-}
-
-impl From<SettingError> for Error {
-    fn from(error: SettingError) -> Self {
-        ConfigError::from(error).into()
-    }
-}
-
-impl From<ConfigError> for Error {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(Box::new(error))
-    }
-}
-
-/// A member of the request and the rule of the API that it breaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{member} {rule}")]
-#[non_exhaustive]
-pub struct InvalidInput {
-    /// The member in AWS's spelling, `EndpointName` for example.
-    pub member: &'static str,
-    /// The rule, as the end of the sentence that the member begins.
-    pub rule: &'static str,
-}
-
-impl InvalidInput {
-    pub(crate) const fn new(member: &'static str, rule: &'static str) -> Self {
-        Self { member, rule }
-    }
-}
-
-impl From<InvalidInput> for Error {
-    fn from(error: InvalidInput) -> Self {
-        Self::InvalidInput(error)
-    }
-}
-
-/// A response over the limit.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ResponseTooLarge {
-    /// The limit in bytes.
-    pub limit: u64,
-    /// The length that the response announced, if it did.
-    pub announced: Option<u64>,
-    /// The HTTP status of the response.
-    pub status: u16,
-    /// The id under which AWS Support finds the request.
-    pub request_id: Option<String>,
-    /// How many requests were begun.
-    pub attempts: u32,
-}
-
-impl fmt::Display for ResponseTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the response is larger than the limit of {} bytes", self.limit)?;
-        if let Some(announced) = self.announced {
-            write!(f, ": it announced {announced}")?;
-        }
-        let has_run = if (200..300).contains(&self.status) { "has run" } else { "may have run" };
-        write!(f, "; the inference {has_run}")
     }
 }

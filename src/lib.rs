@@ -80,6 +80,9 @@ pub mod endpoint;
 // Requests and responses as plain structs.
 pub mod operation;
 
+// The body of a streamed response.
+pub mod response_stream;
+
 // Where credentials come from, and how they are cached.
 pub mod credentials;
 
@@ -113,7 +116,11 @@ pub use credentials::Credentials;
 pub use endpoint::Endpoint;
 pub use error::Error;
 pub use http::Timings;
-pub use operation::{InvokeEndpoint, InvokeEndpointResponse, Operation};
+pub use operation::{
+    InvokeEndpoint, InvokeEndpointResponse, InvokeEndpointWithResponseStream,
+    InvokeEndpointWithResponseStreamResponse, Operation,
+};
+pub use response_stream::ResponseStream;
 pub use retry::{Resend, RetryPolicy};
 
 #[cfg(doctest)]

@@ -201,7 +201,7 @@ fn timed_out_phase(timeouts: Timeouts) -> Phase {
 #[test]
 fn a_time_limit_ends_the_call_in_its_phase() {
     let long = Some(MAX_DURATION);
-    let base = Timeouts { connect: long, send: long, response: long, read: long, call: None };
+    let base = Timeouts { connect: long, send: long, response: long, read: long, stream: long, call: None };
     let short = Some(Duration::from_millis(200));
     assert_eq!(timed_out_phase(Timeouts { response: short, ..base }), Phase::Wait);
     assert_eq!(timed_out_phase(Timeouts { call: short, ..base }), Phase::Wait);

@@ -16,10 +16,12 @@ Region, credentials and endpoint come from the environment: AWS_REGION, AWS_ACCE
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME and others.
 
 Where:
+  --profile NAME               of the shared files, instead of AWS_PROFILE and keys in the environment
   --region REGION              instead of AWS_REGION
   --url URL                    of another host than AWS's; requests are signed
   --container URL              POST URL/invocations, not signed
   --timeout SECONDS            for the whole call
+  --retries N                  after the first attempt; default: 2
   --dry-run                    send nothing: print the request as a curl command, secrets masked
 
 What:
@@ -38,11 +40,13 @@ What:
 ";
 
 /// The options that take a value.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 18] = [
+    "profile",
     "region",
     "url",
     "container",
     "timeout",
+    "retries",
     "body",
     "content-type",
     "accept",

@@ -23,9 +23,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(writeln!(io::stderr(), "\n{}", summary(&response, elapsed))?)
 }
 
-/// The configuration of the environment, changed by the arguments.
+/// The configuration of the environment or of a profile, changed by the arguments.
 fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
-    let mut config = Config::from_env()?;
+    let mut config = match arguments.value("profile") {
+        Some(name) => Config::from_profile(name)?,
+        None => Config::from_env()?,
+    };
     if let Some(region) = arguments.value("region") {
         config.region = Some(region.to_owned());
     }
@@ -38,12 +41,19 @@ fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
     if let Some(seconds) = arguments.value("timeout") {
         config.timeouts.call = Some(parse_timeout(seconds)?);
     }
+    if let Some(retries) = arguments.value("retries") {
+        config.retry.max_attempts = parse_retries(retries)?.saturating_add(1);
+    }
     Ok(config)
 }
 
 fn parse_timeout(seconds: &str) -> Result<Duration, lexopt::Error> {
     let duration = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     duration.ok_or_else(|| format!("--timeout is {seconds:?}, and must be a number of seconds").into())
+}
+
+fn parse_retries(number: &str) -> Result<u32, lexopt::Error> {
+    number.parse().map_err(|_| format!("--retries is {number:?}, and must be a whole number").into())
 }
 
 /// The argument, the file that it names, or standard input.

@@ -4,20 +4,13 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use sagemaker_invoke::{
-    Client, Config, Credentials, Endpoint, InvokeEndpoint, InvokeEndpointResponse, Proxy,
-};
+use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint, InvokeEndpointResponse};
 
-use crate::verifying_endpoint::{Received, VerifyingEndpoint};
-
-/// The example key of AWS's documentation.
-const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
-const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-const REGION: &str = "eu-central-1";
+use crate::verifying_endpoint::{ACCESS_KEY_ID, Received, VerifyingEndpoint};
 
 pub(crate) fn run() -> Result<(), Box<dyn Error>> {
-    let endpoint = VerifyingEndpoint::start(REGION, SECRET_ACCESS_KEY);
-    let client = client(&endpoint, SECRET_ACCESS_KEY)?;
+    let endpoint = VerifyingEndpoint::start();
+    let client = endpoint.client()?;
     let request = InvokeEndpoint {
         content_type: Some("text/csv"),
         accept: Some("application/json"),
@@ -27,13 +20,15 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let (_, warm_signing) = timed(|| client.sign(&request))?;
     let (response, cold_call) = timed(|| client.invoke(&request))?;
     let (_, warm_call) = timed(|| client.invoke(&request))?;
-    let Err(refusal) = self::client(&endpoint, "not-the-secret-key")?.invoke(&request) else {
+    let wrong_key = Credentials::new(ACCESS_KEY_ID, "not-the-secret-key").into();
+    let wrong_client = Client::new(Config { credentials: wrong_key, ..endpoint.config() })?;
+    let Err(refusal) = wrong_client.invoke(&request) else {
         return Err("the endpoint accepted a wrong signature".into());
     };
 
     let out = &mut io::stdout().lock();
     writeln!(out, "An endpoint at {} checks each signature with AWS's signer.\n", endpoint.url())?;
-    show_request(out, &endpoint.first_request()?)?;
+    show_request(out, endpoint.received().first().ok_or("no request has arrived")?)?;
     show_response(out, &response)?;
     writeln!(out, "signing   {cold_signing:.1?} with a new key, then {warm_signing:.1?}")?;
     writeln!(out, "the call  {cold_call:.1?} with a new connection, then {warm_call:.1?}")?;
@@ -43,16 +38,6 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     writeln!(out, "\nWith a wrong secret key:\n  {refusal}\n")?;
     writeln!(out, "`cargo run --example invoke -- --help` explains how to call SageMaker.")?;
     Ok(())
-}
-
-fn client(endpoint: &VerifyingEndpoint, secret_access_key: &str) -> Result<Client, sagemaker_invoke::Error> {
-    Client::new(Config {
-        region: Some(REGION.to_owned()),
-        credentials: Credentials::new(ACCESS_KEY_ID, secret_access_key).into(),
-        endpoint: Endpoint::Url(endpoint.url()),
-        proxy: Proxy::Off,
-        ..Config::default()
-    })
 }
 
 fn timed<T, E>(action: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> {

@@ -1,8 +1,10 @@
 //! Reads the text of elements from an XML response of STS.
 
+use std::rc::Rc;
+
 use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, Event};
 
 /// Maximum depth of nested elements. Responses of STS have five.
 const MAX_DEPTH: usize = 32;
@@ -10,60 +12,90 @@ const MAX_DEPTH: usize = 32;
 /// The elements with text, in document order.
 pub(crate) struct Document(Vec<Leaf>);
 
+/// An element with text. Its names are shared with its parent and siblings: with copies, a response of 256 KiB with long
+/// names would take a gigabyte of memory.
 struct Leaf {
-    /// The names from the root to this element, each after a slash, without namespace prefixes.
-    path: String,
+    /// Without namespace prefix, like `name`; `None` for the root.
+    parent: Option<Rc<str>>,
+    name: Rc<str>,
     /// Trimmed; not empty.
     text: String,
 }
 
 impl Document {
     /// Returns `None` for malformed XML, a document without text, a document type declaration, and entities other than
-    /// the five of XML.
+    /// the five of XML. The document takes memory in proportion to `bytes`.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader::from_str(std::str::from_utf8(bytes).ok()?);
-        let mut leaves = Vec::new();
-        let mut path = String::new();
-        let mut depth = 0_usize;
-        let mut text = String::new();
+        let mut builder = Builder::default();
         loop {
             match reader.read_event().ok()? {
-                Event::Start(element) => {
-                    depth = depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;
-                    path.push('/');
-                    path.push_str(element.local_name().as_ref());
-                    text.clear();
-                }
-                Event::End(_) => {
-                    depth = depth.checked_sub(1)?;
-                    let text = std::mem::take(&mut text);
-                    if !text.trim().is_empty() {
-                        leaves.push(Leaf { path: path.clone(), text: text.trim().to_owned() });
-                    }
-                    path.truncate(path.rfind('/')?);
-                }
-                Event::Text(piece) => text.push_str(&piece.xml10_content()),
-                Event::CData(piece) => text.push_str(&piece.xml10_content()),
-                Event::GeneralRef(name) => match name.resolve_char_ref().ok()? {
-                    Some(character) => text.push(character),
-                    None => text.push_str(resolve_xml_entity(&name.xml10_content())?),
-                },
+                Event::Start(element) => builder.start(element.local_name().as_ref())?,
+                Event::End(_) => builder.end()?,
+                Event::Text(text) => builder.text.push_str(&text.xml10_content()),
+                Event::CData(text) => builder.text.push_str(&text.xml10_content()),
+                Event::GeneralRef(reference) => builder.reference(&reference)?,
                 Event::DocType(_) => return None,
-                Event::Eof => return (depth == 0 && !leaves.is_empty()).then_some(Self(leaves)),
+                Event::Eof => return builder.finish(),
                 Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             }
         }
     }
 
     /// Returns the text of the first element with this name, or with this parent and name: `Credentials/AccessKeyId`.
-    pub(crate) fn text(&self, path_end: &str) -> Option<&str> {
-        self.0.iter().find(|leaf| leaf.path_ends_with(path_end)).map(|leaf| leaf.text.as_str())
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.0.iter().find(|leaf| leaf.matches(path)).map(|leaf| leaf.text.as_str())
     }
 }
 
 impl Leaf {
-    fn path_ends_with(&self, path_end: &str) -> bool {
-        self.path.strip_suffix(path_end).is_some_and(|before| before.ends_with('/'))
+    fn matches(&self, path: &str) -> bool {
+        match path.split_once('/') {
+            Some((parent, name)) => self.parent.as_deref() == Some(parent) && *self.name == *name,
+            None => *self.name == *path,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    /// The names of the open elements, from the root on.
+    open: Vec<Rc<str>>,
+    /// The text since the last tag.
+    text: String,
+    leaves: Vec<Leaf>,
+}
+
+impl Builder {
+    fn start(&mut self, name: &str) -> Option<()> {
+        if self.open.len() >= MAX_DEPTH {
+            return None;
+        }
+        self.open.push(name.into());
+        self.text.clear();
+        Some(())
+    }
+
+    fn end(&mut self) -> Option<()> {
+        let name = self.open.pop()?;
+        let text = self.text.trim();
+        if !text.is_empty() {
+            self.leaves.push(Leaf { parent: self.open.last().cloned(), name, text: text.to_owned() });
+        }
+        self.text.clear();
+        Some(())
+    }
+
+    fn reference(&mut self, reference: &BytesRef<'_>) -> Option<()> {
+        match reference.resolve_char_ref().ok()? {
+            Some(character) => self.text.push(character),
+            None => self.text.push_str(resolve_xml_entity(&reference.xml10_content())?),
+        }
+        Some(())
+    }
+
+    fn finish(self) -> Option<Document> {
+        if self.open.is_empty() && !self.leaves.is_empty() { Some(Document(self.leaves)) } else { None }
     }
 }
 
@@ -113,6 +145,30 @@ mod tests {
         assert!(Document::parse(b"<r>\xff</r>").is_none());
     }
 
+    /// The size limit of responses with credentials.
+    const RESPONSE_BYTES: usize = 256 * 1024;
+
+    #[test]
+    fn memory_is_proportional_to_the_response() {
+        // Half of the response are the long names of 31 nested elements, the other half are the smallest leaves.
+        let leaf = "<a>x</a>";
+        let names: Vec<String> = (0..MAX_DEPTH - 1).map(|depth| format!("n{depth:02000}")).collect();
+        let opening: String = names.iter().map(|name| format!("<{name}>")).collect();
+        let closing: String = names.iter().rev().map(|name| format!("</{name}>")).collect();
+        let leaves = leaf.repeat((RESPONSE_BYTES - opening.len() - closing.len()) / leaf.len());
+        let long_names = format!("{opening}{leaves}{closing}");
+        let one_parent = format!("<r>{}</r>", leaf.repeat(RESPONSE_BYTES / leaf.len()));
+        for xml in [long_names, one_parent] {
+            let mut document = None;
+            let memory = allocation_counter::measure(|| document = Document::parse(xml.as_bytes()));
+            assert_eq!(document.unwrap().text("a"), Some("x"));
+            let kept_bytes = usize::try_from(memory.bytes_current).unwrap();
+            assert!((RESPONSE_BYTES..12 * RESPONSE_BYTES).contains(&kept_bytes), "{memory:?}");
+            let peak_bytes = usize::try_from(memory.bytes_max).unwrap();
+            assert!(peak_bytes < 16 * RESPONSE_BYTES, "{memory:?}");
+        }
+    }
+
     #[test]
     fn random_text_does_not_panic() {
         let pieces: [&str; 18] = [
@@ -139,7 +195,7 @@ mod tests {
         for _ in 0..20_000 {
             let text: String = (0..random.below(16)).map(|_| *random.pick(&pieces)).collect();
             if let Some(document) = Document::parse(text.as_bytes()) {
-                assert!(document.0.iter().all(|leaf| leaf.path.starts_with('/') && !leaf.text.is_empty()));
+                assert!(document.0.iter().all(|leaf| !leaf.text.trim().is_empty()));
             }
         }
     }

@@ -75,7 +75,7 @@ impl Target {
 
     /// The request without its signature, headers in the order of their names.
     pub(super) fn request<'a, O: Operation>(&'a self, operation: &'a O, path: &'a str) -> Request<'a> {
-        let mut headers = operation.headers();
+        let mut headers = operation.headers(self.endpoint.is_container);
         let at = headers.partition_point(|(name, _)| *name < "host");
         headers.insert(at, ("host", &self.endpoint.origin.authority));
         Request { method: "POST", path, headers, body: operation.body() }

@@ -1,121 +1,119 @@
-//! The credentials of one client: loaded once, renewed before they end by one thread at a time.
+//! The credentials of one client: loaded at the first call and refreshed before they expire.
 //!
 //! ```text
-//!            loaded           due                    ends
+//!            loaded        refresh_at            usable_until
 //!  ────────────┼───────────────┼───────────────────────┼──────────▶ time
-//!   all wait   │  nobody asks  │ one renews, the rest  │ all wait
-//!   for one    │               │ go on with the old    │ for one
+//!   all wait   │   no search   │    one search, and    │ all wait
+//!   for one    │               │     all go on with    │ for one
+//!   search     │               │   the old credentials │ search
 //! ```
 //!
-//! No thread runs in the background: the one that renews is a caller's.
+//! A search runs on its own thread, with its own time limit, and callers wait for it until their deadlines. So a
+//! short deadline of one caller does not end the search of the others. All callers that wait share the outcome, which
+//! may be an error.
+//!
+//! No lock is held while the log, the [`System`](crate::system::System) or a provider runs, since each of them may call the
+//! client. On the thread of the search such a call gets the old credentials while they are valid, and else an error: it
+//! would wait for itself.
 
+mod entry;
+mod pending;
+
+#[cfg(test)]
+mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Instant, SystemTime};
 
+use self::entry::Entry;
+use self::pending::{End, Outcome, PendingSearch};
 use super::chain::Loader;
 use super::{Credentials, Provider, Search};
 use crate::error::CredentialsError;
 use crate::system::fraction;
 
-/// Renewal begins so long before the end. EC2 has new credentials five minutes before the old ones end at the latest.
-const RENEWAL_WINDOW: Duration = Duration::from_secs(5 * 60);
-/// At most this part of a lifetime is the window, so that the shortest sessions of STS, 15 minutes, are used too.
-const WINDOW_PART: u32 = 4;
-/// Renewal begins up to so much of the window later, so that the clients of a fleet do not all ask at once.
-const WINDOW_JITTER: f64 = 0.2;
-/// After a renewal that failed or brought nothing newer, the next one waits so long.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(60);
-/// Credentials that have no end are looked for anew after this, as in the AWS SDK for Rust: a file may have changed.
-const RELOAD_AFTER: Duration = Duration::from_secs(15 * 60);
-/// An early renewal takes at most so long, and at most a quarter of what its call has left: that call has
-/// credentials already.
-const EARLY_LIMIT: Duration = Duration::from_secs(5);
-/// Credentials with less than this left are not used: the request has to arrive with them.
-const LAST_USE: Duration = Duration::from_secs(5);
+const THREAD_NAME: &str = "sagemaker-invoke credentials";
 
 #[derive(Debug)]
 pub(crate) struct Cache {
+    /// Credentials of the configuration, which need no search and no lock.
+    fixed: Option<Outcome>,
+    shared: Arc<Shared>,
+}
+
+/// Shared by the callers and the thread of a search.
+#[derive(Debug)]
+struct Shared {
     loader: Loader,
-    /// Credentials that the program gave, which need no search and no lock.
-    fixed: Option<Result<Arc<Credentials>, CredentialsError>>,
     state: Mutex<State>,
-    loaded: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    kept: Option<Kept>,
-    is_loading: bool,
-    /// How many searches have ended.
-    count: u64,
-    /// Why the last of them failed.
-    failure: Option<CredentialsError>,
+    entry: Option<Entry>,
+    /// The search that is running.
+    search: Option<Arc<PendingSearch>>,
 }
 
-#[derive(Debug)]
-struct Kept {
-    credentials: Arc<Credentials>,
-    due_at: Option<SystemTime>,
-    usable_until: Option<SystemTime>,
+/// The outcome of a search and its time.
+struct Found {
+    outcome: Outcome,
+    now: SystemTime,
+    /// From 0 to 1.
+    jitter: f64,
 }
 
-impl Kept {
-    fn is_valid(&self, now: SystemTime) -> bool {
-        self.usable_until.is_none_or(|usable_until| usable_until > now)
-    }
-
-    fn is_due(&self, now: SystemTime) -> bool {
-        self.due_at.is_some_and(|due_at| due_at <= now)
-    }
+/// The next step of a caller.
+enum Step {
+    Use(Arc<Credentials>),
+    /// Use these, and start a search that no caller waits for.
+    Refresh(Arc<Credentials>, Arc<PendingSearch>),
+    /// Wait for a search of another caller.
+    Join(Arc<PendingSearch>),
+    Start(Arc<PendingSearch>),
 }
 
 impl Cache {
-    /// Touches nothing but memory.
+    /// Reads nothing and starts no thread.
     pub(crate) fn new(search: Search) -> Self {
         Self::with_loader(Loader::new(search))
     }
 
     pub(super) fn with_loader(loader: Loader) -> Self {
         let fixed = match &loader.provider {
-            Provider::Static(credentials) => {
-                let checked = credentials
-                    .check()
-                    .map_err(|problem| CredentialsError::new(problem).within("configuration"));
-                Some(checked.map(|()| Arc::new(credentials.clone())))
-            }
+            Provider::Static(credentials) => Some(checked(credentials)),
             _ => None,
         };
-        Self { loader, fixed, state: Mutex::default(), loaded: Condvar::new() }
+        Self { fixed, shared: Arc::new(Shared { loader, state: Mutex::default() }) }
     }
 
-    /// Credentials to sign with now. Waits only when there are none that are valid, and not beyond `deadline`.
-    pub(crate) fn get(&self, deadline: Option<Instant>) -> Result<Arc<Credentials>, CredentialsError> {
+    /// Returns credentials to sign with now. Waits only if there are no valid ones, until `deadline`.
+    pub(crate) fn get(&self, deadline: Option<Instant>) -> Outcome {
         if let Some(fixed) = &self.fixed {
             return fixed.clone();
         }
-        let mut state = self.lock();
         loop {
-            let now = self.loader.system.now();
-            match &state.kept {
-                Some(kept) if kept.is_valid(now) => {
-                    if state.is_loading || !kept.is_due(now) {
-                        return Ok(Arc::clone(&kept.credentials));
-                    }
-                    let old = Arc::clone(&kept.credentials);
-                    let renewed = self.load(state, self.early_deadline(deadline));
-                    return Ok(renewed.unwrap_or(old));
-                }
-                _ if !state.is_loading => return self.load(state, deadline),
-                _ => state = self.wait(state, deadline)?,
+            let now = self.shared.loader.system.now();
+            if let Some(credentials) = self.shared.lock().fresh(now) {
+                return Ok(credentials);
+            }
+            let instant = self.shared.loader.system.instant();
+            let step = self.shared.lock().step(now, instant);
+            if let Some(outcome) = self.follow(step, deadline, instant) {
+                return outcome;
             }
         }
     }
 
-    /// Looks for others after the service said that these have expired. True when there are others now, so that a
-    /// request signed with them may be answered.
+    /// Refreshes credentials that the service refused as expired. True if there are other credentials now, with which the
+    /// request may succeed.
+    ///
+    /// `rejected` must be the value that [`get`](Self::get) returned and not a copy: its address shows whether a search
+    /// has ended since then, and the caller shares the outcome of that search.
     pub(crate) fn refresh_after_rejection(
         &self,
         rejected: &Credentials,
@@ -124,113 +122,157 @@ impl Cache {
         if self.fixed.is_some() {
             return Ok(false);
         }
-        let mut state = self.lock();
-        while state.is_loading {
-            state = self.wait(state, deadline)?;
-        }
-        match &state.kept {
-            Some(kept) if *kept.credentials != *rejected => Ok(true),
-            _ => Ok(*self.load(state, deadline)? != *rejected),
+        loop {
+            let (now, instant) = (self.shared.loader.system.now(), self.shared.loader.system.instant());
+            let step = self.shared.lock().step_after_rejection(rejected, now, instant);
+            if let Some(outcome) = self.follow(step, deadline, instant) {
+                return outcome.map(|credentials| *credentials != *rejected);
+            }
         }
     }
 
-    /// Searches without the lock, as the one thread that does.
-    fn load(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        deadline: Option<Instant>,
-    ) -> Result<Arc<Credentials>, CredentialsError> {
-        state.is_loading = true;
-        state.failure = None;
-        drop(state);
-        let loading = Loading(self);
-        let outcome = self.loader.load(deadline);
-        let mut state = self.lock();
-        state.failure = outcome.as_ref().err().cloned();
-        let outcome = outcome.map(Arc::new);
-        match &outcome {
-            Ok(credentials) => state.kept = Some(self.kept(credentials, state.kept.as_ref())),
-            Err(error) => {
-                let next = self.loader.system.now().checked_add(RENEWAL_PAUSE);
-                if let Some(kept) = &mut state.kept {
-                    log::warn!("credentials could not be renewed: {error}");
-                    kept.due_at = next;
+    /// `None` when the search of another caller panicked.
+    fn follow(&self, step: Step, deadline: Option<Instant>, instant: Instant) -> Option<Outcome> {
+        match step {
+            Step::Use(credentials) => Some(Ok(credentials)),
+            Step::Refresh(credentials, search) => {
+                if let Err(error) = self.shared.start(&search) {
+                    log::warn!("credentials could not be refreshed: {error}");
                 }
+                Some(Ok(credentials))
+            }
+            Step::Join(search) => search.wait(deadline, instant),
+            Step::Start(search) => {
+                if let Err(error) = self.shared.start(&search) {
+                    return Some(Err(error));
+                }
+                let outcome = search.wait(deadline, instant);
+                if let Some(payload) = search.take_panic() {
+                    panic::resume_unwind(payload);
+                }
+                outcome
             }
         }
-        drop(state);
-        drop(loading);
-        outcome
+    }
+}
+
+fn checked(credentials: &Credentials) -> Outcome {
+    match credentials.check() {
+        Ok(()) => Ok(Arc::new(credentials.clone())),
+        Err(problem) => Err(CredentialsError::new(problem).within("configuration")),
+    }
+}
+
+impl State {
+    /// The credentials if they are valid and need no refresh, or are being refreshed.
+    fn fresh(&self, now: SystemTime) -> Option<Arc<Credentials>> {
+        let entry = self.entry.as_ref()?;
+        let is_fresh = entry.is_valid(now) && (self.search.is_some() || !entry.is_due(now));
+        if is_fresh { Some(Arc::clone(&entry.credentials)) } else { None }
     }
 
-    fn kept(&self, credentials: &Arc<Credentials>, before: Option<&Kept>) -> Kept {
-        let now = self.loader.system.now();
-        let is_newer = before.is_none_or(|before| before.credentials.expires_at != credentials.expires_at);
-        let due_at = match credentials.expires_at {
-            None => now.checked_add(RELOAD_AFTER),
-            Some(expires_at) if !is_newer || expires_at <= now => now.checked_add(RENEWAL_PAUSE),
-            Some(expires_at) => {
-                let lifetime = expires_at.duration_since(now).unwrap_or_default();
-                let window = RENEWAL_WINDOW.min(lifetime / WINDOW_PART);
-                let jitter = window.mul_f64(WINDOW_JITTER * fraction(self.loader.system.random()));
-                expires_at.checked_sub(window - jitter)
+    fn step(&mut self, now: SystemTime, instant: Instant) -> Step {
+        if let Some(credentials) = self.fresh(now) {
+            return Step::Use(credentials);
+        }
+        let valid = self.entry.as_ref().filter(|entry| entry.is_valid(now));
+        match valid.map(|entry| Arc::clone(&entry.credentials)) {
+            Some(credentials) => Step::Refresh(credentials, self.new_search(now, instant)),
+            None => self.join_or_start(now, instant),
+        }
+    }
+
+    fn step_after_rejection(&mut self, rejected: &Credentials, now: SystemTime, instant: Instant) -> Step {
+        match &self.entry {
+            Some(entry) if *entry.credentials != *rejected || entry.supersedes(rejected) => {
+                Step::Use(Arc::clone(&entry.credentials))
             }
-        };
-        // What has ended before it came has not: this machine's clock is off, and the service will tell.
-        let usable_until = credentials.expires_at.and_then(|expires_at| {
-            if expires_at > now { expires_at.checked_sub(LAST_USE) } else { now.checked_add(RENEWAL_PAUSE) }
-        });
-        Kept { credentials: Arc::clone(credentials), due_at, usable_until }
+            _ => self.join_or_start(now, instant),
+        }
     }
 
-    fn early_deadline(&self, deadline: Option<Instant>) -> Option<Instant> {
-        let now = self.loader.system.instant();
-        let left = deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(now));
-        now.checked_add(EARLY_LIMIT.min(left / 4))
+    fn join_or_start(&mut self, now: SystemTime, instant: Instant) -> Step {
+        match &self.search {
+            Some(search) => Step::Join(Arc::clone(search)),
+            None => Step::Start(self.new_search(now, instant)),
+        }
     }
 
-    /// Waits for the search that runs. Its failure is that of all who waited for it, unless only its own call had
-    /// run out of time.
-    fn wait<'a>(
-        &self,
-        state: MutexGuard<'a, State>,
-        deadline: Option<Instant>,
-    ) -> Result<MutexGuard<'a, State>, CredentialsError> {
-        let count = state.count;
-        let is_running = |state: &mut State| state.count == count;
-        let state = match deadline {
-            None => self.loaded.wait_while(state, is_running).unwrap_or_else(PoisonError::into_inner),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(self.loader.system.instant());
-                let waited = self.loaded.wait_timeout_while(state, left, is_running);
-                let (state, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
-                if outcome.timed_out() {
-                    return Err(CredentialsError::out_of_time("waiting for another thread's credentials"));
-                }
-                state
+    fn new_search(&mut self, now: SystemTime, instant: Instant) -> Arc<PendingSearch> {
+        let search = Arc::new(PendingSearch::new(instant, now));
+        self.search = Some(Arc::clone(&search));
+        search
+    }
+
+    fn finish_search(&mut self, found: &Found) {
+        match &found.outcome {
+            Ok(credentials) => {
+                self.search = None;
+                let before = self.entry.take();
+                self.entry = Some(Entry::new(Arc::clone(credentials), before, found.now, found.jitter));
             }
-        };
-        match &state.failure {
-            Some(failure) if !failure.is_out_of_time => Err(failure.clone()),
-            _ => Ok(state),
+            Err(_) => self.fail_search(found.now),
+        }
+    }
+
+    fn fail_search(&mut self, now: SystemTime) {
+        self.search = None;
+        if let Some(entry) = &mut self.entry {
+            entry.keep_after_failure(now);
+        }
+    }
+}
+
+impl Shared {
+    /// Runs the search on a new thread.
+    fn start(self: &Arc<Self>, search: &Arc<PendingSearch>) -> Result<(), CredentialsError> {
+        let (shared, running) = (Arc::clone(self), Arc::clone(search));
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || shared.run(&running));
+        let Err(error) = thread else { return Ok(()) };
+        let error =
+            CredentialsError::new("no thread could be started to load credentials").with_source(error);
+        self.lock().fail_search(search.start_time);
+        search.end(End::With(Err(error.clone())));
+        Err(error)
+    }
+
+    /// Runs the search on this thread. Failures are logged before the search ends: a log that calls the client would
+    /// otherwise start the next search, and that one another.
+    fn run(&self, search: &PendingSearch) {
+        search.run_here();
+        // A panic leaves no state half changed: none is touched before the search ends.
+        match panic::catch_unwind(AssertUnwindSafe(|| self.load(search))) {
+            Ok(found) => {
+                self.lock().finish_search(&found);
+                search.end(End::With(found.outcome));
+            }
+            Err(payload) => {
+                self.lock().fail_search(search.start_time);
+                search.end(End::Panicked(Some(payload)));
+            }
+        }
+    }
+
+    fn load(&self, search: &PendingSearch) -> Found {
+        let outcome = self.loader.load(search.started_at, &search.progress).map(Arc::new);
+        if let Err(error) = &outcome {
+            self.log_failure(error);
+        }
+        let (now, random) = (self.loader.system.now(), self.loader.system.random());
+        Found { outcome, now, jitter: fraction(random) }
+    }
+
+    fn log_failure(&self, error: &CredentialsError) {
+        let has_credentials = self.lock().entry.is_some();
+        if has_credentials {
+            log::warn!("credentials could not be refreshed: {error}");
+        } else {
+            log::debug!("credentials could not be loaded: {error}");
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change of the state is whole, also when a panic ends a search.
+        // Nothing that may panic runs under the lock, so the state is never half changed.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Ends the search when it goes out of scope, also when a source panics.
-struct Loading<'a>(&'a Cache);
-
-impl Drop for Loading<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.is_loading = false;
-        state.count += 1;
-        drop(state);
-        self.0.loaded.notify_all();
     }
 }

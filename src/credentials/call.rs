@@ -1,4 +1,4 @@
-//! One HTTP call of a credential source: its attempts, and its answer or the reason why there is none.
+//! One HTTP call of a credential source, with its retries.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use crate::http::{Cause, Origin, Request, TransportError};
 use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, longest_backoff};
 use crate::system::fraction;
 
-/// Why an attempt failed, and the base of the wait before another; `None` when there is none.
+/// The error of an attempt, and the base of the backoff before the next one; `None` if it is not retried.
 pub(super) struct AttemptError {
     pub(super) error: ProviderError,
     pub(super) retry_base: Option<Duration>,
 }
 
 impl AttemptError {
-    /// Another attempt would fail in the same way, or must not be made.
+    /// For an error that is not retried.
     pub(super) fn fatal(error: impl Into<ProviderError>) -> Self {
         Self { error: error.into(), retry_base: None }
     }
@@ -37,18 +37,18 @@ impl From<TransportError> for AttemptError {
 /// A call to one origin within a search.
 pub(super) struct Call<'a> {
     pub(super) context: &'a Context<'a>,
-    /// What is called, for errors.
+    /// The name of the source in errors.
     pub(super) what: &'a str,
     pub(super) origin: &'a Origin,
     pub(super) limits: CallLimits,
 }
 
 impl Call<'_> {
-    /// Repeats the attempt until it succeeds, the attempts are used up, or there is no time for another.
+    /// Retries until an attempt succeeds, no attempts are left, or there is no time for another.
     pub(super) fn run<T>(&self, attempt: impl Fn() -> Result<T, AttemptError>) -> Result<T, ProviderError> {
         let mut retries = 0;
         loop {
-            self.context.time_left(self.what)?;
+            self.context.begin_step(self.what)?;
             let AttemptError { error, retry_base } = match attempt() {
                 Ok(found) => return Ok(found),
                 Err(failed) => failed,
@@ -65,7 +65,7 @@ impl Call<'_> {
         let longest = longest_backoff(base, retries, DEFAULT_MAX_BACKOFF);
         let wait = longest.mul_f64(fraction(self.context.system.random()));
         let has_attempts = retries + 1 < self.limits.max_attempts;
-        let has_time = self.context.time_left(self.what).is_ok_and(|left| left > wait);
+        let has_time = self.context.time_left().is_none_or(|left| left > wait);
         if has_attempts && has_time { Some(wait) } else { None }
     }
 

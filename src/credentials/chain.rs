@@ -1,10 +1,13 @@
-//! The chain of sources, and the search through it.
+//! The default chain, and searches for credentials.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::clocks::Clocks;
 use super::context::{AwsHosts, Context, ProviderError};
+use super::progress::Progress;
 use super::sender::{NetworkSender, SendHttp};
+use super::shown::shown_key_id;
 use super::sources::{container, environment, imds, profile, web_identity};
 use super::{Provider, Search};
 use crate::aws::Credentials;
@@ -30,16 +33,21 @@ const DEFAULT_CHAIN: [Source; 5] = [
     Source { name: INSTANCE_METADATA, load: imds::load },
 ];
 
-/// Time limit of one search; the deadline of the call also applies.
-const SEARCH_LIMIT: Duration = Duration::from_secs(60);
+/// Time limit of one search. The deadlines of calls do not apply, because calls share the search.
+pub(super) const SEARCH_LIMIT: Duration = Duration::from_secs(60);
 
-/// Searches for credentials, again and again.
+/// The error if the region is in no setting and not in instance metadata; the reason follows.
+const NO_REGION: &str =
+    "region is missing: set AWS_REGION, or region in the profile; instance metadata gives none";
+
+/// Runs the searches of a client.
 #[derive(Debug)]
 pub(super) struct Loader {
     pub(super) provider: Provider,
     pub(super) system: Arc<dyn System>,
     sender: Box<dyn SendHttp>,
     hosts: AwsHosts,
+    clocks: Clocks,
     last_instance_credentials: Mutex<Option<Credentials>>,
 }
 
@@ -55,31 +63,26 @@ impl Loader {
             system: search.system,
             sender,
             hosts: AwsHosts { region: search.region, variant: search.variant },
+            clocks: Clocks::default(),
             last_instance_credentials: Mutex::default(),
         }
     }
 
-    /// Searches, and checks what was found.
-    pub(super) fn load(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
-        let outcome = self.search(self.search_deadline(deadline));
-        outcome.map_err(|mut error| {
-            error.is_out_of_time |= deadline.is_some_and(|deadline| self.system.instant() >= deadline);
-            error
-        })
-    }
-
-    fn search_deadline(&self, deadline: Option<Instant>) -> Option<Instant> {
-        [deadline, self.system.instant().checked_add(SEARCH_LIMIT)].into_iter().flatten().min()
-    }
-
-    fn search(&self, deadline: Option<Instant>) -> Result<Credentials, CredentialsError> {
+    /// Searches within [`SEARCH_LIMIT`] and checks the credentials.
+    pub(super) fn load(
+        &self,
+        started_at: Instant,
+        progress: &Progress,
+    ) -> Result<Credentials, CredentialsError> {
         let last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let context = Context::new(&*self.system, &*self.sender, &self.hosts, last.as_ref(), deadline);
+        let mut context = self.context(progress);
+        context.last_instance_credentials = last.as_ref();
+        context.deadline = started_at.checked_add(SEARCH_LIMIT);
         let mut search = ChainSearch { context: &context, tried: Vec::new() };
         let found = search.try_provider(&self.provider)?;
         let (credentials, source) = found.ok_or_else(|| nothing_found(&search.tried))?;
         credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
-        log::debug!("credentials {} come from: {source}", credentials.access_key_id);
+        log::debug!("credentials {} come from: {source}", shown_key_id(&credentials.access_key_id));
         if source == INSTANCE_METADATA {
             let mut last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(credentials.clone());
@@ -87,16 +90,29 @@ impl Loader {
         Ok(credentials)
     }
 
-    fn region_of_instance(&self, deadline: Option<Instant>) -> Result<Option<String>, CredentialsError> {
-        let deadline = self.search_deadline(deadline);
-        let context = Context::new(&*self.system, &*self.sender, &self.hosts, None, deadline);
+    fn context<'a>(&'a self, progress: &'a Progress) -> Context<'a> {
+        Context::new(&*self.system, &*self.sender, &self.hosts, progress, &self.clocks)
+    }
+
+    pub(super) fn region_of_instance(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<String>, CredentialsError> {
+        let progress = Progress::default();
+        let limit = self.system.instant().checked_add(SEARCH_LIMIT);
+        let mut context = self.context(&progress);
+        context.deadline = [deadline, limit].into_iter().flatten().min();
         match imds::region(&context) {
             Ok(region) => Ok(Some(region)),
             Err(ProviderError::NotConfigured(reason)) => {
                 log::debug!("no region from instance metadata: {reason}");
                 Ok(None)
             }
-            Err(ProviderError::Failed(error)) => Err(error),
+            Err(ProviderError::Failed(error)) => {
+                let mut error = error.within(NO_REGION);
+                error.is_out_of_time |= deadline.is_some_and(|deadline| self.system.instant() >= deadline);
+                Err(error)
+            }
         }
     }
 }
@@ -111,7 +127,7 @@ pub(crate) fn region_of_instance(
 
 struct ChainSearch<'a> {
     context: &'a Context<'a>,
-    /// Each source that is not configured, and why.
+    /// The sources that are not configured, and the reasons.
     tried: Vec<(&'static str, String)>,
 }
 
@@ -143,6 +159,7 @@ impl ChainSearch<'_> {
 
     fn try_custom(&mut self, custom: &super::Custom) -> Result<Found, CredentialsError> {
         let name = "custom provider";
+        self.context.begin_step(&format!("the {name}"))?;
         match custom.0.provide(self.context.deadline) {
             Ok(Some(credentials)) => Ok(Some((credentials, name))),
             Ok(None) => {
@@ -161,7 +178,7 @@ impl ChainSearch<'_> {
                     log::debug!("no credentials from {name}: {reason}");
                     self.tried.push((name, reason));
                 }
-                // It needs no configuration, so what the other sources lack may be what the user has to correct.
+                // Instance metadata needs no configuration, so the user may have meant another source.
                 Err(ProviderError::Failed(error)) if *name == INSTANCE_METADATA => {
                     return Err(error.followed_by(&reasons(&self.tried)));
                 }

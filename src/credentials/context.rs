@@ -1,13 +1,16 @@
-//! What a source needs while it loads credentials, and what it returns when it has none.
+//! The context of a search, and the errors of sources.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use super::clocks::Clocks;
+use super::progress::Progress;
 use super::sender::SendHttp;
+use super::shown::{quoted, shown_path};
 use crate::aws::profile::{Platform, Profiles, below_aws, expand_home};
 use crate::aws::region::is_host_label;
-use crate::aws::settings::Settings;
+use crate::aws::settings::{Setting, Settings};
 use crate::aws::{Credentials, Service};
 use crate::error::CredentialsError;
 use crate::http::Origin;
@@ -16,12 +19,12 @@ use crate::system::System;
 /// Maximum size of a token or cache file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Why a source has no credentials.
+/// The reason why a source has no credentials.
 #[derive(Debug)]
 pub(super) enum ProviderError {
-    /// The source is not configured: the next one is tried.
+    /// The source is not configured, so the next one is tried.
     NotConfigured(String),
-    /// The source is configured and failed: the search ends.
+    /// The source is configured and failed, which ends the search.
     Failed(CredentialsError),
 }
 
@@ -30,7 +33,7 @@ impl ProviderError {
         Self::NotConfigured(reason.into())
     }
 
-    /// For a source that was named: having nothing is a failure then.
+    /// The error of a source that the program or a profile names, which must be configured.
     pub(super) fn into_failure(self) -> CredentialsError {
         match self {
             Self::NotConfigured(reason) => CredentialsError::new(reason),
@@ -38,7 +41,7 @@ impl ProviderError {
         }
     }
 
-    /// Puts what failed before the text of a failure.
+    /// Puts the name of the source before the text of a failure.
     pub(super) fn within(self, what: &str) -> Self {
         match self {
             Self::Failed(error) => Self::Failed(error.within(what)),
@@ -53,7 +56,7 @@ impl<E: Into<CredentialsError>> From<E> for ProviderError {
     }
 }
 
-/// Which hosts of AWS are called.
+/// Selects the hosts of AWS services.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AwsHosts {
     pub(super) region: Option<String>,
@@ -61,42 +64,60 @@ pub(super) struct AwsHosts {
     pub(super) variant: Option<(bool, bool)>,
 }
 
-/// One search for credentials. It reads the shared files once, when they are needed.
+/// One search for credentials. The shared files are read once, when a source needs them.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub(super) system: &'a dyn System,
     pub(super) sender: &'a dyn SendHttp,
     pub(super) hosts: &'a AwsHosts,
-    /// The last credentials of the instance; they stay valid while its metadata service fails.
+    /// The last credentials of the instance, which are used while its metadata service fails.
     pub(super) last_instance_credentials: Option<&'a Credentials>,
     pub(super) deadline: Option<Instant>,
+    pub(super) progress: &'a Progress,
+    pub(super) clocks: &'a Clocks,
     /// The profile to use instead of `AWS_PROFILE`.
     profile: Option<&'a str>,
     profiles: OnceCell<Profiles>,
 }
 
 impl<'a> Context<'a> {
+    /// A search without a deadline.
     pub(super) fn new(
         system: &'a dyn System,
         sender: &'a dyn SendHttp,
         hosts: &'a AwsHosts,
-        last_instance_credentials: Option<&'a Credentials>,
-        deadline: Option<Instant>,
+        progress: &'a Progress,
+        clocks: &'a Clocks,
     ) -> Self {
         let profiles = OnceCell::new();
-        Self { system, sender, hosts, last_instance_credentials, deadline, profile: None, profiles }
+        Self {
+            system,
+            sender,
+            hosts,
+            last_instance_credentials: None,
+            deadline: None,
+            progress,
+            clocks,
+            profile: None,
+            profiles,
+        }
     }
 
     /// The same search with another profile.
     pub(super) fn for_profile<'b>(&'b self, name: &'b str) -> Context<'b> {
-        let last = self.last_instance_credentials;
-        let context = Context::new(self.system, self.sender, self.hosts, last, self.deadline);
-        Context { profile: Some(name), ..context }
+        Context {
+            last_instance_credentials: self.last_instance_credentials,
+            deadline: self.deadline,
+            profile: Some(name),
+            ..Context::new(self.system, self.sender, self.hosts, self.progress, self.clocks)
+        }
     }
 
     /// A variable that is not blank, trimmed.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
-        self.system.variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        let value = self.system.variable(name)?;
+        let value = value.trim();
+        if value.is_empty() { None } else { Some(value.to_owned()) }
     }
 
     pub(super) fn profiles(&self) -> Result<&Profiles, CredentialsError> {
@@ -115,7 +136,8 @@ impl<'a> Context<'a> {
     pub(super) fn read_file(&self, path: &str, what: &str) -> Result<Vec<u8>, CredentialsError> {
         let path = expand_home(self.system, Platform::CURRENT, path);
         self.read(&path).map_err(|error| {
-            CredentialsError::new(format!("{what} cannot be read from {}", path.display())).with_source(error)
+            CredentialsError::new(format!("{what} cannot be read from {}", shown_path(&path)))
+                .with_source(error)
         })
     }
 
@@ -129,11 +151,25 @@ impl<'a> Context<'a> {
             .ok_or_else(|| CredentialsError::new("the home directory is not known: HOME is not set"))
     }
 
-    /// How long until the deadline; an error when it has passed.
-    pub(super) fn time_left(&self, what: &str) -> Result<Duration, CredentialsError> {
-        let Some(deadline) = self.deadline else { return Ok(Duration::MAX) };
-        let left = deadline.saturating_duration_since(self.system.instant());
-        if left.is_zero() { Err(CredentialsError::out_of_time(what)) } else { Ok(left) }
+    /// Begins a step of the search and returns the time that is left for it; an error if the deadline has passed.
+    pub(super) fn begin_step(&self, step: &str) -> Result<Duration, CredentialsError> {
+        self.progress.begin(step);
+        match self.time_left() {
+            Some(Duration::ZERO) => {
+                Err(CredentialsError::new(format!("{step}: the time of the search is over")))
+            }
+            left => Ok(left.unwrap_or(Duration::MAX)),
+        }
+    }
+
+    /// The time until the deadline; `None` without one.
+    pub(super) fn time_left(&self) -> Option<Duration> {
+        Some(self.deadline?.saturating_duration_since(self.system.instant()))
+    }
+
+    /// The time of day with the correction learned from the services.
+    pub(super) fn corrected_now(&self) -> SystemTime {
+        self.clocks.corrected(self.system.now())
     }
 
     pub(super) fn region(&self, what: &str) -> Result<&str, CredentialsError> {
@@ -151,12 +187,7 @@ impl<'a> Context<'a> {
     ) -> Result<(Origin, String), CredentialsError> {
         let settings = self.settings()?;
         if let Some(url) = settings.endpoint_url(service)? {
-            let invalid = || url.invalid("is not the URL of a service");
-            let (origin, path) = Origin::split_url(&url.value).ok_or_else(invalid)?;
-            if path.contains('?') {
-                return Err(invalid().into());
-            }
-            return Ok((origin, path.trim_end_matches('/').to_owned()));
+            return base_url(&url).ok_or_else(|| url.invalid("is not the URL of a service").into());
         }
         let (fips, dual_stack) = match self.hosts.variant {
             Some(variant) => variant,
@@ -170,10 +201,16 @@ impl<'a> Context<'a> {
     }
 }
 
-fn checked_region(region: &str) -> Result<&str, CredentialsError> {
+/// Origin and base path of a URL without a query; the path ends without a slash.
+pub(super) fn base_url(url: &Setting) -> Option<(Origin, String)> {
+    let (origin, path) = Origin::split_url(&url.value)?;
+    if path.contains('?') { None } else { Some((origin, path.trim_end_matches('/').to_owned())) }
+}
+
+pub(super) fn checked_region(region: &str) -> Result<&str, CredentialsError> {
     if is_host_label(region) {
         Ok(region)
     } else {
-        Err(CredentialsError::new(format!("{region:?} is not a region")))
+        Err(CredentialsError::new(format!("{} is not a region", quoted(region))))
     }
 }

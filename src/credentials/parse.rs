@@ -1,3 +1,4 @@
-//! What sources answer, read into credentials.
+//! Parsers for the responses of sources.
 
+pub(super) mod date;
 pub(super) mod json;

@@ -1,4 +1,4 @@
-//! The program's choice of where credentials come from.
+//! The choice of a source of credentials.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::aws::Credentials;
 
-/// Where a client's credentials come from.
+/// The source of a client's credentials.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Provider {
@@ -20,14 +20,14 @@ pub enum Provider {
     Profile(String),
     /// These credentials. They are never refreshed.
     Static(Credentials),
-    /// A provider of the program's own, made by [`Provider::custom`].
+    /// A provider that the program implements, made by [`Provider::custom`].
     Custom(Custom),
     /// The first of these that is configured: `vec![Provider::custom(mine), Provider::DefaultChain]`.
     Chain(Vec<Provider>),
 }
 
 impl Provider {
-    /// A provider of the program's own: a closure, or a type that implements [`ProvideCredentials`].
+    /// Wraps a provider that the program implements: a closure, or a type with [`ProvideCredentials`].
     ///
     /// ```
     /// use sagemaker_invoke::Credentials;
@@ -47,17 +47,23 @@ impl From<Credentials> for Provider {
     }
 }
 
-/// A provider of credentials of the program's own.
+/// A provider that the program implements.
 ///
-/// It is called at the first request and again before its credentials expire, or after 15 minutes when they do not
-/// expire; never by two threads at a time.
+/// A client calls it at the first request and again before the credentials expire, or after 15 minutes if they do not
+/// expire; never on two threads at a time. It runs on a background thread, and its result, an error included, is the
+/// result of all calls that wait for it. If it panics, the call that started the search panics.
+///
+/// A provider that uses the client it belongs to gets the old credentials while they are valid, or else an error.
 pub trait ProvideCredentials: Send + Sync {
-    /// The credentials; `None` when the provider is not configured, so that the next one of a [`Provider::Chain`] is
-    /// tried. A provider that can wait should stop at `deadline`.
+    /// Returns the credentials, or `None` if the provider is not configured; the next one of a [`Provider::Chain`] is
+    /// tried then.
+    ///
+    /// `deadline` is that of the search, one minute after its start, and not that of a call. Shortly after it, calls stop
+    /// waiting; the provider is not called again before it has returned.
     ///
     /// # Errors
     ///
-    /// Anything that kept the provider from answering. It becomes the source of a
+    /// Any error of the provider. It becomes the source of a
     /// [`CredentialsError`](crate::error::CredentialsError), so its text must not hold a secret.
     fn provide(
         &self,

@@ -1,5 +1,5 @@
-//! Whole searches: an environment, a file system and recorded traffic on one side, credentials or an error on the
-//! other. The directories have the form of the official ones; ours stand in tests/scenarios.
+//! Whole searches: from an environment, files and recorded traffic to credentials or an error. The directories have the
+//! format of the official ones; ours are in tests/scenarios.
 
 mod replay;
 
@@ -18,7 +18,7 @@ use crate::testing::{FakeSystem, capture_log, captured_log};
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
 const OFFICIAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/credential-chain");
 
-/// The words of the official cases and ours for the same outcome.
+/// The error texts of the official cases, and ours for the same outcome.
 const PROBLEMS: [(&str, &str); 8] = [
     (
         "the credential provider was not enabled",
@@ -76,16 +76,16 @@ impl<'a> Scenario<'a> {
         Self { directory, case, system: Arc::new(system), replay }
     }
 
-    /// Runs the search as a client would, and says what differs.
+    /// Runs a search as a client would, but on this thread, whose log is captured. The error is the difference.
     fn run(&self) -> Result<(), String> {
         capture_log();
         let system: Arc<FakeSystem> = Arc::clone(&self.system);
         let outcome = match Config::from_system(system) {
             Ok(config) => {
                 let loader = Loader::with_sender(config.search(), Box::new(Arc::clone(&self.replay)));
-                Cache::with_loader(loader).get(None).map_err(|error| told(&error))
+                Cache::with_loader(loader).search_on_this_thread().map_err(|error| full_text(&error))
             }
-            Err(error) => Err(told(&error)),
+            Err(error) => Err(full_text(&error)),
         };
         let shown = format!("{outcome:?}\n{}", captured_log());
         self.search_for_secrets(&shown)?;
@@ -117,20 +117,20 @@ impl<'a> Scenario<'a> {
         if contains { Ok(()) } else { Err(format!("failed otherwise: {text}")) }
     }
 
-    /// No secret of the case may show: neither what it gives nor what it lists.
+    /// Fails if a secret of the case is shown: of its result, or in its list of secrets.
     fn search_for_secrets(&self, shown: &str) -> Result<(), String> {
         let result = &self.case["result"]["Ok"];
         let given = [&result["secret_access_key"], &result["session_token"]].into_iter();
         let listed = self.case["secrets"].as_array().map_or(&[][..], Vec::as_slice);
         let mut secrets = given.chain(listed).filter_map(Value::as_str);
-        // The shortest of the official ones is a word that text has anyway.
+        // The shortest official secrets are also parts of ordinary words.
         match secrets.find(|secret| secret.len() > 3 && shown.contains(secret)) {
             Some(secret) => Err(format!("{secret} shows in: {shown}")),
             None => Ok(()),
         }
     }
 
-    /// What lies below `fs-after` must have been written.
+    /// Compares the files below `fs-after` with those that were written.
     fn compare_files(&self) -> Result<(), String> {
         let root = self.directory.join("fs-after");
         for file in files_below(&root) {
@@ -144,8 +144,8 @@ impl<'a> Scenario<'a> {
     }
 }
 
-/// An error with all that caused it, as a program would print it.
-fn told(error: &dyn std::error::Error) -> String {
+/// Display and Debug of an error, and its sources.
+fn full_text(error: &dyn std::error::Error) -> String {
     let mut text = format!("{error} {error:?}");
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -172,7 +172,7 @@ fn directories(root: &str) -> Vec<std::path::PathBuf> {
 #[test]
 fn our_own_scenarios() {
     let mut directories = directories(OWN);
-    // Their programs are lines for `sh`.
+    // Their command lines are for `sh`.
     let runs_program =
         |directory: &Path| directory.file_name().unwrap().to_string_lossy().starts_with("process");
     directories.retain(|directory| cfg!(unix) || !runs_program(directory));
@@ -197,22 +197,24 @@ fn the_official_scenarios() {
 #[test]
 #[ignore = "reads ../shared, run by .ci/run"]
 fn the_official_token_scenarios() {
+    use super::clocks::Clocks;
     use super::context::{AwsHosts, Context};
+    use super::progress::Progress;
     use super::sources::plan::{Base, Plan};
 
     let directories = directories(&format!("{OFFICIAL}/default-token-provider-chain"));
     assert_eq!(directories.len(), 3);
     for directory in directories {
         let scenario = Scenario::read(&directory, false);
-        let hosts = AwsHosts::default();
-        let context = Context::new(&*scenario.system, &scenario.replay, &hosts, None, None);
+        let (hosts, progress, clocks) = (AwsHosts::default(), Progress::default(), Clocks::default());
+        let context = Context::new(&*scenario.system, &scenario.replay, &hosts, &progress, &clocks);
         let profiles = context.profiles().unwrap();
         let Base::Sso(sso) = Plan::of(profiles, profiles.selected_name()).unwrap().base else { panic!() };
         let token = sso.token(&context).unwrap();
         let expected = &scenario.case["result"]["Ok"];
         assert_eq!(expected["token"], token.text.expose(), "{}", directory.display());
         assert_eq!(
-            super::parse::json::time_of(expected["expiration"].as_str().unwrap()),
+            super::parse::date::time_of(expected["expiration"].as_str().unwrap()),
             Some(token.expires_at),
             "{}",
             directory.display()
@@ -221,7 +223,7 @@ fn the_official_token_scenarios() {
 }
 
 #[test]
-fn a_runner_that_sees_a_secret_or_another_result_fails() {
+fn the_runner_fails_for_a_shown_secret_and_another_result() {
     let directory = Path::new(OWN).join("container_with_token");
     let passing = Scenario::read(&directory, true);
     passing.run().unwrap();
@@ -237,7 +239,7 @@ fn a_runner_that_sees_a_secret_or_another_result_fails() {
 }
 
 #[test]
-fn an_instances_last_credentials_outlive_its_metadata_service() {
+fn the_last_credentials_of_an_instance_are_used_while_its_metadata_service_fails() {
     use crate::system::System;
 
     let directory = Path::new(OWN).join("instance_ipv6");
@@ -247,16 +249,28 @@ fn an_instances_last_credentials_outlive_its_metadata_service() {
     let cache =
         Cache::with_loader(Loader::with_sender(config.search(), Box::new(Arc::clone(&scenario.replay))));
     let first = cache.get(None).unwrap();
-    // The recording has no second answer; the credentials end in an hour.
+    // The recording has no second response, and the credentials expire in an hour.
     scenario.system.sleep(std::time::Duration::from_secs(2 * 3600));
-    let stretched = cache.get(None).unwrap();
-    assert_eq!(stretched.access_key_id, first.access_key_id);
-    let left = stretched.expires_at.unwrap().duration_since(scenario.system.now()).unwrap();
+    let extended = cache.get(None).unwrap();
+    assert_eq!(extended.access_key_id, first.access_key_id);
+    let left = extended.expires_at.unwrap().duration_since(scenario.system.now()).unwrap();
     assert_eq!(left.as_secs(), 600 + 150);
 }
 
 #[test]
-fn a_chain_without_a_loaded_configuration_stops_at_a_named_profile_that_is_missing() {
+fn the_error_for_a_missing_region_has_the_reason_of_the_instance() {
+    let directory = Path::new(OWN).join("instance_forbids");
+    let scenario = Scenario::read(&directory, true);
+    let system: Arc<FakeSystem> = Arc::clone(&scenario.system);
+    let search = Config { system, ..Config::default() }.search();
+    let loader = Loader::with_sender(search, Box::new(Arc::clone(&scenario.replay)));
+    let text = loader.region_of_instance(None).unwrap_err().to_string();
+    assert!(text.starts_with("region is missing: set AWS_REGION, or region in the profile;"), "{text}");
+    assert!(text.contains("the instance metadata service: refused a session token (HTTP 403)"), "{text}");
+}
+
+#[test]
+fn a_missing_profile_of_aws_profile_is_an_error_without_a_loaded_configuration() {
     let system = FakeSystem::new(&[("HOME", "/h"), ("AWS_PROFILE", "gone")]);
     let config = Config { system: Arc::new(system), ..Config::default() };
     let text = Cache::new(config.search()).get(None).unwrap_err().to_string();

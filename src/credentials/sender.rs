@@ -10,21 +10,22 @@ use std::time::{Duration, Instant};
 
 use super::Search;
 use crate::http::{
-    BodyError, Cause, Limits, Origin, Proxy, Request, Resolver, Transport, TransportError, TransportSettings,
+    BodyError, Cause, Headers, Limits, Origin, Proxy, Request, Resolver, Transport, TransportError,
+    TransportSettings,
 };
 use crate::system::System;
 
-/// Maximum size of an answer: many times what credentials take.
-const MAX_ANSWER_BYTES: u64 = 256 * 1024;
+/// Maximum size of a response: many times the size of credentials.
+const MAX_RESPONSE_BYTES: u64 = 256 * 1024;
 
-/// What a kind of source allows its calls. Source of the numbers: the AWS SDKs' own limits.
+/// Limits for the calls of a kind of source. Source: the limits of the AWS SDKs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallLimits {
     connect: Duration,
     /// From the end of the request to the end of the response.
     response: Duration,
     pub(super) max_attempts: u32,
-    /// Whether the configured proxy is used; metadata and containers are on this machine.
+    /// Whether the configured proxy is used. Metadata and containers are local and have none.
     uses_proxy: bool,
     /// Which addresses may be called over plain HTTP.
     is_allowed: fn(IpAddr) -> bool,
@@ -59,12 +60,18 @@ impl CallLimits {
         uses_proxy: true,
         is_allowed: |_| true,
     };
+
+    fn http(&self) -> Limits {
+        let response = Some(self.response);
+        Limits { connect: Some(self.connect), send: response, response, read: response, poll: None }
+    }
 }
 
 /// A response, read to its end.
 #[derive(Debug)]
 pub(super) struct HttpResponse {
     pub(super) status: u16,
+    pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
 }
 
@@ -79,13 +86,14 @@ pub(super) trait SendHttp: fmt::Debug + Send + Sync {
     ) -> Result<HttpResponse, TransportError>;
 }
 
-/// Sends over the network. A connection for each call: there are a few of them in hours.
+/// Sends over the network. Each call has its own connection, because there are only a few calls in an hour.
 #[derive(Debug)]
 pub(super) struct NetworkSender {
     system: Arc<dyn System>,
     proxy: Proxy,
     ca_bundle_pem: Option<Vec<u8>>,
-    address_ttl: Duration,
+    /// Shared by all calls, so that a name whose lookup hangs costs one thread.
+    resolver: Resolver,
 }
 
 impl NetworkSender {
@@ -94,23 +102,18 @@ impl NetworkSender {
             system: Arc::clone(&search.system),
             proxy: search.proxy.clone(),
             ca_bundle_pem: search.ca_bundle_pem.clone(),
-            address_ttl: search.address_ttl,
+            resolver: Resolver::new(Arc::clone(&search.system), search.address_ttl),
         }
     }
 
     fn transport(&self, origin: &Origin, limits: &CallLimits) -> Result<Transport, TransportError> {
-        let resolver = Resolver::new(Arc::clone(&self.system), self.address_ttl);
+        let resolver = self.resolver.clone();
         let settings = TransportSettings {
-            limits: Limits {
-                connect: Some(limits.connect),
-                send: Some(limits.response),
-                response: Some(limits.response),
-                read: Some(limits.response),
-            },
+            limits: limits.http(),
             max_idle_connections: 0,
             max_idle_age: Duration::ZERO,
             proxy: if limits.uses_proxy { &self.proxy } else { &Proxy::Off },
-            ca_bundle_pem: self.ca_bundle_pem.as_deref().filter(|_| origin.tls),
+            ca_bundle_pem: if origin.tls { self.ca_bundle_pem.as_deref() } else { None },
             resolver: if origin.tls { resolver } else { resolver.allowing(limits.is_allowed) },
             system: Arc::clone(&self.system),
         };
@@ -131,14 +134,38 @@ impl SendHttp for NetworkSender {
         let transport = self.transport(origin, limits)?;
         let attempt_deadline = self.system.instant().checked_add(limits.connect + limits.response);
         let deadline = [deadline, attempt_deadline].into_iter().flatten().min();
-        let (head, mut body) = transport.send(request, deadline)?;
-        let body = body.read_whole(MAX_ANSWER_BYTES).map_err(|failed| match failed {
-            BodyError::Transport(error) => error,
-            BodyError::TooLarge(_) => {
-                let cause = Cause::Permanent("the answer is far too long".into());
-                TransportError::before_sending(&origin.authority, cause)
+        let (head, mut body) = transport.send(request, &limits.http(), deadline)?;
+        match body.read_whole(MAX_RESPONSE_BYTES) {
+            Ok(body) => Ok(HttpResponse { status: head.status, headers: head.headers, body }),
+            Err(BodyError::Transport(error)) => Err(error),
+            Err(BodyError::TooLarge(_)) => {
+                let problem = format!("the response is larger than {MAX_RESPONSE_BYTES} bytes");
+                let cause = Cause::Permanent(problem.into());
+                Err(TransportError::before_sending(&origin.authority, cause))
             }
-        })?;
-        Ok(HttpResponse { status: head.status, body })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::testing::FakeSystem;
+
+    #[test]
+    fn a_lookup_that_hangs_is_shared_by_all_calls() {
+        let system = Arc::new(FakeSystem::default());
+        system.hang_lookups();
+        let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+        let sender = NetworkSender::new(&config.search());
+        let origin = Origin { tls: false, authority: "hangs.example".to_owned() };
+        let limits = CallLimits { connect: Duration::from_millis(20), ..CallLimits::SERVICE };
+        for _ in 0..3 {
+            let request = Request { method: "GET", path: "/", headers: vec![], body: &[] };
+            sender.send(&origin, &request, &limits, None).unwrap_err();
+        }
+        assert_eq!(system.lookups(), 1);
+        system.resume_lookups();
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use crate::text::OneLine;
 
 /// An answer of the service that is not an inference.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ServiceError {
     /// Which error it is.
@@ -26,6 +26,9 @@ pub struct ServiceError {
     pub attempts: u32,
     /// How long the service wishes us to wait, `x-amz-retry-after`.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the answer proves that nothing ran where its kind does not: for `Unknown`, and for `Model` over
+    /// [`Endpoint::Container`](crate::Endpoint::Container).
+    pub(super) is_refusal: bool,
 }
 
 /// The errors of the service, told apart by what the caller can do.
@@ -57,12 +60,13 @@ pub enum ServiceErrorKind {
     ServiceUnavailable,
     /// Something that the service leans on failed (530). The inference may have run.
     InternalDependency,
-    /// Anything else: status, code, message and body tell what there is. Not run for a status of 400 to 499.
+    /// Anything else: see status, code, message and body. The inference may have run, unless the service sent the
+    /// error with a status of 400 to 499, or the status is a refusal by itself.
     Unknown,
 }
 
-/// What the model's container said.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What the model's container answered.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelError {
     /// The HTTP status that the container answered with; 0 when it did not answer within 60 s.
@@ -77,10 +81,9 @@ impl ServiceError {
     /// Whether the model may have run.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
-        match self.kind {
-            // 424 is the status of a ModelError, whatever its code.
-            ServiceErrorKind::Unknown => !(400..500).contains(&self.status) || self.status == 424,
-            ref kind => kind.may_have_run(),
+        match &self.kind {
+            ServiceErrorKind::Unknown | ServiceErrorKind::Model(_) => !self.is_refusal,
+            kind => kind.may_have_run(),
         }
     }
 }
@@ -112,6 +115,34 @@ impl fmt::Display for ServiceError {
     }
 }
 
+/// Shows the start of long texts.
+impl fmt::Debug for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceError")
+            .field("kind", &self.kind)
+            .field("status", &self.status)
+            .field("code", &self.code.as_deref().map(one_line))
+            .field("message", &self.message.as_deref().map(one_line))
+            .field("request_id", &self.request_id.as_deref().map(one_line))
+            .field("body", &one_line(&self.body))
+            .field("attempts", &self.attempts)
+            .field("retry_after", &self.retry_after)
+            .field("may_have_run", &self.may_have_run())
+            .finish()
+    }
+}
+
+/// Shows the start of long texts.
+impl fmt::Debug for ModelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ModelError")
+            .field("original_status_code", &self.original_status_code)
+            .field("original_message", &self.original_message.as_deref().map(one_line))
+            .field("log_stream_arn", &self.log_stream_arn.as_deref().map(one_line))
+            .finish()
+    }
+}
+
 impl ModelError {
     /// The log group in CloudWatch Logs, `/aws/sagemaker/Endpoints/NAME` for example, out of the ARN.
     #[must_use]
@@ -137,12 +168,23 @@ impl ModelError {
 }
 
 impl ServiceErrorKind {
-    /// Whether an answer of this kind leaves it open that the model ran.
+    /// Whether the model may have run after an answer of this kind.
     pub(super) fn may_have_run(&self) -> bool {
-        matches!(
-            self,
-            Self::Model(_) | Self::InternalFailure | Self::ServiceUnavailable | Self::InternalDependency
-        )
+        match self {
+            Self::Model(_)
+            | Self::InternalFailure
+            | Self::ServiceUnavailable
+            | Self::InternalDependency
+            | Self::Unknown => true,
+            Self::ModelNotReady
+            | Self::Validation
+            | Self::Throttling
+            | Self::PayloadTooLarge
+            | Self::ExpiredToken
+            | Self::UnrecognizedClient
+            | Self::InvalidSignature
+            | Self::AccessDenied => false,
+        }
     }
 
     fn name(&self) -> &'static str {
@@ -164,7 +206,7 @@ impl ServiceErrorKind {
     }
 }
 
-/// Maximum characters of the service's text in Display; the fields hold all of it.
+/// Maximum characters of one text in Display and Debug; the fields hold all of it.
 const MAX_SHOWN_CHARACTERS: usize = 1000;
 
 fn one_line(text: &str) -> OneLine<'_> {

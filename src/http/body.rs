@@ -1,14 +1,16 @@
 //! The body of a response.
 
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
 use super::exchange_error::failure;
-use super::transport_error::{Phase, Sent, TransportError};
+use super::transport::Limits;
+use super::transport_error::{Cause, Phase, Sent, TransportError};
 use crate::system::System;
 
 /// First allocation for a body that is read whole; it doubles as bytes arrive.
@@ -20,6 +22,10 @@ pub struct Body {
     reader: BodyReader<'static>,
     announced_bytes: Option<u64>,
     is_reused: bool,
+    /// The limit of a read, where ureq's own is only the interval of looking at the clock.
+    polled_limit: Option<Duration>,
+    is_polled: bool,
+    deadline: Option<Instant>,
     shared: Arc<Shared>,
     /// ureq's reader gives an error once and then the end of the body: the error must stay.
     is_failed: bool,
@@ -44,9 +50,27 @@ pub(crate) enum BodyError {
 }
 
 impl Body {
-    pub(super) fn new(body: ureq::Body, is_reused: bool, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        body: ureq::Body,
+        is_reused: bool,
+        limits: &Limits,
+        deadline: Option<Instant>,
+        shared: Arc<Shared>,
+    ) -> Self {
         let announced_bytes = body.content_length();
-        Self { reader: body.into_reader(), announced_bytes, is_reused, shared, is_failed: false }
+        let is_polled = limits.poll.is_some();
+        let polled_limit = if is_polled { limits.read } else { None };
+        let reader = body.into_reader();
+        Self {
+            reader,
+            announced_bytes,
+            is_reused,
+            polled_limit,
+            is_polled,
+            deadline,
+            shared,
+            is_failed: false,
+        }
     }
 
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
@@ -79,13 +103,33 @@ impl Body {
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
+        let until = self.polled_limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
+        self.read_before(buffer, until)
+    }
+
+    /// Reads some bytes, or none at the end. Where the limits poll, a read goes on until `until`.
+    pub(crate) fn read_before(
+        &mut self,
+        buffer: &mut [u8],
+        until: Option<Instant>,
+    ) -> Result<usize, TransportError> {
         if self.is_failed {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
-        let outcome = self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error)));
+        // Only a streamed body can be open at a fork. The child must not take bytes off its parent's connection.
+        if self.is_polled && self.shared.system.process_id() != self.shared.process_id {
+            return Err(self.error(io::Error::other("the response belongs to the parent process").into()));
+        }
+        let until = [until, self.deadline].into_iter().flatten().min();
+        let outcome = loop {
+            match self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error))) {
+                Err(error) if error.timed_out() && self.goes_on(until) => {}
+                outcome => break outcome,
+            }
+        };
         // ureq's shutdown wakes a reader with an end of file, which ends a body without a length.
         let outcome = match outcome {
-            Ok(0) if !buffer.is_empty() && self.shared.is_shut_down.load(Ordering::SeqCst) => {
+            Ok(0) if !buffer.is_empty() && self.is_shut_down() => {
                 Err(self.error(io::Error::from(io::ErrorKind::UnexpectedEof).into()))
             }
             outcome => outcome,
@@ -94,9 +138,22 @@ impl Body {
         outcome
     }
 
+    /// Whether a read that timed out has only come to its next look at the clock.
+    fn goes_on(&self, until: Option<Instant>) -> bool {
+        let has_time = until.is_none_or(|until| self.shared.system.instant() < until);
+        self.is_polled && has_time && !self.is_shut_down()
+    }
+
+    fn is_shut_down(&self) -> bool {
+        self.shared.is_shut_down.load(Ordering::SeqCst)
+    }
+
     fn error(&self, error: ureq::Error) -> TransportError {
         let mut failed = failure(error, self.shared.authority.as_str(), Sent::ResponseBegun, self.is_reused);
         failed.phase = failed.phase.max(Phase::Read);
+        if self.is_shut_down() {
+            failed.cause = Cause::ShutDown;
+        }
         failed
     }
 }
@@ -107,17 +164,6 @@ fn next_length(filled: usize, announced: Option<usize>) -> usize {
     match announced {
         Some(announced) if announced < doubled => announced.max(filled) + 1,
         _ => doubled,
-    }
-}
-
-impl Read for Body {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.shared.system.process_id() != self.shared.process_id {
-            return Err(io::Error::other(
-                "the response belongs to the process that this one was forked from",
-            ));
-        }
-        self.read_some(buffer).map_err(io::Error::other)
     }
 }
 

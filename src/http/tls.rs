@@ -198,6 +198,7 @@ pub(super) fn advice(_: &Error) -> Option<&'static str> {
 }
 
 #[cfg(all(test, feature = "rustls-no-provider"))]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

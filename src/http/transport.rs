@@ -40,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) response: Option<Duration>,
     /// Each read, from the first byte of the final response on.
     pub(crate) read: Option<Duration>,
+    /// For a body whose reads have deadlines of their own: how often a read looks at the clock.
+    pub(crate) poll: Option<Duration>,
 }
 
 /// What a transport is made of.
@@ -53,6 +55,14 @@ pub(crate) struct TransportSettings<'a> {
     pub(crate) ca_bundle_pem: Option<&'a [u8]>,
     pub(crate) resolver: Resolver,
     pub(crate) system: Arc<dyn System>,
+}
+
+/// How a request is given to ureq.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    limits: &'a Limits,
+    deadline: Option<Instant>,
+    may_connect: bool,
 }
 
 /// Connections to one origin.
@@ -83,14 +93,15 @@ impl Transport {
     pub(crate) fn send(
         &self,
         request: &Request<'_>,
+        limits: &Limits,
         deadline: Option<Instant>,
     ) -> Result<(ResponseHead, Body), TransportError> {
         let begun_at = self.shared.system.instant();
         let mut body = RequestReader::new(request.body, &*self.shared.system);
         // The agent's own configuration has no time to connect, so the first run finds an idle connection or none.
-        let outcome = match self.run(request, &mut body, deadline, false) {
+        let outcome = match self.run(request, &mut body, Run { limits, deadline, may_connect: false }) {
             Err(error) if is_no_idle_connection(&error) => {
-                (self.run(request, &mut body, deadline, true), false)
+                (self.run(request, &mut body, Run { limits, deadline, may_connect: true }), false)
             }
             outcome => (outcome, true),
         };
@@ -104,7 +115,8 @@ impl Transport {
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
         let head =
             ResponseHead { status: parts.status.as_u16(), headers: Headers::new(parts.headers), timings };
-        Ok((head, Body::new(response_body, is_reused, Arc::clone(&self.shared))))
+        let body = Body::new(response_body, is_reused, limits, deadline, Arc::clone(&self.shared));
+        Ok((head, body))
     }
 
     /// Ends every exchange, on whatever thread, and refuses new ones.
@@ -117,16 +129,15 @@ impl Transport {
         &self,
         request: &Request<'_>,
         body: &mut RequestReader<'_>,
-        deadline: Option<Instant>,
-        may_connect: bool,
+        run: Run<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let message = self.message(request)?;
         // A GET has no body, and no `content-length` of 0 either.
         if request.method == "GET" {
-            return self.dispatch(message.body(())?, deadline, may_connect);
+            return self.dispatch(message.body(())?, run);
         }
         let message = message.header(CONTENT_LENGTH, request.body.len());
-        self.dispatch(message.body(SendBody::from_reader(body))?, deadline, may_connect)
+        self.dispatch(message.body(SendBody::from_reader(body))?, run)
     }
 
     fn message(&self, request: &Request<'_>) -> Result<ureq::http::request::Builder, ureq::Error> {
@@ -150,15 +161,21 @@ impl Transport {
     fn dispatch(
         &self,
         message: ureq::http::Request<impl AsSendBody>,
-        deadline: Option<Instant>,
-        may_connect: bool,
+        run: Run<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        if deadline.is_none() && !may_connect {
+        let has_own_limits = *run.limits != self.limits;
+        if run.deadline.is_none() && !run.may_connect && !has_own_limits {
             return self.agent.run(message);
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(self.shared.system.instant()));
-        let connect = if may_connect { self.limits.connect } else { Some(Duration::ZERO) };
+        let left =
+            run.deadline.map(|deadline| deadline.saturating_duration_since(self.shared.system.instant()));
+        let connect = if run.may_connect { run.limits.connect } else { Some(Duration::ZERO) };
         let message = self.agent.configure_request(message).timeout_connect(connect).timeout_global(left);
+        let limits = run.limits;
+        let message = message
+            .timeout_per_write(limits.send)
+            .timeout_recv_response(limits.response)
+            .timeout_per_read(limits.poll.or(limits.read));
         self.agent.run(message.build())
     }
 

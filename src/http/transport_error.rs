@@ -55,6 +55,26 @@ impl TransportError {
         }
     }
 
+    /// An error of a reader that the program gave.
+    pub(crate) fn of_reader(error: std::io::Error) -> Self {
+        let failed = Self::before_sending("the reader", Cause::Failed(Box::new(error)));
+        Self { phase: Phase::Read, sent: Sent::ResponseBegun, ..failed }
+    }
+
+    /// The same error; of its source only the text is left.
+    pub(crate) fn repeated(&self) -> Self {
+        let source =
+            || self.cause.source().map_or_else(|| "it failed before".into(), |it| it.to_string().into());
+        let cause = match &self.cause {
+            Cause::TimedOut(_) => Cause::TimedOut(None),
+            Cause::ShutDown => Cause::ShutDown,
+            Cause::InvalidResponse(_) => Cause::InvalidResponse(source()),
+            Cause::Failed(_) => Cause::Failed(source()),
+            Cause::Permanent(_) => Cause::Permanent(source()),
+        };
+        Self { authority: self.authority.clone(), cause, ..*self }
+    }
+
     /// Whether the call ended before an attempt had begun.
     pub(crate) fn is_before_attempt(&self) -> bool {
         self.phase == Phase::Prepare

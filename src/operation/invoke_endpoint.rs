@@ -2,7 +2,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::Operation;
-use super::members::{ASCII, EXPRESSION, NAME, PRINTABLE_64, PRINTABLE_1024, Rule, SESSION, check};
+use super::members::{
+    ASCII, Bytes, EXPRESSION, Member, NAME, PRINTABLE_64, PRINTABLE_1024, SESSION, check_all, fmt_request,
+    headers,
+};
 use super::sealed::{self, ReadOptions};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
@@ -82,35 +85,29 @@ impl<'a> InvokeEndpoint<'a> {
         }
     }
 
-    /// Member, header and rule of each optional member, in the order of the headers' names.
-    const fn table(&self) -> [(&'static str, &'static str, Option<&'a str>, Rule); 11] {
+    /// The optional members, in the order of the headers' names.
+    const fn members(&self) -> [Member<'a>; 11] {
+        const EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
+        const COMPONENT: &str = "x-amzn-sagemaker-inference-component";
+        const HOSTNAME: &str = "x-amzn-sagemaker-target-container-hostname";
+        const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
         [
-            ("Accept", "accept", self.accept, ASCII),
-            ("ContentType", "content-type", self.content_type, ASCII),
-            ("CustomAttributes", "x-amzn-sagemaker-custom-attributes", self.custom_attributes, ASCII),
-            (
-                "EnableExplanations",
-                "x-amzn-sagemaker-enable-explanations",
-                self.enable_explanations,
-                EXPRESSION,
+            Member::new("Accept", "accept", self.accept, ASCII),
+            Member::new("ContentType", "content-type", self.content_type, ASCII),
+            Member::new("CustomAttributes", ATTRIBUTES, self.custom_attributes, ASCII),
+            Member::new("EnableExplanations", EXPLANATIONS, self.enable_explanations, EXPRESSION),
+            Member::new("InferenceComponentName", COMPONENT, self.inference_component_name, NAME),
+            Member::new("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
+            Member::new(
+                "PrefixAwareId",
+                "x-amzn-sagemaker-prefix-aware-id",
+                self.prefix_aware_id,
+                PRINTABLE_64,
             ),
-            (
-                "InferenceComponentName",
-                "x-amzn-sagemaker-inference-component",
-                self.inference_component_name,
-                NAME,
-            ),
-            ("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
-            ("PrefixAwareId", "x-amzn-sagemaker-prefix-aware-id", self.prefix_aware_id, PRINTABLE_64),
-            ("SessionId", "x-amzn-sagemaker-session-id", self.session_id, SESSION),
-            (
-                "TargetContainerHostname",
-                "x-amzn-sagemaker-target-container-hostname",
-                self.target_container_hostname,
-                NAME,
-            ),
-            ("TargetModel", "x-amzn-sagemaker-target-model", self.target_model, PRINTABLE_1024),
-            ("TargetVariant", "x-amzn-sagemaker-target-variant", self.target_variant, NAME),
+            Member::new("SessionId", "x-amzn-sagemaker-session-id", self.session_id, SESSION),
+            Member::new("TargetContainerHostname", HOSTNAME, self.target_container_hostname, NAME),
+            Member::new("TargetModel", "x-amzn-sagemaker-target-model", self.target_model, PRINTABLE_1024),
+            Member::new("TargetVariant", "x-amzn-sagemaker-target-variant", self.target_variant, NAME),
         ]
     }
 }
@@ -121,11 +118,7 @@ impl Operation for InvokeEndpoint<'_> {
 
 impl sealed::Input for InvokeEndpoint<'_> {
     fn check(&self) -> Result<(), InvalidInput> {
-        check("EndpointName", self.endpoint_name, NAME)?;
-        self.table().iter().try_for_each(|(member, _, value, rule)| match value {
-            Some(value) => check(member, value, *rule),
-            None => Ok(()),
-        })
+        check_all(self.endpoint_name, &self.members())
     }
 
     fn write_path(&self, path: &mut String) {
@@ -135,15 +128,8 @@ impl sealed::Input for InvokeEndpoint<'_> {
         path.push_str("/invocations");
     }
 
-    fn container_path(&self) -> &'static str {
-        "/invocations"
-    }
-
-    fn headers(&self) -> Vec<(&'static str, &str)> {
-        // Room for host, date, token and authorization too, so that the list never grows.
-        let mut headers = Vec::with_capacity(16);
-        headers.extend(self.table().iter().filter_map(|(_, header, value, _)| Some((*header, (*value)?))));
-        headers
+    fn headers(&self, _: bool) -> Vec<(&'static str, &str)> {
+        headers(&self.members())
     }
 
     fn body(&self) -> &[u8] {
@@ -151,19 +137,10 @@ impl sealed::Input for InvokeEndpoint<'_> {
     }
 }
 
-/// Shows the length of the body and of the custom attributes in place of what they say.
+/// Shows the length of the body and of the custom attributes instead of their content.
 impl fmt::Debug for InvokeEndpoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut fields = f.debug_struct("InvokeEndpoint");
-        fields.field("endpoint_name", &self.endpoint_name).field("body", &Bytes(self.body.len()));
-        for (member, _, value, _) in self.table() {
-            match (member, value) {
-                (_, None) => {}
-                ("CustomAttributes", Some(value)) => drop(fields.field(member, &Bytes(value.len()))),
-                (_, Some(value)) => drop(fields.field(member, &value)),
-            }
-        }
-        fields.finish()
+        fmt_request(f, "InvokeEndpoint", self.endpoint_name, self.body, &self.members())
     }
 }
 
@@ -228,7 +205,7 @@ impl sealed::Output for InvokeEndpointResponse {
     }
 }
 
-/// Shows the length of the body and of the custom attributes in place of what they say.
+/// Shows the length of the body and of the custom attributes instead of their content.
 impl fmt::Debug for InvokeEndpointResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InvokeEndpointResponse")
@@ -245,14 +222,6 @@ impl fmt::Debug for InvokeEndpointResponse {
     }
 }
 
-struct Bytes(usize);
-
-impl fmt::Debug for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,7 +229,7 @@ mod tests {
     #[test]
     fn the_table_is_in_the_order_of_header_names() {
         let request = InvokeEndpoint::new("a", b"");
-        assert!(request.table().is_sorted_by(|left, right| left.1 < right.1));
+        assert!(request.members().map(|member| member.header()).is_sorted());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Source: `service-2.json` of botocore 1.44.5. Where it allows any printable character, only ASCII is accepted here,
 //! because the members become headers.
 
+use std::fmt;
+
 use crate::error::InvalidInput;
 
 /// A constraint on the value of a member, and its text in an error message.
@@ -48,8 +50,85 @@ pub(super) const SESSION: Rule = Rule {
     problem: "must be NEW_SESSION, or 1 to 256 letters, digits and hyphens with a letter or a digit at both ends",
 };
 
+/// `^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`, at most 256: a session that is open already.
+pub(super) const OPEN_SESSION: Rule = Rule {
+    accepts: |text| text.len() <= 256 && is_name(text),
+    problem: "must be 1 to 256 letters, digits and hyphens, with a letter or a digit at both ends",
+};
+
+/// An optional member, and the header that it becomes.
+#[derive(Clone, Copy)]
+pub(super) struct Member<'a> {
+    name: &'static str,
+    header: &'static str,
+    value: Option<&'a str>,
+    rule: Rule,
+}
+
+impl<'a> Member<'a> {
+    pub(super) const fn new(
+        name: &'static str,
+        header: &'static str,
+        value: Option<&'a str>,
+        rule: Rule,
+    ) -> Self {
+        Self { name, header, value, rule }
+    }
+
+    #[cfg(test)]
+    pub(super) const fn header(&self) -> &'static str {
+        self.header
+    }
+}
+
+/// Checks the endpoint's name and every member that is set.
+pub(super) fn check_all(endpoint_name: &str, members: &[Member<'_>]) -> Result<(), InvalidInput> {
+    check("EndpointName", endpoint_name, NAME)?;
+    members.iter().try_for_each(|member| match member.value {
+        Some(value) => check(member.name, value, member.rule),
+        None => Ok(()),
+    })
+}
+
+/// Header and value of the members that are set.
+pub(super) fn headers<'a>(members: &[Member<'a>]) -> Vec<(&'static str, &'a str)> {
+    // Room for host, date, token and authorization too, so that the list never grows.
+    let mut headers = Vec::with_capacity(16);
+    headers.extend(members.iter().filter_map(|member| Some((member.header, member.value?))));
+    headers
+}
+
+/// Debug of a request: shows the length of the body and of the custom attributes instead of their content.
+pub(super) fn fmt_request(
+    f: &mut fmt::Formatter<'_>,
+    operation: &str,
+    endpoint_name: &str,
+    body: &[u8],
+    members: &[Member<'_>],
+) -> fmt::Result {
+    let mut fields = f.debug_struct(operation);
+    fields.field("endpoint_name", &endpoint_name).field("body", &Bytes(body.len()));
+    for member in members {
+        match (member.name, member.value) {
+            (_, None) => {}
+            ("CustomAttributes", Some(value)) => drop(fields.field(member.name, &Bytes(value.len()))),
+            (name, Some(value)) => drop(fields.field(name, &value)),
+        }
+    }
+    fields.finish()
+}
+
+/// Debug of content that is not shown.
+pub(super) struct Bytes(pub(super) usize);
+
+impl fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
 /// Checks the value of one member.
-pub(super) fn check(member: &'static str, value: &str, rule: Rule) -> Result<(), InvalidInput> {
+fn check(member: &'static str, value: &str, rule: Rule) -> Result<(), InvalidInput> {
     if (rule.accepts)(value) { Ok(()) } else { Err(InvalidInput::new(member, rule.problem)) }
 }
 
@@ -103,6 +182,12 @@ mod tests {
             );
         }
         assert!(!accepts(PRINTABLE_1024, " a") && !accepts(PRINTABLE_64, " a") && accepts(EXPRESSION, " a"));
+    }
+
+    #[test]
+    fn an_open_session_is_a_name() {
+        assert!(accepts(OPEN_SESSION, &"a".repeat(256)));
+        assert!(!accepts(OPEN_SESSION, "NEW_SESSION") && !accepts(OPEN_SESSION, &"a".repeat(257)));
     }
 
     #[test]

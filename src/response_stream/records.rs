@@ -186,16 +186,17 @@ impl RecordReader {
                 self.has_data = true;
             }
             b"event" => self.event.event = String::from_utf8_lossy(value).into_owned(),
-            b"id" if !value.contains(&0) => self.event.id = String::from_utf8_lossy(value).into_owned(),
+            b"id" if value.contains(&0) => {}
+            b"id" => self.event.id = String::from_utf8_lossy(value).into_owned(),
             b"retry" => self.event.retry = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
             _ => return self.take_plain_line(),
         }
         false
     }
 
-    /// A line without a field of server-sent events. A blank one is a keep-alive.
+    /// A line without a field of server-sent events. A blank one is a keep-alive, and within an event it is ignored.
     fn take_plain_line(&mut self) -> bool {
-        if self.line.trim_ascii().is_empty() {
+        if self.has_data || self.line.trim_ascii().is_empty() {
             return false;
         }
         self.event.data.clear();

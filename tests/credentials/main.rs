@@ -1,6 +1,7 @@
 //! Credentials over real connections: containers, instance metadata, STS and SSO on loopback.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod cache;
 mod faults;
 mod sources;
 #[path = "../support/mod.rs"]

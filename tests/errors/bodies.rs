@@ -85,7 +85,7 @@ fn a_body_without_code_and_message_is_kept() {
         without_code(503, json, r#"{"reason":"maintenance"}"#, Kind::ServiceUnavailable, true),
         without_code(530, json, "null", Kind::InternalDependency, true),
         without_code(404, json, r#"["not","an","object"]"#, Kind::Unknown, false),
-        without_code(400, json, r#"{"message":"cut off"#, Kind::Unknown, false),
+        without_code(400, json, r#"{"message":"cut off"#, Kind::Unknown, true),
         Case {
             message: Some("upstream said no"),
             ..without_code(502, "text/plain", "upstream said no", Kind::Unknown, true)

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bodies;
+mod hostile;
+mod refusals;
 #[path = "../support/mod.rs"]
 mod support;
 

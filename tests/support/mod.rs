@@ -300,6 +300,7 @@ pub(crate) fn config(url: &str) -> Config {
             send: Some(Duration::from_secs(5)),
             response: Some(Duration::from_secs(5)),
             read: Some(Duration::from_secs(5)),
+            stream: Some(Duration::from_secs(5)),
             call: None,
         },
         ..Config::default()

@@ -113,11 +113,36 @@ fn continue_property(section: &mut Section<'_>, line: &str) -> Result<(), &'stat
     if is_sub_property {
         parse_property(line).map_err(|_| "a sub-property must have a name and an '='")?;
     }
-    // Reserved first, so that a push never leaves a copy of the value behind.
-    let mut value = Zeroizing::new(String::with_capacity(property.value.len() + line.len() + 1));
-    value.push_str(&property.value);
+    append_line(&mut property.value, line);
+    Ok(())
+}
+
+fn append_line(value: &mut Zeroizing<String>, line: &str) {
+    let length = value.len() + 1 + line.len();
+    if length > value.capacity() {
+        // A String that grows by itself frees its old memory without wiping it. Doubling keeps the time linear.
+        let mut grown = Zeroizing::new(String::with_capacity(length.max(2 * value.capacity())));
+        grown.push_str(value);
+        *value = grown;
+    }
     value.push('\n');
     value.push_str(line);
-    property.value = value;
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_rarely_copied_while_it_grows() {
+        let mut value = Zeroizing::new("x".to_owned());
+        let mut copies = 0;
+        for _ in 0..300_000 {
+            let capacity = value.capacity();
+            append_line(&mut value, "y");
+            copies += u32::from(value.capacity() != capacity);
+        }
+        assert_eq!(value.len(), 600_001);
+        assert!(copies <= 20, "{copies} copies");
+    }
 }

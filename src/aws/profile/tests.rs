@@ -129,6 +129,19 @@ fn blocks_hold_sub_properties() {
 }
 
 #[test]
+fn a_value_may_have_600_kib_of_continuation_lines() {
+    let lines = 200 * 1024;
+    let profiles = load(&format!("[default]\na = x\n{}", " y\n".repeat(lines)), "").unwrap();
+    let default = profiles.selected().unwrap().unwrap();
+    assert_eq!(default.text("a"), Some(&*format!("x{}", "\ny".repeat(lines))));
+
+    let block = " b = c\n".repeat(600 * 1024 / 7);
+    let profiles = load(&format!("[services s]\nsts =\n{block} b = last\n"), "").unwrap();
+    let property = profiles.services("s").unwrap().sub_property("sts", "b").unwrap();
+    assert_eq!(*property.value, "last");
+}
+
+#[test]
 fn an_error_names_file_and_line_without_the_text_of_the_line() {
     let error = load("[default]\n\naws_secret_access_key: topsecret\n", "").unwrap_err();
     assert_eq!(unix(&error), "/h/.aws/config, line 3: a property must have an '='");

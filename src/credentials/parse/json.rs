@@ -1,23 +1,18 @@
-//! Credentials in JSON, as containers, instances, programs and SSO write them.
+//! Credentials in JSON: the format of containers, instances, programs and SSO.
 
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
+use super::date::time_of;
 use crate::aws::Credentials;
 use crate::error::CredentialsError;
-use crate::text::OneLine;
 
-/// Maximum characters of a foreign text in an error.
-const MAX_SHOWN_CHARACTERS: usize = 300;
-
-/// A JSON object whose names are found in any case, as the official Rust SDK reads them.
+/// A JSON object. Names match in any case, as in the official SDK for Rust.
 #[derive(Clone)]
 pub(in crate::credentials) struct Document(Map<String, Value>);
 
-/// It holds keys.
+/// Hides the values, which may be keys.
 impl std::fmt::Debug for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Document({} members)", self.0.len())
@@ -25,7 +20,7 @@ impl std::fmt::Debug for Document {
 }
 
 impl Document {
-    /// The error holds nothing of the input.
+    /// The error has no text of the input.
     pub(in crate::credentials) fn parse(bytes: &[u8], what: &str) -> Result<Self, CredentialsError> {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(members)) => Ok(Self(members)),
@@ -38,9 +33,15 @@ impl Document {
         }
     }
 
-    /// The first of these members with a text that is not empty.
+    /// The first of these members that is a text and not empty.
     pub(in crate::credentials) fn text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.member(name)?.as_str().filter(|text| !text.is_empty()))
+    }
+
+    /// Whether one of these members is neither a text nor null.
+    pub(in crate::credentials) fn has_other_than_text(&self, names: &[&str]) -> bool {
+        let mut values = names.iter().filter_map(|name| self.member(name));
+        values.any(|value| !value.is_string() && !value.is_null())
     }
 
     pub(in crate::credentials) fn number(&self, name: &str) -> Option<u64> {
@@ -104,26 +105,6 @@ fn expiry_of(text: &str, what: &str) -> Result<SystemTime, CredentialsError> {
     time_of(text).ok_or_else(|| CredentialsError::new(format!("{what} has an expiry that is not a date")))
 }
 
-/// An RFC 3339 date. The first versions of the AWS CLI wrote `UTC` for its `Z`.
-pub(in crate::credentials) fn time_of(text: &str) -> Option<SystemTime> {
-    let parsed = match text.strip_suffix("UTC") {
-        Some(date) => OffsetDateTime::parse(&format!("{date}Z"), &Rfc3339),
-        None => OffsetDateTime::parse(text, &Rfc3339),
-    };
-    parsed.ok().map(SystemTime::from)
-}
-
-/// An instant as an RFC 3339 date, in whole seconds and UTC.
-pub(in crate::credentials) fn date_of(instant: SystemTime) -> Option<String> {
-    let date = OffsetDateTime::from(instant).replace_nanosecond(0).ok()?;
-    date.format(&Rfc3339).ok()
-}
-
-/// A foreign text for an error: one line of bounded length.
-pub(in crate::credentials) fn shown(text: &str) -> String {
-    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
@@ -132,7 +113,7 @@ mod tests {
     use crate::testing::Random;
 
     #[test]
-    fn names_are_found_in_any_case() {
+    fn names_match_in_any_case() {
         let document = Document::parse(
             br#"{"ACCESSKEYID":"id","secretAccessKey":"s","token":"t","expiresAt":"2009-02-13T23:31:30Z"}"#,
             "it",
@@ -144,36 +125,27 @@ mod tests {
         assert_eq!(credentials.expires_at, Some(UNIX_EPOCH + Duration::from_secs(1_234_567_890)));
     }
 
-    #[test]
-    fn an_error_names_the_member_and_shows_no_value() {
-        let problem = |json: &str| {
-            let document = Document::parse(json.as_bytes(), "the answer");
-            document.and_then(|document| document.session_credentials("the answer")).unwrap_err().to_string()
-        };
-        assert_eq!(problem("[]"), "the answer is not a JSON object");
-        assert_eq!(
-            problem("{\"SecretAccessKey\":\"topsecret\","),
-            "the answer is not JSON at line 1, column 31"
-        );
-        assert_eq!(problem(r#"{"Token":"t"}"#), "the answer has no Expiration");
-        assert_eq!(
-            problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":7}"#),
-            "the answer has no SecretAccessKey"
-        );
-        assert_eq!(
-            problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":"topsecret"}"#),
-            "the answer has an expiry that is not a date"
-        );
+    fn problem(json: &str) -> String {
+        let document = Document::parse(json.as_bytes(), "the response");
+        document.and_then(|document| document.session_credentials("the response")).unwrap_err().to_string()
     }
 
     #[test]
-    fn dates_are_read_and_written() {
-        let instant = UNIX_EPOCH + Duration::from_secs(1_234_567_890);
-        for text in ["2009-02-13T23:31:30Z", "2009-02-14T01:31:30+02:00", "2009-02-13T23:31:30UTC"] {
-            assert_eq!(time_of(text), Some(instant), "{text}");
-        }
-        assert_eq!(time_of("2009-02-13"), None);
-        assert_eq!(date_of(instant + Duration::from_millis(7)).as_deref(), Some("2009-02-13T23:31:30Z"));
+    fn an_error_names_the_member_and_shows_no_value() {
+        assert_eq!(problem("[]"), "the response is not a JSON object");
+        assert_eq!(
+            problem("{\"SecretAccessKey\":\"topsecret\","),
+            "the response is not JSON at line 1, column 31"
+        );
+        assert_eq!(problem(r#"{"Token":"t"}"#), "the response has no Expiration");
+        assert_eq!(
+            problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":7}"#),
+            "the response has no SecretAccessKey"
+        );
+        assert_eq!(
+            problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":"topsecret"}"#),
+            "the response has an expiry that is not a date"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Recorded traffic in the place of the network.
+//! Recorded traffic in place of the network.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,9 +7,9 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::credentials::sender::{CallLimits, HttpResponse, SendHttp};
-use crate::http::{Cause, Origin, Phase, Request, TransportError};
+use crate::http::{Cause, Headers, Origin, Phase, Request, TransportError};
 
-/// Headers that say whom the request is from; the others are the recording SDK's own, and signatures of its.
+/// The headers that are compared in official recordings; the others are from the recording SDK and its signer.
 const COMPARED: [&str; 5] = [
     "accept",
     "x-aws-ec2-metadata-token",
@@ -18,7 +18,7 @@ const COMPARED: [&str; 5] = [
     "content-type",
 ];
 
-/// Fields of a form that differ between one recording and one run.
+/// Form fields that differ between a recording and a run.
 const OF_THE_RECORDING: [&str; 3] = ["RoleArn", "RoleSessionName", "WebIdentityToken"];
 
 #[derive(Clone, Debug, Default)]
@@ -29,13 +29,13 @@ struct Recorded {
     response_body: String,
 }
 
-/// Answers each request with what was recorded for it, in order.
+/// Replays the recorded responses in order.
 #[derive(Debug)]
 pub(super) struct Replay {
-    /// Compare everything, as in our own recordings.
+    /// Whether all headers and fields are compared, as in our recordings.
     is_exact: bool,
     left: Mutex<Vec<Recorded>>,
-    /// What was asked and not recorded.
+    /// Requests that were not recorded.
     faults: Mutex<Vec<String>>,
 }
 
@@ -60,36 +60,30 @@ impl Replay {
         Self { is_exact, left: Mutex::new(left), faults: Mutex::default() }
     }
 
-    /// Whether everything that was recorded was asked, and nothing else.
+    /// Fails unless the requests were exactly the recorded ones.
     pub(super) fn is_used_up(&self) -> Result<(), String> {
         let (left, faults) = (self.left.lock().unwrap(), self.faults.lock().unwrap());
-        // A recording of one answer that is worth another try stands for all tries.
-        let is_retry = |fault: &String| !self.is_exact && fault.starts_with("not recorded");
-        match faults.iter().find(|fault| !is_retry(fault)) {
+        // An official recording of one response that is retried stands for all attempts.
+        match faults.iter().find(|fault| self.is_exact || !fault.starts_with("not recorded")) {
             Some(fault) => Err(fault.clone()),
             None if left.is_empty() => Ok(()),
-            None => Err(format!("not asked: {left:?}")),
+            None => Err(format!("not requested: {left:?}")),
         }
     }
 
     fn difference(&self, recorded: &Recorded, origin: &Origin, request: &Request<'_>) -> Option<String> {
         let url = format!("{}://{}{}", origin.scheme(), origin.authority, request.path);
         if recorded.request["method"] != request.method || recorded.request["uri"] != url.as_str() {
-            return Some(format!(
-                "{} {url} was asked, and recorded was {:?}",
-                request.method, recorded.request
-            ));
+            return Some(format!("{} {url} is not {:?}", request.method, recorded.request));
         }
-        let header =
-            |name: &str| request.headers.iter().find(|header| header.0 == name).map(|header| header.1);
-        if header("host") != Some(&origin.authority) {
-            return Some(format!("the host header of {url} is {:?}", header("host")));
+        if header(request, "host") != Some(&origin.authority) {
+            return Some(format!("the host header of {url} is {:?}", header(request, "host")));
         }
         for (name, values) in recorded.request["headers"].as_object().unwrap() {
             let name = name.to_ascii_lowercase();
             let is_compared = self.is_exact || COMPARED.contains(&name.as_str());
-            if is_compared && header(&name) != values[0].as_str() {
-                return Some(format!("{name} of {url} is {:?}", header(&name)));
+            if is_compared && header(request, &name) != values[0].as_str() {
+                return Some(format!("{name} of {url} is {:?}", header(request, &name)));
             }
         }
         let body = std::str::from_utf8(request.body).unwrap();
@@ -98,8 +92,38 @@ impl Replay {
         } else {
             fields(body) == fields(&recorded.request_body)
         };
-        (!is_same_body).then(|| format!("the body sent to {url} is {body}, not {}", recorded.request_body))
+        if is_same_body {
+            return None;
+        }
+        Some(format!("the body sent to {url} is {body}, not {}", recorded.request_body))
     }
+
+    /// Notes a request that has no recorded response.
+    fn fail(&self, fault: String, origin: &Origin) -> TransportError {
+        self.faults.lock().unwrap().push(fault);
+        let cause = Cause::Failed("the recording has no response".into());
+        TransportError { phase: Phase::Wait, ..TransportError::before_sending(&origin.authority, cause) }
+    }
+}
+
+impl Recorded {
+    /// `None` for a recorded failure.
+    fn response(&self) -> Option<HttpResponse> {
+        let response = self.response["Ok"].as_object()?;
+        let mut headers = Headers::default();
+        for (name, value) in response["headers"].as_object().unwrap() {
+            headers.push(name, value[0].as_str().or(value.as_str()).unwrap().as_bytes());
+        }
+        Some(HttpResponse {
+            status: response["status"].as_u64().unwrap().try_into().unwrap(),
+            headers,
+            body: self.response_body.clone().into_bytes(),
+        })
+    }
+}
+
+fn header<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
+    request.headers.iter().find(|header| header.0 == name).map(|header| header.1)
 }
 
 fn fields(form: &str) -> Vec<(&str, &str)> {
@@ -115,28 +139,15 @@ impl SendHttp for Arc<Replay> {
         _: &CallLimits,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
-        let fail = |text: String| {
-            self.faults.lock().unwrap().push(text);
-            let cause = Cause::Failed("the recording has no answer".into());
-            TransportError { phase: Phase::Wait, ..TransportError::before_sending(&origin.authority, cause) }
-        };
         let Some(recorded) = self.left.lock().unwrap().pop() else {
-            return Err(fail(format!(
-                "not recorded: {} {}{}",
-                request.method, origin.authority, request.path
-            )));
+            let fault = format!("not recorded: {} {}{}", request.method, origin.authority, request.path);
+            return Err(self.fail(fault, origin));
         };
         if let Some(difference) = self.difference(&recorded, origin, request) {
-            return Err(fail(difference));
+            return Err(self.fail(difference, origin));
         }
-        let response = &recorded.response["Ok"];
-        if response.is_null() {
-            let cause = Cause::Failed("recorded".into());
-            return Err(TransportError::before_sending(&origin.authority, cause));
-        }
-        Ok(HttpResponse {
-            status: response["status"].as_u64().unwrap().try_into().unwrap(),
-            body: recorded.response_body.into_bytes(),
+        recorded.response().ok_or_else(|| {
+            TransportError::before_sending(&origin.authority, Cause::Failed("recorded".into()))
         })
     }
 }

@@ -1,21 +1,31 @@
-//! Roles, by the Query protocol of the Security Token Service.
+//! Roles of the Security Token Service (STS), over its Query protocol.
 //!
 //! Source: the STS API reference, AssumeRole and AssumeRoleWithWebIdentity, version 2011-06-15.
 
-use std::time::{Duration, UNIX_EPOCH};
+mod refusal;
 
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::refusal::Refusal;
+use crate::aws::clock_skew::ClockSkew;
 use crate::aws::xml::Document;
 use crate::aws::{Credentials, Service, Signer};
 use crate::credentials::call::{AttemptError, Call};
 use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::{shown, time_of};
+use crate::credentials::parse::date::time_of;
 use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
-use crate::retry::{BACKOFF_BASE, THROTTLING_BACKOFF_BASE, backoff_base_of_status};
+use crate::retry::BACKOFF_BASE;
 use crate::sigv4::{AmzDate, percent_encoded};
 
-/// A role and how it is to be assumed.
+/// A role and the options for assuming it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::credentials) struct Role {
     pub(super) arn: String,
@@ -23,21 +33,32 @@ pub(in crate::credentials) struct Role {
     pub(super) external_id: Option<String>,
     /// In seconds, as the profile has it.
     pub(super) duration: Option<String>,
+    /// Whether the profile has `mfa_serial`, which is not supported.
+    pub(super) has_mfa: bool,
 }
 
 impl Role {
     pub(super) fn new(arn: impl Into<String>, session_name: Option<String>) -> Self {
-        Self { arn: arn.into(), session_name, external_id: None, duration: None }
+        Self { arn: arn.into(), session_name, external_id: None, duration: None, has_mfa: false }
     }
 }
 
-/// How the caller identifies itself.
+/// What identifies the caller.
 #[derive(Clone, Copy)]
 pub(super) enum Proof<'a> {
-    /// By signing the request.
+    /// The request is signed with these.
     Credentials(&'a Credentials),
-    /// By a token in the request, which is not signed.
+    /// The request has this token and is not signed.
     WebIdentity(&'a str),
+}
+
+impl Proof<'_> {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Credentials(_) => "AssumeRole",
+            Self::WebIdentity(_) => "AssumeRoleWithWebIdentity",
+        }
+    }
 }
 
 /// Assumes a role.
@@ -46,100 +67,135 @@ pub(super) fn assume_role(
     role: &Role,
     proof: Proof<'_>,
 ) -> Result<Credentials, ProviderError> {
-    let action = match proof {
-        Proof::Credentials(_) => "AssumeRole",
-        Proof::WebIdentity(_) => "AssumeRoleWithWebIdentity",
-    };
-    let what = format!("{action} of {}", role.arn);
+    let what = format!("{} of {}", proof.action(), shown(&role.arn));
     let region = context.region(&what)?;
     let (origin, base_path) = context.endpoint(Service::STS, region)?;
-    let path = format!("{base_path}/");
-    let body = form(context, action, role, proof);
-    let signer = Signer::new(region, "sts");
-    let call = Call { context, what: &what, origin: &origin, limits: CallLimits::SERVICE };
-    call.run(|| {
-        let headers =
-            vec![("content-type", "application/x-www-form-urlencoded"), ("host", origin.authority.as_str())];
-        let mut request = Request { method: "POST", path: &path, headers, body: body.as_bytes() };
-        let signature;
-        if let Proof::Credentials(credentials) = proof {
-            signature = signer.sign(&request, credentials, signing_date(context)?);
-            request.headers.extend(signature.headers());
+    let keeps_time =
+        context.settings()?.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
+    let session_name = role.session_name.clone().unwrap_or_else(|| session_name(context.system.now()));
+    let request = StsRequest {
+        call: Call { context, what: &what, origin: &origin, limits: CallLimits::SERVICE },
+        path: format!("{base_path}/"),
+        body: form(role, proof, &session_name),
+        signer: Signer::new(region, "sts"),
+        clock: if keeps_time { None } else { Some(context.clocks.of(&origin.authority)) },
+        has_corrected_clock: Cell::new(false),
+        has_missed_key: Cell::new(false),
+    };
+    request.call.run(|| request.send(role, proof))
+}
+
+/// A request to STS, shared by its attempts.
+struct StsRequest<'a> {
+    call: Call<'a>,
+    path: String,
+    body: String,
+    signer: Signer,
+    /// `None` if the setting forbids corrections.
+    clock: Option<Arc<ClockSkew>>,
+    /// Whether the clock was corrected after a refused attempt.
+    has_corrected_clock: Cell<bool>,
+    /// Whether an attempt was refused because STS could not retrieve the key of the identity provider.
+    has_missed_key: Cell<bool>,
+}
+
+impl StsRequest<'_> {
+    fn send(&self, role: &Role, proof: Proof<'_>) -> Result<Credentials, AttemptError> {
+        let sent_at = self.call.context.system.now();
+        let response = match proof {
+            Proof::Credentials(credentials) => self.send_signed(credentials, self.service_time(sent_at))?,
+            Proof::WebIdentity(_) => self.call.send(&self.unsigned())?,
+        };
+        if response.status == 200 {
+            return credentials_in(&response).map_err(AttemptError::retryable);
         }
-        credentials_in(&call.send(&request)?)
-    })
+        let refusal = Refusal::new(&response);
+        let retry_base = if refusal.is_of_clock() && self.correct_clock(&response, sent_at) {
+            Some(Duration::ZERO)
+        } else if refusal.is_of_missing_key() && !self.has_missed_key.replace(true) {
+            Some(BACKOFF_BASE)
+        } else {
+            refusal.backoff_base()
+        };
+        Err(AttemptError { error: refusal.into_error(role.has_mfa).into(), retry_base })
+    }
+
+    fn service_time(&self, now: SystemTime) -> SystemTime {
+        self.clock.as_ref().map_or(now, |clock| clock.service_time(now))
+    }
+
+    /// Corrects the clock by the Date of a refusal; false if the clock was right, and after the first correction.
+    fn correct_clock(&self, response: &HttpResponse, sent_at: SystemTime) -> bool {
+        let Some(clock) = &self.clock else { return false };
+        let (signed_for, received_at) = (clock.service_time(sent_at), self.call.context.system.now());
+        let was_far_off = clock.learn(&response.headers, signed_for, sent_at, received_at);
+        was_far_off && !self.has_corrected_clock.replace(true)
+    }
+
+    fn unsigned(&self) -> Request<'_> {
+        let content_type = ("content-type", "application/x-www-form-urlencoded");
+        let headers = vec![content_type, ("host", self.call.origin.authority.as_str())];
+        Request { method: "POST", path: &self.path, headers, body: self.body.as_bytes() }
+    }
+
+    fn send_signed(
+        &self,
+        credentials: &Credentials,
+        signed_for: SystemTime,
+    ) -> Result<HttpResponse, AttemptError> {
+        let date = AmzDate::from_system_time(signed_for).ok_or_else(|| {
+            let problem = "the system's clock is before 1970 or after 9999";
+            AttemptError::fatal(CredentialsError::new(problem))
+        })?;
+        let mut request = self.unsigned();
+        let signature = self.signer.sign(&request, credentials, date);
+        request.headers.extend(signature.headers());
+        Ok(self.call.send(&request)?)
+    }
 }
 
-fn signing_date(context: &Context<'_>) -> Result<AmzDate, AttemptError> {
-    AmzDate::from_system_time(context.system.now()).ok_or_else(|| {
-        let problem = "the system's clock is before 1970 or after 9999";
-        AttemptError::fatal(CredentialsError::new(problem))
-    })
-}
-
-fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
+fn credentials_in(response: &HttpResponse) -> Result<Credentials, CredentialsError> {
     let document = Document::parse(&response.body);
-    if response.status == 200 {
-        let document = document.ok_or_else(|| CredentialsError::new("the answer is not XML"));
-        return document.and_then(|document| credentials_of(&document)).map_err(AttemptError::retryable);
-    }
-    let text = |path: &str| document.as_ref().and_then(|document| document.text(path)).map(shown);
-    let code = text("Error/Code").unwrap_or_else(|| "no code".to_owned());
-    let message = text("Error/Message").unwrap_or_else(|| "no message".to_owned());
-    let problem = format!("refused with {code} (HTTP {}): {message}", response.status);
-    let retry_base = backoff_base(response.status, &code);
-    Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base })
-}
-
-/// Source: the throttling codes of STS, and the error that AWS's documentation says to retry, because the identity
-/// provider was not reached.
-fn backoff_base(status: u16, code: &str) -> Option<Duration> {
-    match code {
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
-            Some(THROTTLING_BACKOFF_BASE)
-        }
-        "IDPCommunicationError" => Some(BACKOFF_BASE),
-        _ => backoff_base_of_status(status),
-    }
+    credentials_of(&document.ok_or_else(|| CredentialsError::new("the response is not XML"))?)
 }
 
 fn credentials_of(document: &Document) -> Result<Credentials, CredentialsError> {
-    let text = |name: &str| {
-        let found = document.text(&format!("Credentials/{name}"));
-        found.ok_or_else(|| CredentialsError::new(format!("the answer has no {name}")))
-    };
-    let expires_at = time_of(text("Expiration")?)
-        .ok_or_else(|| CredentialsError::new("the answer has an expiry that is not a date"))?;
-    let credentials = Credentials::new(text("AccessKeyId")?, text("SecretAccessKey")?);
-    Ok(credentials.with_session_token(text("SessionToken")?).with_expiry(expires_at))
+    let expires_at = time_of(member(document, "Expiration")?)
+        .ok_or_else(|| CredentialsError::new("the response has an expiry that is not a date"))?;
+    Ok(Credentials::new(member(document, "AccessKeyId")?, member(document, "SecretAccessKey")?)
+        .with_session_token(member(document, "SessionToken")?)
+        .with_expiry(expires_at))
 }
 
-fn form(context: &Context<'_>, action: &str, role: &Role, proof: Proof<'_>) -> String {
-    let session_name = role.session_name.clone().unwrap_or_else(|| {
-        let since_1970 = context.system.now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        format!("sagemaker-invoke-{}", since_1970.as_millis())
-    });
+fn member<'a>(document: &'a Document, name: &str) -> Result<&'a str, CredentialsError> {
+    let text = document.text(&format!("Credentials/{name}"));
+    text.ok_or_else(|| CredentialsError::new(format!("the response has no {name}")))
+}
+
+/// The default name of a session.
+fn session_name(now: SystemTime) -> String {
+    // A clock before 1970 is wrong, and the name may repeat.
+    let since_1970 = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    format!("sagemaker-invoke-{}", since_1970.as_millis())
+}
+
+/// The body of the request.
+fn form(role: &Role, proof: Proof<'_>, session_name: &str) -> String {
     let token = match proof {
         Proof::Credentials(_) => None,
         Proof::WebIdentity(token) => Some(token),
     };
     let fields = [
-        ("Action", Some(action)),
+        ("Action", Some(proof.action())),
         ("Version", Some("2011-06-15")),
         ("RoleArn", Some(&role.arn)),
-        ("RoleSessionName", Some(&session_name)),
+        ("RoleSessionName", Some(session_name)),
         ("ExternalId", role.external_id.as_deref()),
         ("DurationSeconds", role.duration.as_deref()),
         ("WebIdentityToken", token),
     ];
-    let mut form = String::new();
-    for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        if !form.is_empty() {
-            form.push('&');
-        }
-        form.push_str(name);
-        form.push('=');
-        form.push_str(&percent_encoded(value));
-    }
-    form
+    let present = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let fields: Vec<String> =
+        present.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    fields.join("&")
 }

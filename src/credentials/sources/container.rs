@@ -7,8 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::aws::Credentials;
 use crate::credentials::call::{AttemptError, Call};
 use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::parse::json::Document;
 use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::{Origin, Request};
 use crate::retry::backoff_base_of_status;
@@ -18,8 +19,7 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 /// The host of the relative URI: ECS.
 const ECS_HOST: &str = "169.254.170.2";
 
-/// Source: the addresses that the AWS SDKs allow over plain HTTP beside loopback: ECS, and EKS Pod Identity in both
-/// families.
+/// Addresses that are allowed over plain HTTP, like loopback: ECS and EKS Pod Identity. Source: the AWS SDKs.
 const CONTAINER_ADDRESSES: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),
@@ -46,62 +46,66 @@ fn is_container_address(address: IpAddr) -> bool {
 
 /// Origin, and path with query.
 fn endpoint(context: &Context<'_>) -> Result<(Origin, String), ProviderError> {
-    let relative = context.variable(RELATIVE_URI);
-    let (setting, url) = match (&relative, context.variable(FULL_URI)) {
-        (Some(relative), _) => (RELATIVE_URI, format!("http://{ECS_HOST}{relative}")),
+    let (setting, url) = match (context.variable(RELATIVE_URI), context.variable(FULL_URI)) {
+        (Some(path), _) => (RELATIVE_URI, format!("http://{ECS_HOST}{path}")),
         (None, Some(url)) => (FULL_URI, url),
         (None, None) => {
             let reason = format!("neither {RELATIVE_URI} nor {FULL_URI} is set");
             return Err(ProviderError::not_configured(reason));
         }
     };
-    let invalid = |problem: &str| CredentialsError::new(format!("{setting} {problem}"));
-    let (origin, path) = Origin::split_url(&url).ok_or_else(|| invalid("is not a URL with a host"))?;
-    if relative.is_some() && origin.authority != ECS_HOST {
-        return Err(invalid("is not a URL with a host").into());
-    }
-    // The addresses of a name are checked when it is looked up for the connection.
-    let is_forbidden = |address: IpAddr| !origin.tls && !is_container_address(address);
-    if origin.host().parse().is_ok_and(is_forbidden) {
-        let problem = "is an http:// URL of a host that is neither loopback nor ECS's nor EKS's";
-        return Err(invalid(problem).into());
-    }
-    Ok((origin, path))
+    Ok(checked_endpoint(setting, &url)?)
 }
 
-/// The value of the Authorization header. The file is read each time, because its token is replaced from time to time.
+fn checked_endpoint(setting: &str, url: &str) -> Result<(Origin, String), CredentialsError> {
+    match Origin::split_url(url) {
+        Some((origin, _)) if setting == RELATIVE_URI && origin.authority != ECS_HOST => {
+            Err(CredentialsError::new(format!("{setting} is not a path")))
+        }
+        // The addresses of a name are checked when it is looked up for the connection.
+        Some((origin, _))
+            if !origin.tls && origin.host().parse().is_ok_and(|it| !is_container_address(it)) =>
+        {
+            let problem = "is an http:// URL of a host that is neither loopback nor ECS's nor EKS's";
+            Err(CredentialsError::new(format!("{setting} {problem}")))
+        }
+        Some((origin, path)) => Ok((origin, path)),
+        None => Err(CredentialsError::new(format!("{setting} is not a URL with a host"))),
+    }
+}
+
+/// The value of the Authorization header. The file is read at each search, because its token is replaced regularly.
 fn token(context: &Context<'_>) -> Result<Option<String>, CredentialsError> {
     const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
     const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
-    let invalid = |setting: &str| {
-        let problem = "holds no token, or one with a line break or other characters that no header can have";
-        CredentialsError::new(format!("{setting} {problem}"))
-    };
-    let (setting, token) = if let Some(path) = context.variable(TOKEN_FILE) {
+    if let Some(path) = context.variable(TOKEN_FILE) {
         let content = context.read_file(&path, "the container's authorization token")?;
-        (TOKEN_FILE, String::from_utf8(content).map_err(|_| invalid(TOKEN_FILE))?)
-    } else if let Some(token) = context.system.variable(TOKEN).filter(|token| !token.trim().is_empty()) {
-        (TOKEN, token)
-    } else {
-        return Ok(None);
-    };
-    // A line break would end the header and begin another.
-    if token.is_empty() || !token.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return Err(invalid(setting));
+        return header_value(content, TOKEN_FILE).map(Some);
     }
-    Ok(Some(token))
+    match context.system.variable(TOKEN) {
+        Some(token) if !token.trim().is_empty() => header_value(token.into_bytes(), TOKEN).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Refuses a token that is not a header value: a line break would begin another header.
+fn header_value(token: Vec<u8>, setting: &str) -> Result<String, CredentialsError> {
+    let is_valid = token.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
+    match String::from_utf8(token) {
+        Ok(token) if is_valid && !token.is_empty() => Ok(token),
+        _ => {
+            let problem =
+                "holds no token, or one with a line break or other characters that no header can have";
+            Err(CredentialsError::new(format!("{setting} {problem}")))
+        }
+    }
 }
 
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
     let what = "its answer";
     let document = Document::parse(&response.body, what);
     if response.status != 200 {
-        let text = |name| document.as_ref().ok().and_then(|document| document.text(&[name])).map(shown);
-        let detail = [text("code"), text("message")].into_iter().flatten().collect::<Vec<_>>().join(": ");
-        let separator = if detail.is_empty() { "" } else { ": " };
-        let problem = format!("it answered HTTP {}{separator}{detail}", response.status);
-        let retry_base = backoff_base_of_status(response.status);
-        return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
+        return Err(refusal(response.status, document.ok().as_ref()));
     }
     let document = document.map_err(AttemptError::retryable)?;
     match document.text(&["Code"]) {
@@ -113,23 +117,42 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> 
     }
 }
 
+fn refusal(status: u16, document: Option<&Document>) -> AttemptError {
+    let details = ["code", "message"].into_iter().filter_map(|name| document?.text(&[name]));
+    let mut problem = format!("it answered HTTP {status}");
+    for detail in details {
+        problem.push_str(": ");
+        problem.push_str(&shown(detail));
+    }
+    let retry_base = backoff_base_of_status(status);
+    AttemptError { error: CredentialsError::new(problem).into(), retry_base }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::credentials::clocks::Clocks;
     use crate::credentials::context::AwsHosts;
+    use crate::credentials::progress::Progress;
     use crate::credentials::sender::fake::NoNetwork;
     use crate::testing::FakeSystem;
 
-    /// The words of the official cases and ours for the same problem.
+    /// The error texts of the official cases, and ours for the same problem.
     const PROBLEMS: [(&str, &str); 2] = [
         ("No environment variables were set to configure ECS provider", "_RELATIVE_URI nor AWS_CONTAINER_"),
         ("URI did not specify a host", "is not a URL with a host"),
     ];
 
     fn with_context<T>(system: &FakeSystem, look: impl FnOnce(&Context<'_>) -> T) -> T {
-        look(&Context::new(system, &NoNetwork, &AwsHosts::default(), None, None))
+        look(&Context::new(
+            system,
+            &NoNetwork,
+            &AwsHosts::default(),
+            &Progress::default(),
+            &Clocks::default(),
+        ))
     }
 
     fn url(variables: &[(&str, &str)]) -> Result<String, String> {
@@ -164,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_off_this_machine_must_be_https() {
+    fn a_remote_endpoint_must_be_https() {
         assert!(url(&[(FULL_URI, "http://192.0.2.1/x")]).unwrap_err().contains("neither loopback"));
         assert_eq!(url(&[(FULL_URI, "https://192.0.2.1")]).unwrap(), "https://192.0.2.1/");
         assert_eq!(url(&[(FULL_URI, "http://[::1]:8080?a=b")]).unwrap(), "http://[::1]:8080/?a=b");
@@ -176,23 +199,24 @@ mod tests {
     #[test]
     fn a_token_cannot_add_a_header() {
         let file = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t");
-        let from_file = |content: &str| {
-            let system = FakeSystem::new(&[file]).with_file("/t", content);
-            with_context(&system, token).map_err(|error| error.to_string())
-        };
-        assert_eq!(from_file("Bearer abc"), Ok(Some("Bearer abc".to_owned())));
+        let good = FakeSystem::new(&[file]).with_file("/t", "Bearer abc");
+        assert_eq!(with_context(&good, token).unwrap().as_deref(), Some("Bearer abc"));
         for bad in ["", "a\r\nx: y", "a\n", "\u{e9}"] {
-            let text = from_file(bad).unwrap_err();
+            let system = FakeSystem::new(&[file]).with_file("/t", bad);
+            let text = with_context(&system, token).unwrap_err().to_string();
             assert!(text.starts_with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds no token"), "{text}");
         }
         let text = with_context(&FakeSystem::new(&[file]), token).unwrap_err().to_string();
         assert_eq!(text, "the container's authorization token cannot be read from /t");
+        let two_lines = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t\nx\u{1b}[1m")]);
+        let text = with_context(&two_lines, token).unwrap_err().to_string();
+        assert_eq!(text, "the container's authorization token cannot be read from /t x [1m");
         let variable = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\nb")]);
         assert!(with_context(&variable, token).is_err());
     }
 
     #[test]
-    fn only_loopback_and_the_two_services_of_aws_are_allowed_over_plain_http() {
+    fn loopback_ecs_and_eks_are_allowed_over_plain_http() {
         for (address, is_allowed) in [
             ("127.0.0.1", true),
             ("127.9.9.9", true),

@@ -9,7 +9,7 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     let Some(access_key_id) = context.variable("AWS_ACCESS_KEY_ID") else {
         return Err(ProviderError::not_configured("AWS_ACCESS_KEY_ID is not set"));
     };
-    // The second name is that of the oldest SDKs; the official Rust SDK still reads it.
+    // The second name is from the oldest SDKs; the official SDK for Rust reads it as well.
     let secret = context.variable("AWS_SECRET_ACCESS_KEY").or_else(|| context.variable("SECRET_ACCESS_KEY"));
     let secret = secret.ok_or_else(|| {
         CredentialsError::new("AWS_ACCESS_KEY_ID is set in the environment, and AWS_SECRET_ACCESS_KEY is not")

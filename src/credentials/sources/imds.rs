@@ -1,4 +1,4 @@
-//! The metadata service of an EC2 instance, version 2.
+//! The metadata service of an EC2 instance (IMDS), version 2.
 //!
 //! Source: the EC2 user guide, "Use the Instance Metadata Service to access instance metadata", and the AWS SDKs and
 //! Tools reference guide, "IMDS credential provider" and "static stability".
@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::aws::Credentials;
 use crate::aws::settings::Setting;
 use crate::credentials::call::{AttemptError, Call};
-use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::context::{Context, ProviderError, base_url, checked_region};
+use crate::credentials::parse::json::Document;
 use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Phase, Request, TransportError};
 use crate::retry::BACKOFF_BASE;
@@ -22,12 +23,12 @@ const ROLE_PATH: &str = "/latest/meta-data/iam/security-credentials/";
 const REGION_PATH: &str = "/latest/meta-data/placement/region";
 const WHAT: &str = "the instance metadata service";
 
-/// Lifetime of the session token: the longest that the service allows, as in the AWS SDKs.
+/// Lifetime of the session token: the maximum of the service, as in the AWS SDKs.
 const TOKEN_TTL_SECONDS: &str = "21600";
 
-/// Expired credentials are used for this much longer: EC2 accepts them while its own refresh is late.
+/// How much longer expired credentials are used: EC2 accepts them while its own refresh is late.
 const EXTENSION: Duration = Duration::from_secs(10 * 60);
-/// Up to this much more, so that the instances of a fleet do not all ask again at once.
+/// Added to it at random, so that the instances of a fleet do not all refresh at once.
 const EXTENSION_JITTER: Duration = Duration::from_secs(5 * 60);
 
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
@@ -46,14 +47,17 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
 pub(in crate::credentials) fn region(context: &Context<'_>) -> Result<String, ProviderError> {
     let service = Service::connect(context)?;
     let region = service.get(REGION_PATH)?.ok_or_else(|| not_found(REGION_PATH))?;
-    Ok(region.trim().to_owned())
+    match checked_region(region.trim()) {
+        Ok(region) => Ok(region.to_owned()),
+        Err(error) => Err(error.within(WHAT).into()),
+    }
 }
 
 fn not_found(path: &str) -> CredentialsError {
     CredentialsError::new(format!("{WHAT} has no {path}"))
 }
 
-/// Moves an expiry that has passed.
+/// Extends the expiry of expired credentials.
 fn extend_expiry(context: &Context<'_>, credentials: Credentials) -> Credentials {
     let now = context.system.now();
     if credentials.expires_at.is_none_or(|expires_at| expires_at > now) {
@@ -76,8 +80,8 @@ struct Service<'a> {
 
 impl<'a> Service<'a> {
     fn connect(context: &'a Context<'a>) -> Result<Self, ProviderError> {
-        let is_true = |value: String| value.eq_ignore_ascii_case("true");
-        if context.variable("AWS_EC2_METADATA_DISABLED").is_some_and(is_true) {
+        let disabled = context.variable("AWS_EC2_METADATA_DISABLED");
+        if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
             return Err(ProviderError::not_configured("AWS_EC2_METADATA_DISABLED is true"));
         }
         let (origin, base_path) = endpoint(context)?;
@@ -130,14 +134,13 @@ impl<'a> Service<'a> {
     }
 
     fn credentials(&self) -> Result<Credentials, ProviderError> {
-        let roles = self.get(ROLE_PATH)?.unwrap_or_default();
-        let role = roles.lines().next().unwrap_or_default().trim();
+        // Without a role there is no such path, or an empty list.
+        let roles = self.get(ROLE_PATH)?.unwrap_or_else(String::new);
+        let role = roles.lines().next().map_or("", str::trim);
         if role.is_empty() {
             return Err(ProviderError::not_configured("no role is attached to the instance"));
         }
-        // Source: the characters of IAM's role names. Anything else does not come from the metadata service.
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-        if !role.bytes().all(is_name) {
+        if !is_role_name(role) {
             return Err(CredentialsError::new(format!("{WHAT} gave an invalid name of a role")).into());
         }
         let path = format!("{ROLE_PATH}{role}");
@@ -146,8 +149,13 @@ impl<'a> Service<'a> {
     }
 }
 
-/// Off EC2 there is no service to connect to; and inside a container one network hop too far away, the answer to the
-/// first request is lost.
+/// Source: the characters of IAM's role names. Anything else does not come from the metadata service.
+fn is_role_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+}
+
+/// Outside EC2 the service does not exist. In a container one network hop too far away, it does not respond to the
+/// first request.
 fn unanswered(error: TransportError, method: &str) -> AttemptError {
     let is_unreachable = error.phase < Phase::Send || matches!(error.cause, Cause::TimedOut(_));
     if is_unreachable && method == "PUT" {
@@ -157,7 +165,7 @@ fn unanswered(error: TransportError, method: &str) -> AttemptError {
     }
 }
 
-/// The error with its sources, for a list of reasons.
+/// The error and its sources in one text.
 fn reason_of(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", reason_of(source)),
@@ -165,7 +173,7 @@ fn reason_of(error: &dyn std::error::Error) -> String {
     }
 }
 
-/// Source: the meanings of the statuses in the user guide. Other clouds answer 404 or 405 at the same address.
+/// Source: the user guide. The services of other clouds respond with 404 or 405 at the same address.
 fn refusal_of_token(status: u16) -> ProviderError {
     match status {
         403 => {
@@ -205,10 +213,7 @@ fn endpoint(context: &Context<'_>) -> Result<(Origin, String), CredentialsError>
         (None, Some(mode)) if mode.value.eq_ignore_ascii_case("IPv6") => built_in(IPV6_URL),
         (None, Some(mode)) => return Err(mode.invalid("can only be IPv4 or IPv6").into()),
     };
-    match Origin::split_url(&url.value) {
-        Some((origin, path)) if !path.contains('?') => Ok((origin, path.trim_end_matches('/').to_owned())),
-        _ => Err(url.invalid("is not an http:// or https:// URL").into()),
-    }
+    base_url(&url).ok_or_else(|| url.invalid("is not an http:// or https:// URL").into())
 }
 
 fn built_in(url: &str) -> Setting {
@@ -233,11 +238,13 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::credentials::clocks::Clocks;
     use crate::credentials::context::AwsHosts;
+    use crate::credentials::progress::Progress;
     use crate::credentials::sender::fake::NoNetwork;
     use crate::testing::FakeSystem;
 
-    /// Cases of settings in code that this crate does not have: they must keep failing.
+    /// Cases with settings that this crate does not have, which must keep failing.
     const EXCEPTIONS: [&str; 2] = ["explicit endpoint override", "explicit mode override"];
 
     /// The official texts and ours for the same problem.
@@ -255,8 +262,8 @@ mod tests {
         for (path, content) in case["fs"].as_object().unwrap() {
             system = system.with_file(path, content.as_str().unwrap());
         }
-        let hosts = AwsHosts::default();
-        let context = Context::new(&system, &NoNetwork, &hosts, None, None);
+        let (hosts, progress, clocks) = (AwsHosts::default(), Progress::default(), Clocks::default());
+        let context = Context::new(&system, &NoNetwork, &hosts, &progress, &clocks);
         let outcome = endpoint(&context).map(|(origin, path)| {
             format!("{}://{}{path}/latest/api/token", origin.scheme(), origin.authority)
         });

@@ -1,4 +1,4 @@
-//! The credentials that `aws login` keeps in a file. They are read and never refreshed: only the AWS CLI can do that.
+//! The credentials in the cache file of `aws login`. They are not refreshed here, because that needs ECDSA.
 
 use std::io;
 use std::path::Path;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
 use crate::credentials::parse::json::Document;
+use crate::credentials::shown::shown_path;
 use crate::error::CredentialsError;
 
 pub(super) fn load(context: &Context<'_>, session: &str) -> Result<Credentials, CredentialsError> {
@@ -22,9 +23,9 @@ pub(super) fn load(context: &Context<'_>, session: &str) -> Result<Credentials, 
             io::ErrorKind::NotFound => "there is no login session, run `aws login`: cannot read",
             _ => "cannot read the login session in",
         };
-        CredentialsError::new(format!("{problem} {}", path.display())).with_source(error)
+        CredentialsError::new(format!("{problem} {}", shown_path(&path))).with_source(error)
     })?;
-    let what = format!("the login session in {}", path.display());
+    let what = format!("the login session in {}", shown_path(&path));
     let document = Document::parse(&Zeroizing::new(bytes), &what)?;
     let token = document
         .object("accessToken")

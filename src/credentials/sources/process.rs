@@ -1,72 +1,73 @@
-//! Credentials that a program prints: the property `credential_process`.
+//! Credentials in the output of a program, the property `credential_process`.
 //!
 //! Source: the AWS SDKs and Tools reference guide, "Process credential provider".
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
+use super::program_text::redacted;
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
-use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::parse::date::date_of;
+use crate::credentials::parse::json::Document;
 use crate::error::CredentialsError;
+use crate::system::Finished;
 
 /// Time limit of the program; the deadline of the search also applies.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A word of this length in the output of a failed program may be a key, and is not shown.
-const MIN_SECRET_CHARACTERS: usize = 16;
+const WHAT: &str = "credential_process";
 
-/// No error shows the command line: it may hold a password.
+/// No error shows the command line, because it may hold a password.
 pub(super) fn load(context: &Context<'_>, command_line: &str) -> Result<Credentials, CredentialsError> {
-    let what = "credential_process";
-    let limit = context.time_left(what)?.min(LIMIT);
-    let finished = context.system.run(command_line, limit).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => {
-            CredentialsError::new(format!("{what} was not done after {limit:.1?} and was ended"))
-        }
-        _ => CredentialsError::new(format!("{what} could not be run")).with_source(error),
-    })?;
+    let finished = run(context, command_line)?;
     if !finished.is_success {
-        let written = without_secrets(&String::from_utf8_lossy(&finished.stderr));
+        let written = redacted(&finished.stderr, command_line);
         let written = if written.is_empty() { "nothing" } else { &written };
         let status = &finished.status;
-        return Err(CredentialsError::new(format!("{what} failed with {status}, and wrote: {written}")));
+        return Err(CredentialsError::new(format!("{WHAT} failed with {status}, and wrote: {written}")));
     }
     let stdout = Zeroizing::new(finished.stdout);
-    let document = Document::parse(&stdout, "its output").map_err(|error| error.within(what))?;
+    credentials_in(&stdout, context.corrected_now()).map_err(|error| error.within(WHAT))
+}
+
+fn run(context: &Context<'_>, command_line: &str) -> Result<Finished, CredentialsError> {
+    let limit = context.begin_step(WHAT)?.min(LIMIT);
+    context.system.run(command_line, limit).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => {
+            CredentialsError::new(format!("{WHAT} was not done after {limit:.1?} and was ended"))
+        }
+        _ => CredentialsError::new(format!("{WHAT} could not be run")).with_source(error),
+    })
+}
+
+fn credentials_in(stdout: &[u8], now: SystemTime) -> Result<Credentials, CredentialsError> {
+    let what = "its output";
+    let document = Document::parse(stdout, what)?;
     if document.number("Version") != Some(1) {
-        return Err(CredentialsError::new(format!("{what}: its output has no Version 1")));
+        return Err(CredentialsError::new(format!("{what} has no Version 1")));
     }
-    document.credentials("its output").map_err(|error| error.within(what))
+    let credentials = document.credentials(what)?;
+    check_expiry(&document, &credentials, now)?;
+    Ok(credentials)
 }
 
-/// The text without the words that are long enough for a key.
-fn without_secrets(text: &str) -> String {
-    let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "+/_-".contains(letter);
-    let kept = text.split_inclusive(|letter| !is_of_word(letter)).map(|piece| {
-        let word = piece.trim_end_matches(|letter| !is_of_word(letter));
-        let rest = piece.strip_prefix(word).unwrap_or_default();
-        if word.len() < MIN_SECRET_CHARACTERS { piece.to_owned() } else { format!("..{rest}") }
-    });
-    shown(&kept.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_a_key_is_not_shown() {
-        let text =
-            "error: the session wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY= has ended,\nrun \"helper login\"";
-        let shown = "error: the session ..= has ended, run \"helper login\"";
-        assert_eq!(without_secrets(text), shown);
-        assert_eq!(
-            without_secrets("{\"SecretAccessKey\":\"secretkeycorrect\"}"),
-            "{\"SecretAccessKey\":\"..\"}"
-        );
-        assert_eq!(without_secrets(""), "");
+/// Refuses a number and a date in the past, like the AWS CLI.
+fn check_expiry(
+    document: &Document,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<(), CredentialsError> {
+    if document.has_other_than_text(&["Expiration", "ExpiresAt"]) {
+        return Err(CredentialsError::new("its output has an Expiration that is not a text"));
+    }
+    match credentials.expires_at {
+        Some(expires_at) if expires_at <= now => {
+            let date = date_of(expires_at).unwrap_or_else(|| "a time before 1970".to_owned());
+            Err(CredentialsError::new(format!("the credentials in its output expired at {date}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -1,10 +1,11 @@
 //! The selected profile of the shared files.
 
-use super::assume_role::{Proof, assume_role};
+use super::assume_role::{Proof, Role, assume_role};
 use super::plan::{Base, NamedSource, Plan};
 use super::{container, environment, imds, login, process, web_identity};
 use crate::aws::Credentials;
 use crate::credentials::context::{Context, ProviderError};
+use crate::credentials::shown::quoted;
 use crate::error::CredentialsError;
 
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
@@ -14,18 +15,25 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     let name = profiles.selected_name();
     let plan = Plan::of(profiles, name)?;
     let mut credentials = base(context, &plan.base).map_err(|error| in_profile(error, &plan))?;
+    let what = format!("profile {}", quoted(name));
     for role in &plan.roles {
-        let within = |problem| CredentialsError::new(problem).within(format!("profile {name:?}"));
-        credentials.check().map_err(within)?;
-        credentials = assume_role(context, role, Proof::Credentials(&credentials))
-            .map_err(|error| error.within(&format!("profile {name:?}")))?;
+        credentials = assume(context, role, &credentials).map_err(|error| error.within(&what))?;
     }
     Ok(credentials)
 }
 
-/// A base that a role or the profile names must have credentials.
+fn assume(
+    context: &Context<'_>,
+    role: &Role,
+    credentials: &Credentials,
+) -> Result<Credentials, ProviderError> {
+    credentials.check().map_err(CredentialsError::new)?;
+    assume_role(context, role, Proof::Credentials(credentials))
+}
+
+/// A source that a role or `credential_source` names must have credentials.
 fn in_profile(error: ProviderError, plan: &Plan) -> ProviderError {
-    let profile = format!("profile {:?}", plan.base_profile);
+    let profile = format!("profile {}", quoted(&plan.base_profile));
     match error {
         ProviderError::NotConfigured(reason)
             if plan.roles.is_empty() && !matches!(plan.base, Base::Named(_)) =>

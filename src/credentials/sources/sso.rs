@@ -1,15 +1,17 @@
-//! Credentials of IAM Identity Center, for a token that the user signed in for.
+//! Credentials of IAM Identity Center for the token of a user who has signed in.
 //!
 //! Source: the SSO portal API, GetRoleCredentials.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::sso_token::{self, Session, Token};
 use crate::aws::{Credentials, Service};
 use crate::credentials::call::{AttemptError, Call};
 use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::{Document, shown};
+use crate::credentials::parse::date::time_after_1970;
+use crate::credentials::parse::json::Document;
 use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
 use crate::retry::backoff_base_of_status;
@@ -22,7 +24,7 @@ pub(in crate::credentials) struct Sso {
     pub(super) session: Option<String>,
     pub(super) region: String,
     pub(super) start_url: String,
-    /// Account and role; `None` in a profile that is for tokens only.
+    /// Account and role; `None` in a profile for tokens only.
     pub(super) account_and_role: Option<(String, String)>,
 }
 
@@ -54,14 +56,20 @@ impl Sso {
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
     let document = Document::parse(&response.body, "its answer");
     if response.status != 200 {
-        let message = document.ok().and_then(|document| document.text(&["message"]).map(shown));
-        let message = message.map(|message| format!(": {message}")).unwrap_or_default();
-        let advice = if response.status == 401 { ", run `aws sso login`" } else { "" };
-        let problem = format!("refused with HTTP {}{advice}{message}", response.status);
-        let retry_base = backoff_base_of_status(response.status);
-        return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
+        return Err(refusal(response.status, document.ok().as_ref()));
     }
     document.and_then(|document| role_credentials(&document)).map_err(AttemptError::retryable)
+}
+
+fn refusal(status: u16, document: Option<&Document>) -> AttemptError {
+    let advice = if status == 401 { ", run `aws sso login`" } else { "" };
+    let mut problem = format!("refused with HTTP {status}{advice}");
+    if let Some(message) = document.and_then(|document| document.text(&["message"])) {
+        problem.push_str(": ");
+        problem.push_str(&shown(message));
+    }
+    let retry_base = backoff_base_of_status(status);
+    AttemptError { error: CredentialsError::new(problem).into(), retry_base }
 }
 
 fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError> {
@@ -69,10 +77,35 @@ fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError
     let found = document
         .object("roleCredentials")
         .ok_or_else(|| CredentialsError::new(format!("{what} has no roleCredentials")))?;
-    let since_1970 = found.number("expiration").map(Duration::from_millis);
-    let expires_at = since_1970
-        .and_then(|since_1970| UNIX_EPOCH.checked_add(since_1970))
+    let milliseconds = found
+        .number("expiration")
         .ok_or_else(|| CredentialsError::new(format!("{what} has no expiration")))?;
+    let expires_at = time_after_1970(Duration::from_millis(milliseconds))
+        .ok_or_else(|| CredentialsError::new(format!("{what} has an expiration that is not a date")))?;
     found.required(&["sessionToken"], what)?;
     Ok(found.credentials(what)?.with_expiry(expires_at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Headers;
+
+    fn problem(expiration: u64) -> String {
+        let body = format!(
+            r#"{{"roleCredentials":{{"accessKeyId":"a","secretAccessKey":"s","sessionToken":"t","expiration":{expiration}}}}}"#
+        );
+        let response = HttpResponse { status: 200, headers: Headers::default(), body: body.into() };
+        match credentials_in(&response) {
+            Ok(credentials) => format!("{credentials:?}"),
+            Err(failed) => failed.error.into_failure().to_string(),
+        }
+    }
+
+    #[test]
+    fn an_expiration_that_no_calendar_has_is_an_error() {
+        for expiration in [253_402_300_800_000, u64::MAX - 1, u64::MAX] {
+            assert_eq!(problem(expiration), "its answer has an expiration that is not a date");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The token of an SSO session, which `aws sso login` leaves in a file and which is refreshed here.
+//! The token of an SSO session: read from the file that `aws sso login` writes, and refreshed.
 //!
 //! Source: the AWS SDKs and Tools reference guide, "IAM Identity Center credential provider", and the SSO OIDC API,
 //! CreateToken.
@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 use crate::aws::Service;
 use crate::credentials::call::{AttemptError, Call};
 use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::{Document, date_of, shown, time_of};
+use crate::credentials::parse::date::{date_of, time_of};
+use crate::credentials::parse::json::Document;
 use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::shown::{quoted, shown_path};
 use crate::error::CredentialsError;
 use crate::http::Request;
 use crate::retry::backoff_base_of_status;
@@ -23,6 +25,9 @@ use crate::text::Secret;
 /// A token with less time left than this is refreshed, as in the AWS SDK for Rust.
 const REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
 
+/// Longest lifetime of a token. Source: the longest session of IAM Identity Center, 90 days.
+const MAX_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// A token to show to the SSO portal.
 #[derive(Clone, Debug)]
 pub(in crate::credentials) struct Token {
@@ -30,7 +35,7 @@ pub(in crate::credentials) struct Token {
     pub(in crate::credentials) expires_at: SystemTime,
 }
 
-/// Which token, and where it can be refreshed.
+/// The name of the token's file, and the region that can refresh it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session<'a> {
     /// The session's name, or the start URL in the form without a session: the file is named by it.
@@ -47,17 +52,18 @@ pub(super) fn load(context: &Context<'_>, session: Session<'_>) -> Result<Token,
     let cached = read(context, &path)?;
     let token = token_in(&cached, &path)?;
     let now = context.system.now();
-    let left = token.expires_at.duration_since(now).unwrap_or_default();
-    if left > REFRESH_WINDOW {
+    let is_expired = token.expires_at <= now;
+    if token.expires_at.duration_since(now).is_ok_and(|left| left > REFRESH_WINDOW) {
         return Ok(token);
     }
     let refresh = if session.is_named { Refresh::of(&cached, now) } else { None };
     let Some(refresh) = refresh else {
-        return if left.is_zero() { Err(expired(&path)) } else { Ok(token) };
+        return if is_expired { Err(expired(&path)) } else { Ok(token) };
     };
-    match refresh.send(context, session.region).map_err(ProviderError::into_failure) {
-        Ok(refreshed) => store(context, &path, cached, &refreshed),
-        Err(error) if left.is_zero() => Err(error.within(expired(&path))),
+    let refreshed = refresh.send(context, session.region).map_err(ProviderError::into_failure);
+    match refreshed.and_then(|refreshed| store(context, &path, cached, refreshed)) {
+        Ok(token) => Ok(token),
+        Err(error) if is_expired => Err(error.within(expired(&path))),
         Err(error) => {
             log::warn!("the SSO token could not be refreshed and is used until it expires: {error}");
             Ok(token)
@@ -66,7 +72,7 @@ pub(super) fn load(context: &Context<'_>, session: Session<'_>) -> Result<Token,
 }
 
 fn expired(path: &Path) -> CredentialsError {
-    CredentialsError::new(format!("the SSO token in {} has expired: run `aws sso login`", path.display()))
+    CredentialsError::new(format!("the SSO token in {} has expired: run `aws sso login`", shown_path(path)))
 }
 
 fn read(context: &Context<'_>, path: &Path) -> Result<Document, CredentialsError> {
@@ -75,25 +81,29 @@ fn read(context: &Context<'_>, path: &Path) -> Result<Document, CredentialsError
             io::ErrorKind::NotFound => "there is no SSO token, run `aws sso login`: cannot read",
             _ => "cannot read the SSO token in",
         };
-        CredentialsError::new(format!("{problem} {}", path.display())).with_source(error)
+        CredentialsError::new(format!("{problem} {}", shown_path(path))).with_source(error)
     })?;
     Document::parse(&Zeroizing::new(bytes), &what(path))
 }
 
 fn what(path: &Path) -> String {
-    format!("the SSO token in {}", path.display())
+    format!("the SSO token in {}", shown_path(path))
 }
 
 fn token_in(cached: &Document, path: &Path) -> Result<Token, CredentialsError> {
-    let text = cached.required(&["accessToken"], &what(path))?;
-    // It goes into a header.
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(CredentialsError::new(format!("{} has characters that no token has", what(path))));
-    }
+    let text = header_text(cached.required(&["accessToken"], &what(path))?, &what(path))?;
     let expiry = cached.required(&["expiresAt"], &what(path))?;
     let expires_at = time_of(expiry)
         .ok_or_else(|| CredentialsError::new(format!("{} has an expiry that is not a date", what(path))))?;
     Ok(Token { text: text.into(), expires_at })
+}
+
+/// The token goes into a header.
+fn header_text<'a>(token: &'a str, what: &str) -> Result<&'a str, CredentialsError> {
+    if token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(token);
+    }
+    Err(CredentialsError::new(format!("{what} has characters that no token has")))
 }
 
 /// The request for a new token.
@@ -101,13 +111,14 @@ struct Refresh {
     body: Zeroizing<String>,
 }
 
+/// The response to a refresh. The service accepts a refresh token only once.
 struct Refreshed {
-    token: Token,
+    token: Result<Token, CredentialsError>,
     refresh_token: Option<Secret>,
 }
 
 impl Refresh {
-    /// `None` when the file does not hold all that it takes, or the registration of the client has expired.
+    /// `None` when the file has no client or no refresh token, or the registration of the client has expired.
     fn of(cached: &Document, now: SystemTime) -> Option<Self> {
         let registration_expires_at = time_of(cached.text(&["registrationExpiresAt"])?)?;
         if registration_expires_at <= now {
@@ -130,7 +141,7 @@ impl Refresh {
         let what = "refreshing the SSO token";
         let call = Call { context, what, origin: &origin, limits: CallLimits::SERVICE };
         call.run(|| {
-            // Once the service has the refresh token, it may have used it up: a lost answer is not asked for again.
+            // The service accepts a refresh token once, so a request whose response was lost is not sent again.
             let response = call.send(&request).map_err(AttemptError::fatal)?;
             refreshed(context, &response)
         })
@@ -138,42 +149,52 @@ impl Refresh {
 }
 
 fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed, AttemptError> {
-    let document = Document::parse(&response.body, "the answer");
+    let document = Document::parse(&response.body, "the response");
     if response.status != 200 {
-        let code = document.ok().and_then(|document| document.text(&["error"]).map(shown));
-        let code = code.unwrap_or_default();
-        let problem = format!("refused with {code:?} (HTTP {})", response.status);
+        let document = document.ok();
+        let code = document.as_ref().and_then(|document| document.text(&["error"])).unwrap_or("no code");
+        let problem = format!("refused with {} (HTTP {})", quoted(code), response.status);
         let retry_base = backoff_base_of_status(response.status);
         return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
     }
-    document.and_then(|document| token_of_answer(context, &document)).map_err(AttemptError::fatal)
-}
-
-fn token_of_answer(context: &Context<'_>, document: &Document) -> Result<Refreshed, CredentialsError> {
-    let text = document.required(&["accessToken"], "the answer")?;
-    let lifetime = document.number("expiresIn").map(Duration::from_secs);
-    let expires_at = lifetime.and_then(|lifetime| context.system.now().checked_add(lifetime));
-    let expires_at = expires_at.ok_or_else(|| CredentialsError::new("the answer has no expiresIn"))?;
+    let document = document.map_err(AttemptError::fatal)?;
     let refresh_token = document.text(&["refreshToken"]).map(Into::into);
-    Ok(Refreshed { token: Token { text: text.into(), expires_at }, refresh_token })
+    Ok(Refreshed { token: token_in_response(context, &document), refresh_token })
 }
 
-/// Writes the new token where the AWS CLI and the other SDKs find it.
+fn token_in_response(context: &Context<'_>, document: &Document) -> Result<Token, CredentialsError> {
+    let what = "the response to the refresh of the SSO token";
+    let text = header_text(document.required(&["accessToken"], what)?, what)?;
+    let seconds = document
+        .number("expiresIn")
+        .ok_or_else(|| CredentialsError::new(format!("{what} has no expiresIn")))?;
+    let expires_at = context
+        .system
+        .now()
+        .checked_add(Duration::from_secs(seconds).min(MAX_LIFETIME))
+        .ok_or_else(|| CredentialsError::new("the system's clock is at the end of its range"))?;
+    Ok(Token { text: text.into(), expires_at })
+}
+
+/// Writes the new tokens where the AWS CLI and the other SDKs find them. A new refresh token is written also when the
+/// response has no usable access token, because the old one may not be accepted again.
 fn store(
     context: &Context<'_>,
     path: &Path,
     mut cached: Document,
-    refreshed: &Refreshed,
+    refreshed: Refreshed,
 ) -> Result<Token, CredentialsError> {
-    cached.set("accessToken", refreshed.token.text.expose());
-    if let Some(date) = date_of(refreshed.token.expires_at) {
-        cached.set("expiresAt", date);
-    }
     if let Some(refresh_token) = &refreshed.refresh_token {
         cached.set("refreshToken", refresh_token.expose());
     }
-    if let Err(error) = context.system.replace_file(path, &Zeroizing::new(cached.to_bytes())) {
-        log::warn!("the new SSO token could not be written to {}: {error}", path.display());
+    if let Ok(token) = &refreshed.token {
+        cached.set("accessToken", token.text.expose());
+        if let Some(date) = date_of(token.expires_at) {
+            cached.set("expiresAt", date);
+        }
     }
-    token_in(&cached, path)
+    if let Err(error) = context.system.replace_file(path, &Zeroizing::new(cached.to_bytes())) {
+        log::warn!("the new SSO token could not be written to {}: {error}", shown_path(path));
+    }
+    refreshed.token
 }

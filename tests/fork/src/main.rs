@@ -2,6 +2,7 @@
 //! its request, the child must not use or end the connections of its parent, and no invocation id may come twice.
 
 use std::collections::HashSet;
+use std::error::Error as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpoint, Proxy};
+use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpoint, InvokeEndpointWithResponseStream, Proxy};
 
 const CALLS: usize = 50;
 
@@ -21,21 +22,45 @@ fn main() {
     check("http", None);
     let certificate = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     check("https", Some(&certificate));
-    println!("2 passed, 0 failed");
+    check_open_stream();
+    println!("3 passed, 0 failed");
+}
+
+/// A stream that is open at the fork goes on in the parent only.
+fn check_open_stream() {
+    let port = serve(&Requests::default(), None);
+    let client = client(&format!("http://localhost:{port}"), None);
+    let mut stream = client.invoke(&InvokeEndpointWithResponseStream::new("e", "no frames")).unwrap().body;
+    // SAFETY: as in `check`.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let error = stream.next_part().unwrap_err();
+            std::process::exit(i32::from(!format!("{:?}", error.source()).contains("parent process")));
+        }
+        ForkResult::Parent { child } => {
+            assert!(matches!(waitpid(child, None).unwrap(), WaitStatus::Exited(_, 0)), "the child's error");
+            let error = stream.next_part().unwrap_err().to_string();
+            assert!(error.contains("no frames"), "the parent reads what was sent: {error}");
+        }
+    }
+}
+
+fn client(url: &str, certificate: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>) -> Client {
+    Client::new(Config {
+        region: Some("us-east-1".to_owned()),
+        credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
+        endpoint: Endpoint::Url(url.to_owned()),
+        proxy: Proxy::Off,
+        ca_bundle_pem: certificate.map(|certificate| certificate.cert.pem().into_bytes()),
+        ..Config::default()
+    })
+    .unwrap()
 }
 
 fn check(scheme: &str, certificate: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>) {
     let requests = Requests::default();
     let port = serve(&requests, certificate.map(server_config));
-    let client = Client::new(Config {
-        region: Some("us-east-1".to_owned()),
-        credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
-        endpoint: Endpoint::Url(format!("{scheme}://localhost:{port}")),
-        proxy: Proxy::Off,
-        ca_bundle_pem: certificate.map(|certificate| certificate.cert.pem().into_bytes()),
-        ..Config::default()
-    })
-    .unwrap();
+    let client = client(&format!("{scheme}://localhost:{port}"), certificate);
     call(&client, "before");
     // SAFETY: the child runs Rust code and allocates, which glibc supports after a fork; it ends with `exit`.
     match unsafe { fork() }.unwrap() {

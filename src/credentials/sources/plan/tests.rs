@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The words of the official cases and ours for the same problem.
+/// The error texts of the official cases, and ours for the same problem.
 const PROBLEMS: [(&str, &str); 14] = [
     ("profile must contain `source_profile`", "role_arn needs a source_profile or a credential_source"),
     ("profile contained both source_profile and credential_source", "exclude each other"),
@@ -23,7 +23,7 @@ const PROBLEMS: [(&str, &str); 14] = [
     ("sso-session named `oops` (referenced by profile `A`) was not found", "no section [sso-session oops]"),
 ];
 
-/// The plan in the form of the official cases.
+/// The plan in the format of the official cases.
 fn shown(plan: &Plan) -> Value {
     let mut steps = vec![match &plan.base {
         Base::Keys(keys) => json!({"AccessKey": {
@@ -71,8 +71,10 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 fn passes(case: &Value) -> Result<(), String> {
-    let sections = |key: &str| case["input"][key].as_object().cloned().unwrap_or_default();
-    let profiles = Profiles::from_sections(&sections("profiles"), &sections("sso_sessions"));
+    let none = serde_json::Map::new();
+    let [profiles, sso_sessions] =
+        ["profiles", "sso_sessions"].map(|key| case["input"][key].as_object().unwrap_or(&none));
+    let profiles = Profiles::from_sections(profiles, sso_sessions);
     let outcome = Plan::of(&profiles, case["input"]["selected_profile"].as_str().unwrap());
     match (outcome, &case["output"]["Error"]) {
         (Ok(plan), Value::Null) => {
@@ -105,12 +107,16 @@ fn the_official_role_chains() {
 }
 
 fn plan(profiles: &Value) -> Result<Plan, String> {
-    let profiles = Profiles::from_sections(profiles.as_object().unwrap(), &serde_json::Map::new());
+    plan_with_sessions(profiles, &json!({}))
+}
+
+fn plan_with_sessions(profiles: &Value, sessions: &Value) -> Result<Plan, String> {
+    let profiles = Profiles::from_sections(profiles.as_object().unwrap(), sessions.as_object().unwrap());
     Plan::of(&profiles, "A").map_err(|refusal| refusal.into_failure().to_string())
 }
 
 #[test]
-fn a_role_may_lean_on_any_base() {
+fn a_role_is_assumed_with_any_credentials() {
     for (property, value) in
         [("credential_process", "command"), ("login_session", "arn"), ("credential_source", "ecscontainer")]
     {
@@ -125,9 +131,29 @@ fn a_role_may_lean_on_any_base() {
 }
 
 #[test]
-fn a_source_must_be_one_that_there_is() {
+fn an_unknown_source_and_half_of_a_setting_are_errors() {
     let text = plan(&json!({"A": {"role_arn": "a", "credential_source": "Moon"}})).unwrap_err();
     assert!(text.contains("credential_source is \"Moon\", and can only be"), "{text}");
     let text = plan(&json!({"A": {"sso_session": "s", "sso_account_id": "1"}})).unwrap_err();
     assert!(text.contains("profile \"A\": sso_account_id is set without sso_role_name"), "{text}");
+}
+
+#[test]
+fn a_profile_may_repeat_a_property_of_its_sso_session_and_not_contradict_it() {
+    for (property, value) in [("sso_region", "us-west-2"), ("sso_start_url", "https://a")] {
+        let plan = sso_plan(property, value).unwrap();
+        let Base::Sso(sso) = plan.base else { panic!("{plan:?}") };
+        assert_eq!((sso.region.as_str(), sso.start_url.as_str()), ("us-west-2", "https://a"));
+    }
+    for (property, value) in [("sso_region", "us-west-1"), ("sso_start_url", "https://b")] {
+        let text = sso_plan(property, value).unwrap_err();
+        assert!(text.contains(&format!("its own {property} is not the same as there")), "{text}");
+    }
+}
+
+/// A profile with an SSO session and this property beside it.
+fn sso_plan(property: &str, value: &str) -> Result<Plan, String> {
+    let profile = json!({"sso_session": "s", "sso_account_id": "1", "sso_role_name": "r", property: value});
+    let sessions = json!({"s": {"sso_region": "us-west-2", "sso_start_url": "https://a"}});
+    plan_with_sessions(&json!({"A": profile}), &sessions)
 }

@@ -1,0 +1,72 @@
+//! The end of a program: an error on standard error, and an exit code by what a script can do about it.
+#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use sagemaker_invoke::error::ServiceErrorKind;
+
+pub(crate) const HELP: &str = "
+Exit codes:
+  0   the response was written
+  1   the body cannot be read, or the response cannot be written
+  2   invalid arguments, configuration or member of the request
+  3   no usable credentials, or AWS refuses them or the signature
+  4   no connection, a timeout, or a response that is incomplete or too large
+  5   throttled, or the model is not ready: try again later
+  6   the model's container answered with an error
+  7   the service refused the request
+  8   the service failed
+";
+
+/// Reports an error and returns the exit code.
+pub(crate) fn end(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    // Standard error may be closed; the exit code remains.
+    let _ = report(&*error);
+    let invocation = error.downcast_ref::<sagemaker_invoke::Error>();
+    let code = if error.is::<lexopt::Error>() { 2 } else { invocation.map_or(1, of) };
+    ExitCode::from(code)
+}
+
+/// Prints the error, its sources, and whether the model may have run.
+fn report(error: &(dyn Error + 'static)) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    writeln!(stderr, "error: {error}")?;
+    // The source of a lexopt error repeats its text.
+    let mut source = if error.is::<lexopt::Error>() { None } else { error.source() };
+    while let Some(error) = source {
+        writeln!(stderr, "  because: {error}")?;
+        source = error.source();
+    }
+    if let Some(error) = error.downcast_ref::<sagemaker_invoke::Error>() {
+        let answer = if error.may_have_run() { "yes" } else { "no" };
+        writeln!(stderr, "  the model may have run: {answer}")?;
+    }
+    Ok(())
+}
+
+pub(crate) fn of(error: &sagemaker_invoke::Error) -> u8 {
+    use sagemaker_invoke::Error;
+
+    match error {
+        Error::Config(_) | Error::InvalidInput(_) => 2,
+        Error::Credentials(_) => 3,
+        Error::Service(error) => of_service_error(&error.kind, error.status),
+        _ => 4,
+    }
+}
+
+fn of_service_error(kind: &ServiceErrorKind, status: u16) -> u8 {
+    use ServiceErrorKind as Kind;
+
+    match kind {
+        Kind::ExpiredToken | Kind::UnrecognizedClient | Kind::InvalidSignature | Kind::AccessDenied => 3,
+        Kind::Throttling | Kind::ModelNotReady => 5,
+        Kind::Model(_) => 6,
+        Kind::Validation | Kind::PayloadTooLarge => 7,
+        _ if (400..500).contains(&status) => 7,
+        _ => 8,
+    }
+}

@@ -1,0 +1,69 @@
+//! An error response of STS.
+
+use std::time::Duration;
+
+use crate::aws::xml::Document;
+use crate::credentials::sender::HttpResponse;
+use crate::credentials::shown::shown;
+use crate::error::CredentialsError;
+use crate::retry::{BACKOFF_BASE, THROTTLING_BACKOFF_BASE, backoff_base_of_status};
+
+/// Status, code and message of the response, on one line each.
+pub(super) struct Refusal {
+    status: u16,
+    code: String,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(response: &HttpResponse) -> Self {
+        let document = Document::parse(&response.body);
+        let (code, message) = match &document {
+            Some(document) => (document.text("Error/Code"), document.text("Error/Message")),
+            None => (None, None),
+        };
+        Self {
+            status: response.status,
+            code: shown(code.unwrap_or("no code")),
+            message: shown(message.unwrap_or("no message")),
+        }
+    }
+
+    /// Whether the time of the signature was refused. Source: the messages of STS.
+    pub(super) fn is_of_clock(&self) -> bool {
+        match self.code.as_str() {
+            "RequestExpired" => true,
+            "SignatureDoesNotMatch" => {
+                self.message.contains("Signature expired") || self.message.contains("not yet current")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the message is "Couldn't retrieve verification key from your identity provider". With other messages the
+    /// code is not retried.
+    pub(super) fn is_of_missing_key(&self) -> bool {
+        self.code == "InvalidIdentityToken" && self.message.contains("retrieve verification key")
+    }
+
+    /// The base of the backoff before another attempt. Source: the throttling codes of STS, and the advice in its API
+    /// reference to retry IDPCommunicationError.
+    pub(super) fn backoff_base(&self) -> Option<Duration> {
+        match self.code.as_str() {
+            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
+                Some(THROTTLING_BACKOFF_BASE)
+            }
+            "IDPCommunicationError" => Some(BACKOFF_BASE),
+            _ => backoff_base_of_status(self.status),
+        }
+    }
+
+    pub(super) fn into_error(self, has_mfa: bool) -> CredentialsError {
+        let Self { status, code, message } = self;
+        let error = CredentialsError::new(format!("refused with {code} (HTTP {status}): {message}"));
+        if has_mfa && code == "AccessDenied" {
+            return error.followed_by("; the profile has mfa_serial, and MFA is not supported");
+        }
+        error
+    }
+}

@@ -1,0 +1,56 @@
+use std::sync::Mutex;
+use std::time::Instant;
+
+use super::*;
+use crate::credentials::clocks::Clocks;
+use crate::credentials::context::AwsHosts;
+use crate::credentials::progress::Progress;
+use crate::credentials::sender::SendHttp;
+use crate::http::{Headers, Origin, TransportError};
+use crate::testing::FakeSystem;
+
+/// An STS whose clock shows `date`: it accepts signatures for that second only.
+#[derive(Debug, Default)]
+struct Sts {
+    /// The `x-amz-date` of each request.
+    signed_for: Mutex<Vec<String>>,
+}
+
+const DATE: &str = "Tue, 14 Nov 2023 22:33:20 GMT";
+const AMZ_DATE: &str = "20231114T223320Z";
+
+impl SendHttp for Sts {
+    fn send(
+        &self,
+        _: &Origin,
+        request: &Request<'_>,
+        _: &CallLimits,
+        _: Option<Instant>,
+    ) -> Result<HttpResponse, TransportError> {
+        let (_, date) = request.headers.iter().find(|(name, _)| *name == "x-amz-date").unwrap();
+        self.signed_for.lock().unwrap().push((*date).to_owned());
+        let mut headers = Headers::default();
+        headers.push("date", DATE.as_bytes());
+        if *date != AMZ_DATE {
+            let body = "<E><Error><Code>RequestExpired</Code></Error></E>";
+            return Ok(HttpResponse { status: 400, headers, body: body.into() });
+        }
+        let body = "<R><R><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+                    <SessionToken>t</SessionToken><Expiration>2023-11-14T23:33:20Z</Expiration></Credentials></R></R>";
+        Ok(HttpResponse { status: 200, headers, body: body.into() })
+    }
+}
+
+#[test]
+fn a_corrected_clock_stays_corrected_in_the_next_search() {
+    let (system, sts) = (FakeSystem::default().at(1_700_000_000), Sts::default());
+    let hosts = AwsHosts { region: Some("eu-central-1".to_owned()), variant: None };
+    let clocks = Clocks::default();
+    for _ in 0..2 {
+        let progress = Progress::default();
+        let context = Context::new(&system, &sts, &hosts, &progress, &clocks);
+        let base = Credentials::new("AKIABASE", "secret");
+        assume_role(&context, &Role::new("arn", None), Proof::Credentials(&base)).unwrap();
+    }
+    assert_eq!(*sts.signed_for.lock().unwrap(), ["20231114T221320Z", AMZ_DATE, AMZ_DATE]);
+}

@@ -1,0 +1,141 @@
+//! The code of an error: where it stands, and which kind of error it names.
+
+use super::content::Content;
+use super::refusal;
+use super::service::ServiceErrorKind;
+use crate::http::Headers;
+use crate::text::word;
+
+/// An error's code, without namespace and link.
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) name: String,
+    /// Whether it stands in `x-amzn-errortype`. Only services of AWS set that header; a code in a body may be that of a
+    /// container behind a gateway, sent after the model ran.
+    pub(super) is_in_header: bool,
+}
+
+impl Code {
+    /// The code in the header, else in the body; only texts count.
+    pub(super) fn read(headers: &Headers, content: &Content) -> Option<Self> {
+        let header = headers.get("x-amzn-errortype");
+        if let Some(name) = header.and_then(|text| bare_name(&text)) {
+            return Some(Self { name, is_in_header: true });
+        }
+        Some(Self { name: bare_name(content.code()?)?, is_in_header: false })
+    }
+
+    /// The kind of error with this code and status; `None` for a code that is not known, or not the service's.
+    pub(super) fn kind(&self, status: u16, content: &Content) -> Option<ServiceErrorKind> {
+        let kind = self.named_kind(content)?;
+        // AWS sends its codes with 400, or with a status that proves a refusal by itself.
+        let is_of_service = self.is_in_header || status == 400 || refusal::is_proven_by(status);
+        if is_of_service || kind.may_have_run() { Some(kind) } else { None }
+    }
+
+    /// Source: the service's model, and the error lists of the AWS SDKs for what every service can send.
+    fn named_kind(&self, content: &Content) -> Option<ServiceErrorKind> {
+        Some(match self.stem() {
+            "ModelError" => ServiceErrorKind::Model(content.model_error()),
+            "ModelNotReady" => ServiceErrorKind::ModelNotReady,
+            "Validation" | "ValidationError" => ServiceErrorKind::Validation,
+            "InternalFailure"
+            | "InternalServer"
+            | "InternalServerError"
+            | "InternalError"
+            | "InternalStreamFailure" => ServiceErrorKind::InternalFailure,
+            "ServiceUnavailable" => ServiceErrorKind::ServiceUnavailable,
+            "InternalDependency" => ServiceErrorKind::InternalDependency,
+            "ExpiredToken" => ServiceErrorKind::ExpiredToken,
+            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "AuthFailure" => {
+                ServiceErrorKind::UnrecognizedClient
+            }
+            "InvalidSignature"
+            | "SignatureDoesNotMatch"
+            | "RequestTimeTooSkewed"
+            | "RequestExpired"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken" => ServiceErrorKind::InvalidSignature,
+            "AccessDenied" | "NotAuthorized" | "UnauthorizedOperation" | "OptInRequired" => {
+                ServiceErrorKind::AccessDenied
+            }
+            "RequestEntityTooLarge" | "RequestTooLarge" => ServiceErrorKind::PayloadTooLarge,
+            stem if is_throttling(stem) => ServiceErrorKind::Throttling,
+            _ => return None,
+        })
+    }
+
+    /// Whether the service sends this code also for a request that it had passed on: the caller or the service gave up
+    /// waiting, or a stream broke.
+    pub(super) fn leaves_outcome_open(&self) -> bool {
+        matches!(self.stem(), "RequestTimeout" | "RequestAborted" | "ModelStreamError")
+    }
+
+    /// Services of AWS spell a code with and without this ending: `ExpiredToken`, `ExpiredTokenException`.
+    fn stem(&self) -> &str {
+        self.name.strip_suffix("Exception").unwrap_or(&self.name)
+    }
+}
+
+/// `aws.protocoltests.restjson#FooError:http://...` is `FooError`.
+fn bare_name(code: &str) -> Option<String> {
+    let code = code.split(':').next().unwrap_or(code);
+    let name = code.rsplit('#').next().unwrap_or(code).trim();
+    word(name)
+}
+
+/// Source: the throttling error codes of AWS Retry Behavior 2.1.
+fn is_throttling(stem: &str) -> bool {
+    matches!(
+        stem,
+        "Throttling"
+            | "Throttled"
+            | "RequestThrottled"
+            | "TooManyRequests"
+            | "ProvisionedThroughputExceeded"
+            | "TransactionInProgress"
+            | "RequestLimitExceeded"
+            | "BandwidthLimitExceeded"
+            | "LimitExceeded"
+            | "SlowDown"
+            | "PriorRequestNotComplete"
+            | "EC2Throttled"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str) -> Option<ServiceErrorKind> {
+        Code { name: name.to_owned(), is_in_header: true }.kind(400, &Content::Other)
+    }
+
+    #[test]
+    fn each_code_is_known_with_and_without_its_ending() {
+        use ServiceErrorKind as Kind;
+        for (stems, expected) in [
+            (&["ModelNotReady"][..], Kind::ModelNotReady),
+            (&["Validation", "ValidationError"], Kind::Validation),
+            (&["InternalFailure", "InternalServer", "InternalError"], Kind::InternalFailure),
+            (&["ServiceUnavailable"], Kind::ServiceUnavailable),
+            (&["InternalDependency"], Kind::InternalDependency),
+            (&["ExpiredToken"], Kind::ExpiredToken),
+            (&["UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId"], Kind::UnrecognizedClient),
+            (&["InvalidSignature", "SignatureDoesNotMatch", "RequestTimeTooSkewed"], Kind::InvalidSignature),
+            (&["RequestExpired", "IncompleteSignature"], Kind::InvalidSignature),
+            (&["MissingAuthenticationToken"], Kind::InvalidSignature),
+            (&["AccessDenied", "NotAuthorized", "UnauthorizedOperation"], Kind::AccessDenied),
+            (&["RequestEntityTooLarge", "RequestTooLarge"], Kind::PayloadTooLarge),
+            (&["Throttling", "Throttled", "TooManyRequests", "EC2Throttled"], Kind::Throttling),
+        ] {
+            for stem in stems {
+                assert_eq!(kind(stem), Some(expected.clone()), "{stem}");
+                assert_eq!(kind(&format!("{stem}Exception")), Some(expected.clone()), "{stem}Exception");
+            }
+        }
+        for unknown in ["", "Exception", "Teapot", "throttling", "ExpiredTokenError"] {
+            assert_eq!(kind(unknown), None, "{unknown}");
+        }
+    }
+}

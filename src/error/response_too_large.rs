@@ -1,0 +1,38 @@
+use std::fmt;
+
+use super::answer::request_id;
+use crate::http::ResponseHead;
+
+/// A response over the limit.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ResponseTooLarge {
+    /// The limit in bytes.
+    pub limit: u64,
+    /// The length that the response announced, if it did.
+    pub announced: Option<u64>,
+    /// The HTTP status of the response.
+    pub status: u16,
+    /// The id under which AWS Support finds the request.
+    pub request_id: Option<String>,
+    /// How many requests were begun.
+    pub attempts: u32,
+}
+
+impl ResponseTooLarge {
+    pub(super) fn new(head: &ResponseHead, limit: u64, announced: Option<u64>) -> Self {
+        let request_id = request_id(head);
+        Self { limit, announced, status: head.status, request_id, attempts: 1 }
+    }
+}
+
+impl fmt::Display for ResponseTooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the response is larger than the limit of {} bytes", self.limit)?;
+        if let Some(announced) = self.announced {
+            write!(f, ": it announced {announced}")?;
+        }
+        let has_run = if (200..300).contains(&self.status) { "has run" } else { "may have run" };
+        write!(f, "; the inference {has_run}")
+    }
+}

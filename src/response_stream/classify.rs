@@ -1,0 +1,82 @@
+//! What a message of the event stream means.
+
+use serde_json::{Map, Value};
+
+use super::event_stream::{FrameError, Message};
+use crate::error::{StreamError, StreamErrorKind};
+
+/// Maximum bytes of an exception's payload that are read as JSON or kept as text.
+const MAX_EXCEPTION_BYTES: usize = 64 * 1024;
+
+/// The meaning of a message.
+#[derive(Debug)]
+pub(super) enum Meaning {
+    /// A part of the body: the payload.
+    Part,
+    /// An event that this operation does not have, or the initial response of another protocol.
+    Ignored,
+    /// The stream is over.
+    Failed(StreamError),
+}
+
+/// Source: the Smithy specification, "Event stream", and the service's model.
+pub(super) fn meaning_of(message: &Message<'_>) -> Meaning {
+    match message.text(":message-type") {
+        Some("event") => match message.text(":event-type") {
+            Some("PayloadPart") => Meaning::Part,
+            Some(_) => Meaning::Ignored,
+            None => Meaning::Failed(invalid("an event has no type")),
+        },
+        Some("exception") => Meaning::Failed(exception(message)),
+        Some("error") => Meaning::Failed(StreamError {
+            code: message.text(":error-code").map(str::to_owned),
+            message: message.text(":error-message").map(str::to_owned),
+            ..failure(StreamErrorKind::Exception)
+        }),
+        Some(_) => Meaning::Failed(invalid("a message has an unknown type")),
+        None => Meaning::Failed(invalid("a message has no type")),
+    }
+}
+
+fn exception(message: &Message<'_>) -> StreamError {
+    let name = message.text(":exception-type").unwrap_or_default();
+    let payload = message.payload.get(..MAX_EXCEPTION_BYTES).unwrap_or(message.payload);
+    let document = serde_json::from_slice::<Map<String, Value>>(payload).ok();
+    let text = |names: [&str; 2]| {
+        let document = document.as_ref()?;
+        names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
+    };
+    let (code, mut told) = (text(["ErrorCode", "errorCode"]), text(["Message", "message"]));
+    if document.is_none() && !payload.is_empty() {
+        told = Some(String::from_utf8_lossy(payload).into_owned());
+    }
+    let kind = match (name.to_ascii_lowercase().as_str(), code.as_deref()) {
+        ("internalstreamfailure", _) => StreamErrorKind::InternalFailure,
+        ("modelstreamerror", Some("ModelInvocationTimeExceeded")) => StreamErrorKind::ModelTimeExceeded,
+        ("modelstreamerror", Some("StreamBroken")) => StreamErrorKind::StreamBroken,
+        _ => StreamErrorKind::Exception,
+    };
+    let name = if name.is_empty() { None } else { Some(name.to_owned()) };
+    StreamError { name, code, message: told, ..failure(kind) }
+}
+
+/// A stream that does not follow the format.
+pub(super) fn frame_error(error: FrameError) -> StreamError {
+    let kind = match error {
+        FrameError::PreludeChecksum | FrameError::MessageChecksum => StreamErrorKind::Checksum,
+        FrameError::TooLarge(_) => StreamErrorKind::TooLarge,
+        FrameError::Lengths | FrameError::Header(_) | FrameError::DuplicateHeader => {
+            StreamErrorKind::InvalidFrame
+        }
+    };
+    StreamError { message: Some(error.to_string()), ..failure(kind) }
+}
+
+fn invalid(problem: &str) -> StreamError {
+    StreamError { message: Some(problem.to_owned()), ..failure(StreamErrorKind::InvalidFrame) }
+}
+
+/// An error of this kind, without details.
+pub(super) fn failure(kind: StreamErrorKind) -> StreamError {
+    StreamError { kind, name: None, code: None, message: None, request_id: None, bytes_delivered: 0 }
+}
