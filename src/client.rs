@@ -1,5 +1,7 @@
 //! The client: one call, from a plain struct to an inference.
 
+mod async_result;
+mod bearer_token;
 mod call;
 mod process_state;
 mod signed_request;
@@ -12,11 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
+pub use self::async_result::{AsyncResult, AsyncResultBody, AsyncResultOptions};
+pub use self::bearer_token::{BearerToken, MAX_BEARER_TOKEN_LIFETIME};
 pub use self::call::CallOptions;
 use self::call::{AttemptError, Call};
 use self::process_state::ProcessState;
 pub use self::signed_request::SignedRequest;
-use self::target::{Target, USER_AGENT, needs_region};
+use self::target::{Prepared, Target, USER_AGENT, needs_region};
 use crate::aws::clock_skew::is_clock_code;
 use crate::aws::{Credentials, Signature};
 use crate::config::Config;
@@ -29,6 +33,17 @@ use crate::sigv4::AmzDate;
 use crate::system::{OsSystem, System};
 
 /// Calls the endpoints of one region. Cheap to clone; clones share connections and credentials.
+///
+/// ```no_run
+/// use sagemaker_invoke::{Client, Config, InvokeEndpoint};
+///
+/// # fn main() -> Result<(), sagemaker_invoke::Error> {
+/// let client = Client::new(Config { region: Some("eu-central-1".to_owned()), ..Config::from_env()? })?;
+/// let response = client.invoke(&InvokeEndpoint::new("churn-model", "1.5,2.5,4.5"))?;
+/// println!("{} after {:.1?}", response.text(), response.timings.total);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -37,7 +52,8 @@ pub struct Client {
 struct Inner {
     config: Config,
     state: ProcessState,
-    is_shut_down: AtomicBool,
+    /// Shared with the search for credentials.
+    is_shut_down: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -47,8 +63,10 @@ impl Client {
     ///
     /// [`Error::Config`] when a setting is missing or invalid.
     pub fn new(config: Config) -> Result<Self, Error> {
-        let target = Target::new(&config)?;
-        Self::with_target(config, target.into())
+        let config = config.without_pseudo_region()?;
+        let is_shut_down = Arc::default();
+        let target = Target::new(&config, &is_shut_down)?;
+        Self::with_target(config, target.into(), is_shut_down)
     }
 
     /// A client configured by the environment: [`Config::from_env`], then [`Client::new`].
@@ -70,13 +88,21 @@ impl Client {
     /// Those of [`from_env`](Self::from_env).
     pub fn from_system(system: Arc<dyn System>) -> Result<Self, Error> {
         let config = Config::from_system(system)?;
-        if needs_region(&config) { Self::with_target(config, OnceLock::new()) } else { Self::new(config) }
+        if needs_region(&config) {
+            Self::with_target(config, OnceLock::new(), Arc::default())
+        } else {
+            Self::new(config)
+        }
     }
 
-    fn with_target(config: Config, target: OnceLock<Target>) -> Result<Self, Error> {
+    fn with_target(
+        config: Config,
+        target: OnceLock<Target>,
+        is_shut_down: Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
         config.timeouts.check()?;
         let state = ProcessState::new(config.system.process_id(), target);
-        let inner = Inner { config, state, is_shut_down: AtomicBool::new(false) };
+        let inner = Inner { config, state, is_shut_down };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -103,9 +129,9 @@ impl Client {
         let state = self.inner.state();
         let mut call = self.inner.begin_call(state, options);
         let target = self.inner.target(state, call.deadline())?;
-        let path = target.path_of(operation);
+        let prepared = target.prepare(operation)?;
         loop {
-            match self.inner.attempt(operation, state, target, &path, &mut call) {
+            match self.inner.attempt(operation, state, target, &prepared, &mut call) {
                 Ok(mut output) => {
                     call.succeed(output.timings_mut());
                     return Ok(output);
@@ -125,8 +151,8 @@ impl Client {
         operation.check()?;
         let state = self.inner.state();
         let target = self.inner.target(state, None)?;
-        let path = target.path_of(operation);
-        let mut request = target.request(operation, &path);
+        let prepared = target.prepare(operation)?;
+        let mut request = target.request(operation, &prepared);
         if target.endpoint.is_container {
             request.headers.push(USER_AGENT);
             return Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()));
@@ -158,7 +184,9 @@ impl Client {
     /// not affected. The calls end with [`Error::ShutDown`], except for one whose credentials failed.
     pub fn shutdown(&self) {
         self.inner.is_shut_down.store(true, Ordering::SeqCst);
-        if let Some(target) = self.inner.state().target.get() {
+        let state = self.inner.state();
+        state.buckets.shut_down();
+        if let Some(target) = state.target.get() {
             target.transport.shut_down();
         }
     }
@@ -185,14 +213,23 @@ impl Inner {
         Call::begin(&*self.config.system, &self.is_shut_down, attempts, timeout, state.process_id)
     }
 
+    fn is_shut_down(&self) -> bool {
+        self.is_shut_down.load(Ordering::SeqCst)
+    }
+
+    /// The end of a call that begins now.
+    fn call_deadline(&self) -> Option<Instant> {
+        self.config.system.instant().checked_add(self.config.timeouts.call?)
+    }
+
     fn target<'a>(&self, state: &'a ProcessState, deadline: Option<Instant>) -> Result<&'a Target, Error> {
         if let Some(target) = state.target.get() {
             return Ok(target);
         }
         let target = if needs_region(&self.config) {
-            Target::of_instance(&self.config, deadline)?
+            Target::of_instance(&self.config, &self.is_shut_down, deadline)?
         } else {
-            Target::new(&self.config)?
+            Target::new(&self.config, &self.is_shut_down)?
         };
         Ok(state.target.get_or_init(|| target))
     }
@@ -205,6 +242,11 @@ impl Inner {
     fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy) -> SystemTime {
         let now = self.config.system.now();
         if policy.correct_clock { state.clock_skew.service_time(now) } else { now }
+    }
+
+    fn amz_date(signing_time: SystemTime) -> Result<AmzDate, ConfigError> {
+        AmzDate::from_system_time(signing_time)
+            .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))
     }
 
     fn credentials(&self, target: &Target, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
@@ -222,8 +264,7 @@ impl Inner {
         limits: &Limits,
         call: &'a Call<'_>,
     ) -> Result<Signed<'a>, Error> {
-        let amz_date = AmzDate::from_system_time(signing_time)
-            .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))?;
+        let amz_date = Self::amz_date(signing_time)?;
         let signature = target.signer.sign(request, credentials, amz_date);
         let request_info = call.request_info(signing_time, limits.response);
         Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
@@ -235,17 +276,17 @@ impl Inner {
         operation: &O,
         state: &ProcessState,
         target: &Target,
-        path: &str,
+        prepared: &Prepared,
         call: &mut Call<'_>,
     ) -> Result<O::Output, AttemptError> {
         let system = &*self.config.system;
         let limits = self.limits::<O>();
         let begun_at = call.begin_attempt(target)?;
-        let mut request = target.request(operation, path);
+        let mut request = target.request(operation, prepared);
         if target.endpoint.is_container {
             request.headers.push(USER_AGENT);
             let (head, body) = target.transport.send(&request, &limits, call.deadline())?;
-            return Ok(read(head, body, &self.read_options(target, begun_at))?);
+            return Ok(read(head, body, &self.read_options(&request, target, begun_at, call))?);
         }
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
@@ -257,7 +298,7 @@ impl Inner {
         head.timings.credentials = signing_at.saturating_duration_since(begun_at);
         head.timings.signing = sending_at.saturating_duration_since(signing_at);
         let was_skewed = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
-        read(head, body, &self.read_options(target, sending_at)).map_err(|error| {
+        read(head, body, &self.read_options(&request, target, sending_at, call)).map_err(|error| {
             let is_clock_error = was_skewed && error.code().is_some_and(is_clock_code);
             let is_corrected = (call.policy().correct_clock && is_clock_error)
                 || was_renewed(target, &credentials, &error, call.deadline());
@@ -265,12 +306,21 @@ impl Inner {
         })
     }
 
-    fn read_options(&self, target: &Target, sent_at: Instant) -> ReadOptions<'_> {
+    fn read_options<'a>(
+        &'a self,
+        request: &'a Request<'a>,
+        target: &Target,
+        sent_at: Instant,
+        call: &Call<'_>,
+    ) -> ReadOptions<'a> {
         ReadOptions {
+            request,
             max_bytes: self.config.max_response_bytes,
             system: &self.config.system,
             is_container: target.endpoint.is_container,
             sent_at,
+            call_began_at: call.started_at(),
+            attempts: call.attempts_begun(),
             part_limit: self.config.timeouts.stream,
         }
     }
@@ -279,16 +329,18 @@ impl Inner {
 /// The output of a successful response, or the error that the response is.
 fn read<O: Output>(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<O, Error> {
     if (200..300).contains(&head.status) {
-        return O::read(head, body, options);
+        return O::read(head, body, options).map_err(|error| error.redacted(&options.redactor()));
     }
+    let redactor = options.redactor();
     let content = body.read_whole(options.max_bytes);
-    let content = content.map_err(|failed| Error::of_body(failed, &head, options.max_bytes))?;
+    let content =
+        content.map_err(|failed| Error::of_body(failed, &head, options.max_bytes).redacted(&redactor))?;
     let error = if options.is_container {
-        ServiceError::from_container(&head, &content)
+        ServiceError::from_container(&head, &content, &redactor)
     } else {
-        ServiceError::from_service(&head, &content)
+        ServiceError::from_service(&head, &content, &redactor)
     };
-    Err(Error::Service(Box::new(error)))
+    Err(error.into())
 }
 
 /// What an attempt adds to the request of the operation.

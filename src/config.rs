@@ -1,4 +1,47 @@
-//! The settings of a client, with a named constant for each default.
+//! Settings of a client, with a named constant for each default.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sagemaker_invoke::{Config, Endpoint, Proxy, RetryPolicy, Timeouts};
+//!
+//! let config = Config {
+//!     endpoint: Endpoint::Aws { fips: true, dual_stack: false },
+//!     proxy: Proxy::Off,
+//!     timeouts: Timeouts { call: Some(Duration::from_secs(90)), ..Timeouts::default() },
+//!     retry: RetryPolicy { max_attempts: 5, ..RetryPolicy::default() },
+//!     ..Config::default()
+//! };
+//! ```
+//!
+//! [`Config::from_env`] lists the environment variables and properties of profiles; a field that the program sets
+//! afterwards takes precedence. Two more settings are read when they are needed: [`credentials`], and
+//! the [`Proxy`] of the environment.
+//!
+//! # Limits
+//!
+//! | field | default | applies to |
+//! | --- | --- | --- |
+//! | [`Timeouts::connect`] | [5 s](DEFAULT_CONNECT_TIMEOUT) | name lookup, TCP, proxy and TLS together; not used on a reused connection |
+//! | [`Timeouts::send`] | [30 s](DEFAULT_SEND_TIMEOUT) | each wait for the peer to accept more of the request |
+//! | [`Timeouts::response`] | [70 s](DEFAULT_RESPONSE_TIMEOUT) | from the end of the request to the head of the response: the time of the model |
+//! | [`Timeouts::read`] | [30 s](DEFAULT_READ_TIMEOUT) | each wait for more of the response |
+//! | [`Timeouts::stream`] | [300 s](DEFAULT_STREAM_TIMEOUT) | the wait for each part of a streamed response, instead of `response` and `read` |
+//! | [`Timeouts::call`] | none | the whole call, of a streamed response also the reading of its body |
+//! | [`Config::max_response_bytes`] | [64 MiB](DEFAULT_MAX_RESPONSE_BYTES) | the body of the response; an announced length is checked before it is read |
+//! | [`Config::max_idle_connections`] | [32](DEFAULT_MAX_IDLE_CONNECTIONS) | connections that are kept; at least the number of threads that share the client |
+//! | [`Config::max_idle_age`] | [15 s](DEFAULT_MAX_IDLE_AGE) | the time that an idle connection is kept |
+//! | [`Config::address_ttl`] | [60 s](DEFAULT_ADDRESS_TTL) | the time that the addresses of a host are kept |
+//!
+//! A call ends with [`Error::Timeout`] if a limit of time has passed, and
+//! [`TransportError::phase`](crate::error::TransportError::phase) names the step. The limit of the size of a request is
+//! AWS's: 25 MB for real-time endpoints, 4 MB for serverless ones.
+//!
+//! # Errors
+//!
+//! [`Error::Config`] names the setting, its value if that cannot be a secret, and the variable or
+//! the file and line where it was found. If the environment has keys and a region, an unusable default file is a warning
+//! in the log.
 
 mod from_env;
 
@@ -6,6 +49,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aws::region::region_of_fips;
 use crate::credentials::{self, Provider, Search};
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
@@ -42,23 +86,38 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
 ///
-/// ```
-/// use sagemaker_invoke::{Config, Credentials};
+/// ```no_run
+/// use std::time::Duration;
 ///
-/// let config = Config {
+/// use sagemaker_invoke::{Client, Config, Credentials};
+///
+/// # fn main() -> Result<(), sagemaker_invoke::Error> {
+/// // All from the program:
+/// let client = Client::new(Config {
 ///     region: Some("eu-central-1".to_owned()),
 ///     credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
 ///     ..Config::default()
-/// };
+/// })?;
+///
+/// // The environment, and one change:
+/// let mut config = Config::from_env()?;
+/// config.timeouts.call = Some(Duration::from_secs(90));
+/// let client = Client::new(config)?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Config {
     /// The region, `us-east-1` for example. Required except for [`Endpoint::Container`]. Default: none.
+    /// `fips-us-east-1` and `us-east-1-fips` mean us-east-1 with its FIPS endpoint.
     pub region: Option<String>,
     /// Where credentials come from. Not used for [`Endpoint::Container`]. Default: the chain of the AWS SDKs.
     pub credentials: Provider,
     /// Where requests are sent. Default: AWS's host in the region.
     pub endpoint: Endpoint,
+    /// The URL of Amazon S3 for the results of asynchronous requests, with the bucket in its path. Default: AWS's host in
+    /// the region of the bucket.
+    pub s3_endpoint_url: Option<String>,
     /// Time limits of the steps of a call.
     pub timeouts: Timeouts,
     /// What may be sent again, how often, and how long to wait for a model that is not ready.
@@ -88,6 +147,7 @@ impl Default for Config {
             region: None,
             credentials: Provider::default(),
             endpoint: Endpoint::default(),
+            s3_endpoint_url: None,
             timeouts: Timeouts::default(),
             retry: RetryPolicy::default(),
             proxy: Proxy::default(),
@@ -109,6 +169,7 @@ impl Config {
     /// | --- | --- | --- |
     /// | `region` | `AWS_REGION`, `AWS_DEFAULT_REGION` | `region` |
     /// | `endpoint` (URL) | `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`, `AWS_ENDPOINT_URL` | `endpoint_url` of `sagemaker_runtime` in the `services` section, `endpoint_url` |
+    /// | `s3_endpoint_url` | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | `endpoint_url` of `s3` in the `services` section, `endpoint_url` |
     /// | none of these URLs | `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS` | `ignore_configured_endpoint_urls` |
     /// | `endpoint` (FIPS) | `AWS_USE_FIPS_ENDPOINT` | `use_fips_endpoint` |
     /// | `endpoint` (dual-stack) | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
@@ -125,8 +186,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a setting has an invalid value, a shared file cannot be read, or the profile that
-    /// `AWS_PROFILE` names does not exist.
+    /// [`Error::Config`] when a setting has an invalid value, when the profile that `AWS_PROFILE` names does not exist, or
+    /// when a shared file that is needed cannot be used: because a variable names it, because `AWS_PROFILE` is set, or
+    /// because no variable gives the region. Otherwise such a file is a warning in the log, and an error of the first
+    /// request if the search for credentials comes to it. An invalid line is an error if its section is used.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_system(Arc::new(OsSystem))
     }
@@ -138,7 +201,7 @@ impl Config {
     ///
     /// Those of [`from_env`](Self::from_env); the profile must exist.
     pub fn from_profile(name: &str) -> Result<Self, Error> {
-        Ok(from_env::profile_config(Arc::new(OsSystem), name)?)
+        Ok(from_env::profile_config(Arc::new(OsSystem), name)?.without_pseudo_region()?)
     }
 
     /// Like [`from_env`](Self::from_env), for another system than this machine.
@@ -147,7 +210,7 @@ impl Config {
     ///
     /// Those of [`from_env`](Self::from_env).
     pub fn from_system(system: Arc<dyn System>) -> Result<Self, Error> {
-        Ok(from_env::config(system)?)
+        Ok(from_env::config(system)?.without_pseudo_region()?)
     }
 
     /// The region of the EC2 instance that the program runs on, from its metadata service; `None` elsewhere, after two
@@ -161,6 +224,22 @@ impl Config {
     /// [`Error::Credentials`] when the metadata service answers with a refusal or fails.
     pub fn region_of_instance(&self) -> Result<Option<String>, Error> {
         Ok(credentials::region_of_instance(self.search(), None)?)
+    }
+
+    /// Replaces a pseudo-region by its region and the FIPS endpoint.
+    pub(crate) fn without_pseudo_region(mut self) -> Result<Self, ConfigError> {
+        let Some(name) = self.region.as_deref() else { return Ok(self) };
+        let Some(region) = region_of_fips(name) else { return Ok(self) };
+        match &mut self.endpoint {
+            Endpoint::Aws { fips, .. } => *fips = true,
+            Endpoint::Url(_) => {
+                let problem = format!("{name:?} means a FIPS endpoint, and an endpoint URL has no variants");
+                return Err(ConfigError::new("region", problem));
+            }
+            Endpoint::Container(_) => {}
+        }
+        self.region = Some(region.to_owned());
+        Ok(self)
     }
 
     /// What a search for credentials needs.
@@ -177,6 +256,7 @@ impl Config {
             proxy: self.proxy.clone(),
             ca_bundle_pem: self.ca_bundle_pem.clone(),
             address_ttl: self.address_ttl,
+            is_shut_down: Arc::default(),
         }
     }
 }
@@ -185,10 +265,14 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ca_bundle = self.ca_bundle_pem.as_ref().map(|pem| format!("{} bytes", pem.len()));
+        // A URL may hold a password before an '@'.
+        let s3_endpoint_url =
+            self.s3_endpoint_url.as_deref().map(|url| if url.contains('@') { ".." } else { url });
         f.debug_struct("Config")
             .field("region", &self.region)
             .field("credentials", &self.credentials)
             .field("endpoint", &self.endpoint)
+            .field("s3_endpoint_url", &s3_endpoint_url)
             .field("timeouts", &self.timeouts)
             .field("retry", &self.retry)
             .field("proxy", &self.proxy)

@@ -1,21 +1,79 @@
-//! AWS credentials: their sources, and the cache of a client.
+//! Credentials: where they come from, and how they are cached.
 //!
-//! A client loads credentials from its [`Provider`] at the first call and caches them. The default,
-//! [`Provider::DefaultChain`], has the sources of the AWS SDKs, in the order of the official SDK for Rust:
+//! A client loads credentials at its first call, from the [`Provider`] in [`Config::credentials`](crate::Config).
 //!
-//! | | source | configured by |
+//! ```
+//! use sagemaker_invoke::credentials::Provider;
+//! use sagemaker_invoke::{Config, Credentials};
+//!
+//! // A key of the program, here with a session token.
+//! let session = Credentials::new("AKIDEXAMPLE", "secret").with_session_token("token");
+//! let config = Config { credentials: session.into(), ..Config::default() };
+//!
+//! // A provider of the program first; if it returns None, the chain of the AWS SDKs.
+//! let vault = Provider::custom(|| Ok(None));
+//! let config = Config { credentials: Provider::Chain(vec![vault, Provider::DefaultChain]), ..Config::default() };
+//! ```
+//!
+//! [`Client::credentials`](crate::Client::credentials) loads them without a call: an early check of the configuration.
+//!
+//! # The default chain
+//!
+//! [`Provider::DefaultChain`] has the sources of the AWS SDKs, in the order of the official SDK for Rust. The first that
+//! is configured is used. One that is configured and fails is an error; the next source is not tried, because its
+//! credentials may be those of another account.
+//!
+//! | | source | configured by | remarks |
+//! | --- | --- | --- | --- |
+//! | 1 | environment | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | AWS Lambda sets these |
+//! | 2 | profile | `AWS_PROFILE`, else `default`, in the shared files; the first of the kinds below | |
+//! | 3 | web identity | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME` | service accounts of EKS |
+//! | 4 | container | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI`; `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or `AWS_CONTAINER_AUTHORIZATION_TOKEN` | ECS, EKS Pod Identity |
+//! | 5 | instance metadata | nothing; `AWS_EC2_METADATA_SERVICE_ENDPOINT`, `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE`; off by `AWS_EC2_METADATA_DISABLED=true` | version 2 only; outside EC2 it fails after at most two seconds |
+//!
+//! The shared files are `~/.aws/config` and `~/.aws/credentials`, or those of `AWS_CONFIG_FILE` and
+//! `AWS_SHARED_CREDENTIALS_FILE`. A profile has one of these kinds, in this order:
+//!
+//! | kind | properties | remarks |
 //! | --- | --- | --- |
-//! | 1 | environment | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` |
-//! | 2 | profile | `AWS_PROFILE`, else `default`, in the shared files: roles, web identity, SSO, `aws login`, `credential_process`, keys |
-//! | 3 | web identity | `AWS_WEB_IDENTITY_TOKEN_FILE`, `AWS_ROLE_ARN`, `AWS_ROLE_SESSION_NAME` |
-//! | 4 | container | `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `AWS_CONTAINER_CREDENTIALS_FULL_URI` |
-//! | 5 | instance metadata | nothing; version 2 only, off by `AWS_EC2_METADATA_DISABLED` |
+//! | role | `role_arn` with `source_profile` or `credential_source`; `external_id`, `role_session_name`, `duration_seconds` | a source may be a role, too; `mfa_serial` is not supported |
+//! | web identity | `role_arn`, `web_identity_token_file` | |
+//! | SSO | `sso_session`, or `sso_region` and `sso_start_url`; `sso_account_id`, `sso_role_name` | after `aws sso login`; the token of a session is refreshed and written back |
+//! | login | `login_session` | after `aws login`; not refreshed |
+//! | program | `credential_process` | run by the shell, 60 s at most |
+//! | keys | `aws_access_key_id`, `aws_secret_access_key`, `aws_session_token` | |
 //!
-//! A source is used if the ones before it are not configured. A source that is configured and fails ends the search with
-//! its error: the credentials of a later source may be those of another account.
+//! # Cache
 //!
 //! Credentials are refreshed before they expire, in the background: calls use the old ones while they are valid, and the
 //! thread of the search ends with it. Without valid credentials, calls wait for the search, each until its own deadline.
+//! Credentials without an expiry are loaded again after 15 minutes, because a file may have changed. A forked child loads
+//! its own.
+//!
+//! # Errors
+//!
+//! [`Error::Credentials`](crate::Error::Credentials) names the source, file or service that failed, and never a secret:
+//!
+//! | text | what to do |
+//! | --- | --- |
+//! | `no source has credentials`, and a line for each source | configure one; its line has the reason why it was skipped |
+//! | `AWS_PROFILE names the profile "x", which is in neither of: ..` | correct the name, or add `[profile x]` to the config file or `[x]` to the credentials file |
+//! | `FILE, line N: ..` | correct the line; it is not shown, because it may hold a key |
+//! | `AWS_ACCESS_KEY_ID is set .., and AWS_SECRET_ACCESS_KEY is not` | set both or none |
+//! | `there is no SSO token, run aws sso login`, `.. has expired: run aws sso login` | do so, with the same profile |
+//! | `the SSO portal: refused with HTTP 401`, or 403 | 401: `aws sso login`; 403: check the account and the role in the profile |
+//! | `there is no login session`, `the login session in .. has expired` | `aws login` |
+//! | `AssumeRole of ARN: refused with AccessDenied` | allow `sts:AssumeRole` to the first credentials, and allow them in the role's trust policy; `mfa_serial` is not supported |
+//! | `AssumeRoleWithWebIdentity of ARN: refused with InvalidIdentityToken` | check the identity provider in IAM and the audience of the token |
+//! | `AssumeRole of ARN needs a region` | set `AWS_REGION`, or `region` in the profile |
+//! | `credential_process failed with ..` | run the command in a shell; secrets in its output are not shown |
+//! | `the container's endpoint: it answered HTTP 4xx` | check the role of the task or pod |
+//! | `the instance metadata service: refused a session token (HTTP 403)` | enable it in the metadata options of the instance, or configure another source |
+//! | instance metadata `did not answer in time`, in a container on EC2 | raise the hop limit in the metadata options to 2 |
+//! | `no role is attached to the instance` | attach one |
+//!
+//! A search that outlasts the call's own limit is [`Error::Timeout`](crate::Error::Timeout) with
+//! [`Phase::Prepare`](crate::error::Phase::Prepare); its source is the error of the search.
 
 mod cache;
 mod call;
@@ -33,6 +91,7 @@ mod sources;
 mod scenarios;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(crate) use self::cache::Cache;
@@ -54,4 +113,6 @@ pub(crate) struct Search {
     pub(crate) proxy: Proxy,
     pub(crate) ca_bundle_pem: Option<Vec<u8>>,
     pub(crate) address_ttl: Duration,
+    /// Nothing is sent any more once this is true.
+    pub(crate) is_shut_down: Arc<AtomicBool>,
 }

@@ -1,29 +1,43 @@
-//! From region and settings to scheme, host and base path.
+//! Resolves region and settings to scheme, host and base path.
 //!
 //! Source: the service's endpoint rule set, as botocore 1.44.5 ships it.
+
+use std::fmt;
 
 use crate::aws::Service;
 use crate::aws::region::is_host_label;
 use crate::error::ConfigError;
 use crate::http::Origin;
+use crate::text::{OneLine, masked_url};
 
-/// Where requests go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Maximum characters of a setting in an error or Debug.
+const MAX_SHOWN_CHARACTERS: usize = 300;
+
+/// Where requests go. Debug shows a URL without user information and query.
+///
+/// ```
+/// use sagemaker_invoke::{Client, Config, Endpoint};
+///
+/// // A model container on this machine; no region and no credentials.
+/// let endpoint = Endpoint::Container("http://127.0.0.1:8080".to_owned());
+/// let client = Client::new(Config { endpoint, ..Config::default() })?;
+/// # Ok::<(), sagemaker_invoke::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Endpoint {
     /// AWS's own host in the configured region.
     Aws {
         /// The FIPS 140 validated host.
         fips: bool,
-        /// The host that answers over IPv6 too.
+        /// The host that is also reachable over IPv6.
         dual_stack: bool,
     },
     /// A host of your own (a VPC endpoint, a gateway, a mock): `http://` or `https://`, a host, an optional port
     /// and an optional base path that `/endpoints/...` is appended to. Requests are signed as for AWS.
     Url(String),
     /// A model container on this machine or in this network: `POST {url}/invocations`, unsigned, with no region
-    /// and no credentials. What it answers with any status but 2xx is what SageMaker would wrap into a ModelError,
-    /// and comes back as one.
+    /// and no credentials. An answer with a status other than 2xx becomes a ModelError, as it does behind SageMaker.
     Container(String),
 }
 
@@ -34,7 +48,19 @@ impl Default for Endpoint {
     }
 }
 
-/// An endpoint with nothing left to decide.
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aws { fips, dual_stack } => {
+                f.debug_struct("Aws").field("fips", fips).field("dual_stack", dual_stack).finish()
+            }
+            Self::Url(url) => f.debug_tuple("Url").field(&shown(&masked_url(url))).finish(),
+            Self::Container(url) => f.debug_tuple("Container").field(&shown(&masked_url(url))).finish(),
+        }
+    }
+}
+
+/// A resolved endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ResolvedEndpoint {
     pub(crate) origin: Origin,
@@ -68,25 +94,33 @@ fn checked_region(region: Option<&str>) -> Result<&str, ConfigError> {
     if is_host_label(region) {
         Ok(region)
     } else {
-        let problem = format!("{region:?} is not a region: letters, digits and hyphens, 63 at most");
+        let problem = format!("{:?} is not a region: letters, digits and hyphens, 63 at most", shown(region));
         Err(ConfigError::new("region", problem))
     }
 }
 
 fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigError> {
-    let invalid = |problem: &str| ConfigError::new("endpoint URL", format!("{url:?} {problem}"));
     if url.contains('@') {
-        // Not repeated, because it may hold a password.
+        // Not repeated: where user information ends is not certain.
         let problem = "holds a user name or password, which have no place there";
         return Err(ConfigError::new("endpoint URL", problem));
     }
     let (origin, path) = Origin::split_url(url).ok_or_else(|| {
-        invalid("is not http:// or https:// with a valid host and port and a path that is percent-encoded")
+        let rule = "is not http:// or https:// with a valid host and port and a path that is percent-encoded";
+        invalid_url(url, rule)
     })?;
     if path.contains('?') {
-        return Err(invalid("has a query"));
+        return Err(invalid_url(url, "has a query"));
     }
     Ok(ResolvedEndpoint { origin, base_path: path.trim_end_matches('/').to_owned(), is_container })
+}
+
+fn invalid_url(url: &str, problem: &str) -> ConfigError {
+    ConfigError::new("endpoint URL", format!("{:?} {problem}", shown(&masked_url(url))))
+}
+
+fn shown(text: &str) -> OneLine<'_> {
+    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
 }
 
 #[cfg(test)]
@@ -101,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_taken_apart() {
+    fn a_url_is_split_into_its_parts() {
         for (url, parts) in [
             ("https://Example.com", "https://example.com"),
             ("HTTPS://example.com:443/", "https://example.com"),
@@ -140,11 +174,55 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_url_is_not_repeated() {
-        let text = resolved(&Endpoint::Url("https://me:secret@example.com".to_owned()));
-        assert!(text.contains("endpoint URL") && !text.contains("secret"), "{text}");
-        let text = resolved(&Endpoint::Url("me:secret@example.com".to_owned()));
-        assert!(!text.contains("secret"), "{text}");
+    fn an_error_repeats_no_user_information_and_no_query() {
+        for url in [
+            "https://me:hidden@example.com",
+            "me:hidden@example.com",
+            "https://me:hid?den@example.com",
+            "https://me:hidden@exa mple.com",
+            "https://me:hidden%40example.com",
+            "https://example.com/?token=hidden",
+            "https://example.com?hidden",
+            "https://exa mple.com/?token=hidden",
+            "ftp://example.com/?token=hidden",
+            "example.com/base?hidden",
+            "https://example.com/#token=hidden",
+            "https://example.com/hidden?mail=me@example.com",
+        ] {
+            for endpoint in [Endpoint::Url(url.to_owned()), Endpoint::Container(url.to_owned())] {
+                let error = endpoint.resolve(Some("us-east-1")).unwrap_err();
+                let text = format!("{error} {error:?}");
+                assert!(text.contains("endpoint URL") && !text.contains("hid"), "{url}: {text}");
+            }
+        }
+        let error =
+            Endpoint::Url("https://example.com/base?hidden".to_owned()).resolve(Some("r")).unwrap_err();
+        assert_eq!(error.to_string(), r#"endpoint URL "https://example.com/base?.." has a query"#);
+    }
+
+    #[test]
+    fn an_error_is_one_bounded_line() {
+        let long = "x".repeat(100_000);
+        for text in [format!("{long} "), "a\nb\u{202e}".to_owned()] {
+            let of_url = Endpoint::Url(text.clone()).resolve(Some("r")).unwrap_err().to_string();
+            let of_region = Endpoint::default().resolve(Some(&text)).unwrap_err().to_string();
+            for error in [of_url, of_region] {
+                assert!(error.len() < 1_000 && error.is_ascii() && !error.contains('\n'), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_user_information_and_no_query() {
+        let url = || "https://me:hidden@example.com/base?token=hidden".to_owned();
+        assert_eq!(format!("{:?}", Endpoint::Url(url())), r#"Url("https://..@example.com/base?..")"#);
+        assert_eq!(
+            format!("{:?}", Endpoint::Container(url())),
+            r#"Container("https://..@example.com/base?..")"#
+        );
+        assert_eq!(format!("{:?}", Endpoint::default()), "Aws { fips: false, dual_stack: false }");
+        let endpoint = Endpoint::Url("https://example.com/base".to_owned());
+        assert_eq!(format!("{endpoint:?}"), r#"Url("https://example.com/base")"#);
     }
 
     #[test]

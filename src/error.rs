@@ -1,28 +1,37 @@
 //! Everything that can go wrong, by what the caller can do about it.
 
 mod answer;
+mod async_result;
+mod async_ticket;
 mod code;
 mod config_error;
 mod content;
 mod credentials;
 mod invalid_input;
+mod model_error;
 mod refusal;
 mod response_too_large;
 mod service;
+mod service_error_kind;
 mod stream;
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+pub use self::async_result::{AsyncResultError, AsyncResultErrorKind};
+pub use self::async_ticket::AsyncTicket;
 pub use self::config_error::ConfigError;
 pub use self::credentials::CredentialsError;
 pub use self::invalid_input::InvalidInput;
+pub use self::model_error::ModelError;
 pub use self::response_too_large::ResponseTooLarge;
-pub use self::service::{ModelError, ServiceError, ServiceErrorKind};
+pub use self::service::ServiceError;
+pub use self::service_error_kind::ServiceErrorKind;
 pub use self::stream::{StreamError, StreamErrorKind};
 use crate::http::{BodyError, Cause, ResponseHead};
 pub use crate::http::{Phase, Sent, TransportError};
+use crate::text::Redactor;
 
 /// A request body over this size that the peer did not take was likely over the payload limit: 4 MB for serverless
 /// endpoints, 25 MB for real-time endpoints.
@@ -30,63 +39,83 @@ const SUSPICIOUS_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Why there is no inference.
 ///
-/// [`may_have_run`](Self::may_have_run) says, for every variant, whether the model may have run. Display is one line,
-/// except for the list of sources that have no credentials, and does not repeat what [`source`](StdError::source) says.
+/// [`may_have_run`](Self::may_have_run) answers for every variant whether the model may have run. Display is one line,
+/// except for the list of sources that have no credentials, and does not repeat [`source`](StdError::source).
+///
+/// ```
+/// use sagemaker_invoke::Error;
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error {
+///         _ if error.is_throttled() || error.is_not_ready() => "call again later",
+///         Error::Config(_) | Error::InvalidInput(_) | Error::Credentials(_) => "correct the program or its settings",
+///         Error::Service(_) if error.model_error().is_some() => "read the log of the container",
+///         _ if error.may_have_run() => "call again only if the inference may run twice",
+///         _ => "call again",
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The configuration is incomplete or contradicts itself. Nothing was sent. Correct the named setting.
+    /// The configuration is incomplete or contradicts itself. Not run: nothing was sent. Correct the named setting.
     Config(Box<ConfigError>),
 
-    /// A member of the request breaks a rule of the API. Nothing was sent. Correct the named member.
+    /// A member of the request breaks a rule of the API. Not run: nothing was sent. Correct the named member.
     InvalidInput(InvalidInput),
 
-    /// There are no usable credentials. Nothing was sent. The text says what was tried; when no source has credentials,
-    /// it has a line for each.
+    /// There are no usable credentials. Not run: nothing was sent. Follow the text, which lists what was tried; when no
+    /// source has credentials, it has a line for each.
     Credentials(Box<CredentialsError>),
 
-    /// No connection could be made: name lookup, TCP, proxy or TLS failed. Nothing was sent.
+    /// No connection could be made: name lookup, TCP, proxy or TLS failed. Not run: nothing was sent.
     /// Try again later, or check the endpoint, the proxy and the certificates.
     Connect(Box<TransportError>),
 
-    /// A time limit has passed; [`TransportError::phase`] says which one. The inference may have run if the request had
-    /// been sent whole. Raise the limit of that phase in [`Timeouts`](crate::Timeouts), or look at the model:
+    /// A time limit has passed, that of [`TransportError::phase`] or of the whole call. The inference may have run if
+    /// the request had been sent whole. Raise the limit in [`Timeouts`](crate::Timeouts), or look at the model:
     /// SageMaker itself gives up after 60 s.
     Timeout(Box<TransportError>),
 
     /// The connection was lost while the request was sent or the response read. The inference may have run if the
-    /// request had been sent whole. Send it again if the inference may run twice.
+    /// request had been sent whole. Send it again if it may run twice.
     ConnectionLost(Box<TransportError>),
 
     /// [`Client::shutdown`](crate::Client::shutdown) ended the call. The inference may have run if the request had been
     /// sent whole.
     ShutDown(Box<TransportError>),
 
-    /// The answer is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run.
-    /// Look at what is between this program and SageMaker.
+    /// The answer is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run if the request had
+    /// been sent whole. Check what is between this program and SageMaker.
     InvalidResponse(Box<TransportError>),
 
-    /// The response is larger than [`Config::max_response_bytes`](crate::Config::max_response_bytes). The inference
-    /// has run. Raise the limit.
+    /// The response is larger than [`Config::max_response_bytes`](crate::Config::max_response_bytes). The inference has
+    /// run if the status is a success, and may have run otherwise. Raise the limit.
     ResponseTooLarge(Box<ResponseTooLarge>),
 
     /// A response stream ended with an exception, or is cut or corrupted. The inference has begun. [`StreamErrorKind`]
     /// says which error it is.
     Stream(Box<StreamError>),
 
-    /// The service answered with an error. [`ServiceErrorKind`] says which, and each kind whether the inference may have
-    /// run.
+    /// A look for the result of an asynchronous request failed, or there was no result in time. The job may have run and
+    /// may still run: look again with the ticket in the error.
+    AsyncResult(Box<AsyncResultError>),
+
+    /// The service answered with an error. [`ServiceErrorKind`] describes for each kind whether the inference may have
+    /// run and what to do.
     Service(Box<ServiceError>),
 }
 
 impl Error {
     /// Whether the model may have run, so that sending the request again may run it twice.
     ///
-    /// False is a promise: no byte was sent, or the request did not arrive whole, or the service refused it.
+    /// `false` is a promise: nothing was sent, or the request did not leave whole, or *the service* refused it. It holds
+    /// for all attempts of the call. Being unsure counts as `true`: a 408, 499 or 504 of a gateway, a lost connection
+    /// behind the last byte of the request, 424 with any code.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
-            Self::ResponseTooLarge(_) | Self::Stream(_) => true,
+            Self::ResponseTooLarge(_) | Self::Stream(_) | Self::AsyncResult(_) => true,
             Self::Service(error) => error.may_have_run(),
             _ => self.transport().is_some_and(|error| error.sent.is_whole()),
         }
@@ -111,6 +140,7 @@ impl Error {
             Self::Service(error) => error.request_id.as_deref(),
             Self::ResponseTooLarge(error) => error.request_id.as_deref(),
             Self::Stream(error) => error.request_id.as_deref(),
+            Self::AsyncResult(error) => error.request_id.as_deref(),
             _ => None,
         }
     }
@@ -121,11 +151,12 @@ impl Error {
         match self {
             Self::Service(error) => Some(error.status),
             Self::ResponseTooLarge(error) => Some(error.status),
+            Self::AsyncResult(error) => error.status,
             _ => None,
         }
     }
 
-    /// The service's code for its error, without namespace and link.
+    /// The service's code for its error, without namespace and link: at most 128 visible ASCII characters.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.service()?.code.as_deref()
@@ -191,12 +222,17 @@ impl Error {
             }
             Self::ResponseTooLarge(error) => error.attempts = count,
             Self::Service(error) => error.attempts = count,
-            Self::Config(_) | Self::InvalidInput(_) | Self::Credentials(_) | Self::Stream(_) => {}
+            Self::Config(_)
+            | Self::InvalidInput(_)
+            | Self::Credentials(_)
+            | Self::Stream(_)
+            | Self::AsyncResult(_) => {}
         }
         self
     }
 
-    /// A failed exchange of a client that was shut down meanwhile; an answer of the service stays what it is.
+    /// Turns a failed exchange into a shutdown, for a client that was shut down meanwhile. An answer of the service stays
+    /// as it is.
     pub(crate) fn into_shut_down(self) -> Self {
         match self {
             Self::Connect(error) | Self::Timeout(error) | Self::ConnectionLost(error) => {
@@ -206,7 +242,7 @@ impl Error {
         }
     }
 
-    /// A response whose body was not read whole.
+    /// The error of a response whose body could not be read whole.
     pub(crate) fn of_body(error: BodyError, head: &ResponseHead, limit: u64) -> Self {
         match error {
             BodyError::Transport(error) => error.into(),
@@ -214,6 +250,18 @@ impl Error {
                 Self::ResponseTooLarge(Box::new(ResponseTooLarge::new(head, limit, announced)))
             }
         }
+    }
+
+    /// Removes the secrets of the request from what the server wrote. Errors of the service are made without them.
+    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
+        match &mut self {
+            Self::ResponseTooLarge(error) => {
+                error.request_id = error.request_id.take().map(|id| redactor.redact(&id));
+            }
+            Self::Stream(error) => error.redact(redactor),
+            _ => {}
+        }
+        self
     }
 
     /// The error again, for a stream that has failed before.
@@ -230,6 +278,12 @@ impl Error {
 
     pub(crate) fn is_expired_token(&self) -> bool {
         matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::ExpiredToken)
+    }
+}
+
+impl From<ServiceError> for Error {
+    fn from(error: ServiceError) -> Self {
+        Self::Service(Box::new(error))
     }
 }
 
@@ -271,12 +325,13 @@ impl fmt::Display for Error {
             }
             Self::ResponseTooLarge(error) => error.fmt(f),
             Self::Stream(error) => error.fmt(f),
+            Self::AsyncResult(error) => error.fmt(f),
             Self::Service(error) => error.fmt(f),
         }
     }
 }
 
-/// The end of an error's line: what the reader needs for the decision to send again.
+/// Ends an error's line with what matters for sending the request again.
 struct Ending<'a>(&'a TransportError);
 
 impl fmt::Display for Ending<'_> {
@@ -305,6 +360,7 @@ impl StdError for Error {
         match self {
             Self::Config(error) => error.source(),
             Self::Credentials(error) => error.source(),
+            Self::AsyncResult(error) => error.source(),
             _ => self.transport()?.source(),
         }
     }

@@ -2,7 +2,7 @@
 //! exchange fails. It knows nothing of AWS and of inferences.
 //!
 //! ```text
-//! Transport::send ─▶ agent ─▶ pool ─┬───────────── reused ─────────────┬─▶ Connection ─▶ TLS ─▶ HeldWrites ─▶ TCP
+//! Transport::send ─▶ agent ─▶ pool ─┬───────────── reused ─────────────┬─▶ Connection ─▶ TLS ─▶ HeldWrites ─▶ Socket
 //!                                   └─ connector: lookup, proxy, TCP, TLS ┘
 //! ```
 
@@ -13,10 +13,12 @@ mod connection;
 mod connector;
 mod exchange_error;
 mod held_writes;
+mod limits;
 mod message;
 mod proxy;
 mod request_reader;
 mod setting_error;
+mod socket;
 mod timings;
 mod tls;
 mod transport;
@@ -25,11 +27,12 @@ mod transport_error;
 pub(crate) use self::addresses::Resolver;
 pub(crate) use self::body::Body;
 pub(crate) use self::body::BodyError;
+pub(crate) use self::limits::Limits;
 pub(crate) use self::message::ResponseHead;
 pub(crate) use self::message::{Headers, Origin, Request};
 pub use self::proxy::Proxy;
 pub(crate) use self::setting_error::SettingError;
 pub use self::timings::Timings;
-pub(crate) use self::transport::{Limits, Transport, TransportSettings};
+pub(crate) use self::transport::{Transport, TransportSettings};
 pub(crate) use self::transport_error::Cause;
 pub use self::transport_error::{Phase, Sent, TransportError};

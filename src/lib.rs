@@ -1,5 +1,7 @@
-//! Inference from an Amazon SageMaker endpoint for programs without an async runtime: one blocking function,
-//! [`invoke`](Client::invoke), over plain structs.
+//! Amazon SageMaker InvokeEndpoint for synchronous programs: one blocking function, [`Client::invoke`], over plain
+//! structs.
+//!
+//! # Example
 //!
 //! ```no_run
 //! use sagemaker_invoke::{Client, InvokeEndpoint};
@@ -8,119 +10,194 @@
 //! let client = Client::from_env()?;
 //! let response = client.invoke(&InvokeEndpoint {
 //!     content_type: Some("text/csv"),
-//!     ..InvokeEndpoint::new("churn-model", b"1.5,2.5,4.5")
+//!     ..InvokeEndpoint::new("churn-model", "1.5,2.5,4.5")
 //! })?;
-//! println!("{}", String::from_utf8_lossy(&response.body));
+//! println!("{}", response.text());
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! A [`Client`] is made from a [`Config`], or from [the environment](Client::from_env) as the AWS CLI and SDKs read it.
+//! It is cheap to clone, and its clones share connections and credentials; give one to each thread.
+//!
+//! A failed call: [`Error::may_have_run`] decides whether it is safe to call again.
+//!
+//! ```no_run
+//! # use sagemaker_invoke::{Client, Error, InvokeEndpoint, InvokeEndpointResponse};
+//! fn predict(client: &Client, row: &str) -> Result<InvokeEndpointResponse, Error> {
+//!     let result = client.invoke(&InvokeEndpoint::new("churn-model", row));
+//!     if let Err(error) = &result {
+//!         let advice = if error.may_have_run() { "do not repeat it" } else { "it can be repeated" };
+//!         eprintln!("{error}: {advice}");
+//!     }
+//!     result
+//! }
+//! ```
+//!
+//! The same request, signed and not sent:
+//!
+//! ```
+//! use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint};
+//!
+//! # fn main() -> Result<(), sagemaker_invoke::Error> {
+//! let client = Client::new(Config {
+//!     region: Some("eu-central-1".to_owned()),
+//!     credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
+//!     ..Config::default()
+//! })?;
+//! let request = InvokeEndpoint::new("churn-model", "1.5,2.5,4.5");
+//! let signed = client.sign(&request)?;
+//! assert_eq!(signed.url, "https://runtime.sagemaker.eu-central-1.amazonaws.com/endpoints/churn-model/invocations");
+//! assert!(signed.header("authorization").is_some());
+//! assert!(signed.curl().contains("authorization: ***"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! More in the README, and in the folder `examples` of the package.
+//!
 //! # Flow
 //!
 //! ```text
-//! InvokeEndpoint ─ checks ─▶ request ─ sigv4 ─▶ signed ─ transport ─▶ answer ─▶ InvokeEndpointResponse, or
-//!   a plain struct             ▲        ▲  ▲             time limits,           Error: may the model have run?
-//!                     endpoint ┘  clock ┘  └ credentials connection pool
+//! InvokeEndpoint ─ checks ─▶ request ─ sigv4 ─▶ signed ─ transport ─▶ head + body ─▶ InvokeEndpointResponse
+//!   plain struct               ▲       ▲  ▲       pool, TLS, proxy,        │           or Error: may_have_run?
+//!                     endpoint ┘       │  └ clock  time limits             │
+//!                                      └ credentials (cached)              │
+//!                                      ▲───────── retry policy ◀───────────┘  (each attempt is signed again)
 //! ```
-//!
-//! A [`Client`] is made of a [`Config`], or of [what the environment says](Client::from_env). It is cheap to clone,
-//! and its clones share connections and credentials; give one to each thread. [`Client::sign`] stops before the
-//! transport and returns what would be sent.
 //!
 //! # Contract
 //!
-//! - **Checked**: every member is held against the service's model before anything is sent; the first that breaks
-//!   a rule is named by [`Error::InvalidInput`].
-//! - **Sent**: what you set, what the signature needs, `amz-sdk-invocation-id`, `amz-sdk-request`, `content-length` and
-//!   `user-agent`. No Accept, Accept-Encoding,
-//!   Content-Type or cookie is invented, and no redirect is followed. The body is never interpreted.
-//! - **Signed**: what you set, `host` and every `x-amz-*`, and the whole body.
-//! - **Sent again**: what [`RetryPolicy`] allows; by default only what cannot have run, so that one call never runs
-//!   the model twice.
-//! - **Run**: [`Error::may_have_run`] says for every failure whether the model may have run all the same. False is
-//!   a promise.
-//! - **Bounded**: each step has a limit of its own in [`Timeouts`], and [`Timeouts::call`] bounds them all together.
-//!   A warm call starts no thread and looks up no name.
-//! - **Logged**: keys, tokens, signatures, request bodies and custom attributes show in no Debug, no Display and no
-//!   record of the `log` crate, at any level. Bytes of *responses* do: at level `trace`, under the target
-//!   `ureq_proto`: inferences, and the credentials that network sources answer with. Keep that target at `debug` or
-//!   above where these must stay out of the logs.
+//! - **Checked**: every member against the rules of the service's model, before anything is sent.
+//!   [`Error::InvalidInput`] names the first invalid one.
+//! - **Sent**: the members that are set, the headers of the signature, `amz-sdk-invocation-id`, `amz-sdk-request`,
+//!   `content-length` and `user-agent`. No Accept, Accept-Encoding, Content-Type or Cookie is added, no redirect is
+//!   followed, and the body is sent as it is.
+//! - **Signed**: the members that are set, `host`, every `x-amz-*` header, and the whole body.
+//! - **Sent again**: what [`RetryPolicy`] allows. The default, [`Resend::Rejected`], is limited to requests which have
+//!   not run, so one call runs the model at most once.
+//! - **Run**: [`Error::may_have_run`] is false only if the request did not leave this process whole, or if the service
+//!   proved a refusal. Unsure counts as true.
+//! - **Whole**: a success is the whole response. One whose end is uncertain is an error.
+//! - **Bounded**: each step has a limit in [`Timeouts`], and [`Timeouts::call`] limits the whole call, with credentials,
+//!   lookups, retries and waits. A warm call starts no thread and looks up no name.
+//! - **Logged**: attempts, waits, and where settings and credentials come from, at level debug of the crate `log`. Keys,
+//!   tokens, signatures, request bodies and custom attributes are in no `Debug`, no `Display` and no log record, with
+//!   one exception: at level trace, the target `ureq_proto` shows the bytes of request heads and of responses, and with
+//!   them signatures, session tokens, custom attributes, inferences, and credentials from network sources. Keep that
+//!   target at debug.
+//! - **Forked**: a child process makes its own connections and loads its own credentials. It neither uses nor closes the
+//!   connections of its parent.
+//! - **Shut down**: after [`Client::shutdown`], calls end with an error and nothing is sent.
+//! - **Unwinding**: a panic in a call leaves the client usable; [`Client`] is `UnwindSafe`.
 //!
 //! # Limits
 //!
-//! A response is read up to [`Config::max_response_bytes`], 64 MiB by default. The payload limit is AWS's to enforce:
-//! 25 MB for real-time endpoints, 4 MB for serverless ones, 60 s for the model's answer.
+//! Defaults are constants in [`config`] and [`retry`]. A response is read up to [`Config::max_response_bytes`], 64 MiB
+//! by default. AWS limits payloads to 25 MB for real-time endpoints and 4 MB for serverless ones, and a model to 60 s.
 //! The caller needs the permission `sagemaker:InvokeEndpoint`.
 //!
-//! # What it is not
+//! # Non-goals
 //!
-//! No async interface, no presigned URLs (the service takes none), no calls that create or describe endpoints, no
-//! HTTP/2 stream in both directions, no SigV4a. It does not serialise: bytes in, bytes out.
+//! No async interface, no calls to create or describe
+//! endpoints, no HTTP/2 stream in both directions, no SigV4A, no SOCKS proxies. No serialization: bytes in, bytes out.
 //!
 //! # Features
 //!
 //! - `rustls` (default): TLS by rustls with the ring provider and Mozilla's root certificates.
-//! - `rustls-no-provider`: TLS by rustls with the crypto provider that the program installed as the process default.
-//! - `native-tls`: TLS by the operating system's library; used when no rustls feature is on.
+//! - `rustls-no-provider`: TLS by rustls with the crypto provider that the program has installed as the process default.
+//! - `native-tls`: TLS by the operating system's library; used if no rustls feature is on.
 //! - `platform-verifier`: certificates are checked by the operating system's verifier; goes with rustls.
 //!
-//! Without any of them, [`sigv4`], containers and endpoints over plain HTTP still work.
+//! Without any of them, [`sigv4`], containers and endpoints over plain HTTP work. A feature adds to the interface and
+//! changes no behaviour.
+//!
+//! # Versions
+//!
+//! The crate follows semantic versioning; at 0.x, a minor release may break. The changelog lists every such change.
+//! These rules keep a program compiling:
+//!
+//! - [`Config`], [`Timeouts`], [`RetryPolicy`], [`CallOptions`] and the requests, [`InvokeEndpoint`] and
+//!   [`InvokeEndpointWithResponseStream`], are made with update syntax (`..Config::default()`,
+//!   `..InvokeEndpoint::new(name, body)`). A new field is a minor release.
+//! - Responses, [`Timings`], [`Credentials`], [`SignedRequest`] and the structs in [`error`] are `#[non_exhaustive]`:
+//!   read their fields, and make one by `new` or `default()` where it has them.
+//! - These enums are `#[non_exhaustive]`, and a new variant is a minor release: [`Error`], [`error::ServiceErrorKind`],
+//!   [`error::StreamErrorKind`], [`error::Phase`], [`error::Sent`], [`Endpoint`], [`Proxy`], [`Resend`],
+//!   [`credentials::Provider`], [`sigv4::Payload`].
+//! - [`system::System`] has no default methods. A new method is a minor release.
+//! - The minimum Rust is raised in minor releases only.
+//!
+//! A minor release may also change a default, with a note in the changelog, but none makes the default policy resend a
+//! request which may have run. Texts of errors and log records are for people and change in any release; match on
+//! variants, fields and codes.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 // The modules in the order of the flow; none imports one above itself.
 
-// The whole flow as one short function, and the state of one call.
+// The client: one call from request to response, its attempts and its state.
 pub mod client;
 
-// Settings, and what the environment and a profile say.
+// Settings: their defaults, and those of the environment and of a profile.
 pub mod config;
 
-// From region and settings to scheme, host and base path.
+// Endpoints: scheme, host and base path.
 pub mod endpoint;
 
-// Requests and responses as plain structs.
+// Operations: requests and responses as plain structs, and their checks.
 pub mod operation;
 
-// The body of a streamed response.
+// Streamed responses: frames, parts, records.
 pub mod response_stream;
 
-// Where credentials come from, and how they are cached.
+// Credentials: providers, the default chain, the cache.
 pub mod credentials;
 
-// Whether and when to send again.
+// Retries: which failures, and after which wait.
 pub mod retry;
 
-// What can go wrong, and whether the model may have run.
+// Errors, and whether the model may have run.
 pub mod error;
 
-// What every AWS service shares: signer, regions, settings, profiles.
+// Shared by all AWS services: signer, regions, settings, profiles.
 mod aws;
 
-// The wire: connection pool, TLS, proxy, time limits. The only module that names ureq.
+// HTTP: connection pool, TLS, proxy, time limits. The only module that names ureq.
 mod http;
 
 // AWS Signature Version 4.
 pub mod sigv4;
 
-// Secrets and foreign text.
+// Secrets, and text from other parties.
 mod text;
 
-// The only module that touches environment, files, clock, names and processes.
+// Environment, files, clock, randomness, name lookup and processes. The only module that uses them.
 pub mod system;
 
 #[cfg(test)]
 mod testing;
 
-pub use client::{CallOptions, Client, SignedRequest};
+#[doc(inline)]
+pub use client::{AsyncResult, BearerToken, CallOptions, Client, SignedRequest};
+#[doc(inline)]
 pub use config::{Config, Proxy, Timeouts};
+#[doc(inline)]
 pub use credentials::Credentials;
+#[doc(inline)]
 pub use endpoint::Endpoint;
+#[doc(inline)]
 pub use error::Error;
 pub use http::Timings;
+#[doc(inline)]
 pub use operation::{
-    InvokeEndpoint, InvokeEndpointResponse, InvokeEndpointWithResponseStream,
-    InvokeEndpointWithResponseStreamResponse, Operation,
+    AsyncInput, AsyncTicket, InvokeEndpoint, InvokeEndpointAsync, InvokeEndpointAsyncResponse,
+    InvokeEndpointResponse, InvokeEndpointWithResponseStream, InvokeEndpointWithResponseStreamResponse,
+    Operation,
 };
+#[doc(inline)]
 pub use response_stream::ResponseStream;
+#[doc(inline)]
 pub use retry::{Resend, RetryPolicy};
 
 #[cfg(doctest)]

@@ -1,10 +1,15 @@
 //! The operations of the service: plain structs in, plain structs out, and the checks between.
 
 mod invoke_endpoint;
+mod invoke_endpoint_async;
 mod invoke_endpoint_with_response_stream;
 mod members;
 
+pub use crate::error::AsyncTicket;
 pub use invoke_endpoint::{InvokeEndpoint, InvokeEndpointResponse};
+pub use invoke_endpoint_async::{
+    AsyncInput, InvokeEndpointAsync, InvokeEndpointAsyncResponse, MAX_ASYNC_BODY_BYTES,
+};
 pub use invoke_endpoint_with_response_stream::{
     InvokeEndpointWithResponseStream, InvokeEndpointWithResponseStreamResponse,
 };
@@ -20,12 +25,17 @@ pub(crate) mod sealed {
     use std::time::{Duration, Instant};
 
     use crate::error::{Error, InvalidInput};
-    use crate::http::{Body, ResponseHead, Timings};
+    use crate::http::{Body, Request, ResponseHead, Timings};
     use crate::system::System;
+    use crate::text::Redactor;
+
+    pub(crate) type Numbers = [Option<String>; 2];
 
     pub trait Input {
         /// Whether the body of the response is given to the caller while it arrives.
         const IS_STREAMED: bool = false;
+        /// Whether a container that is called without SageMaker cannot carry it out.
+        const NEEDS_SAGEMAKER: bool = false;
 
         /// Checks every member against the rules of the service's model.
         fn check(&self) -> Result<(), InvalidInput>;
@@ -38,22 +48,45 @@ pub(crate) mod sealed {
             "/invocations"
         }
 
+        /// The members that are numbers, as texts for [`headers`](Self::headers) to borrow.
+        fn numbers(&self) -> Numbers {
+            Numbers::default()
+        }
+
         /// Name and value of the members that are set, in the order of the lower-case names.
-        fn headers(&self, is_container: bool) -> Vec<(&'static str, &str)>;
+        fn headers<'n>(&'n self, numbers: &'n Numbers, is_container: bool) -> Vec<(&'static str, &'n str)>;
 
         fn body(&self) -> &[u8];
     }
 
     /// What reading a response needs.
-    #[derive(Debug)]
+    #[expect(missing_debug_implementations, reason = "not reachable from outside")]
     pub struct ReadOptions<'a> {
+        pub(crate) request: &'a Request<'a>,
         pub(crate) max_bytes: u64,
         pub(crate) system: &'a Arc<dyn System>,
         pub(crate) is_container: bool,
         /// When the attempt was sent.
         pub(crate) sent_at: Instant,
+        /// When the call began, and how many attempts it has begun since, for errors of a streamed body.
+        pub(crate) call_began_at: Instant,
+        pub(crate) attempts: u32,
         /// Longest wait for a part of a streamed body.
         pub(crate) part_limit: Option<Duration>,
+    }
+
+    impl ReadOptions<'_> {
+        /// Removes the secrets of the request from what a server writes about it.
+        pub(crate) fn redactor(&self) -> Redactor {
+            Redactor::new(self.request.headers.iter().filter_map(|&(name, value)| match name {
+                // The access key id and the scope before the signature are no secrets.
+                "authorization" => {
+                    Some((name, value.rsplit_once("Signature=").map_or(value, |(_, hex)| hex)))
+                }
+                "x-amz-security-token" | "x-amzn-sagemaker-custom-attributes" => Some((name, value)),
+                _ => None,
+            }))
+        }
     }
 
     pub trait Output: Sized {

@@ -38,6 +38,15 @@ use crate::error::Error;
 /// [events](Self::next_event), on any thread; each reader goes on at the byte where the last one stopped. It owns its
 /// connection, which is used again when the end is read, and closed when the stream is dropped before.
 ///
+/// ```
+/// use sagemaker_invoke::ResponseStream;
+///
+/// let mut stream = ResponseStream::from_reader(&b"data: {\"token\":\"a\"}\n\ndata: [DONE]\n\n"[..]);
+/// assert_eq!(stream.next_record()?, Some(&b"{\"token\":\"a\"}"[..]));
+/// assert_eq!(stream.next_record()?, None);
+/// # Ok::<(), sagemaker_invoke::Error>(())
+/// ```
+///
 /// The [`io::Error`] of a failed [`Read`] holds the [`Error`], which `io::Error::downcast` gives back.
 pub struct ResponseStream {
     parts: Parts,

@@ -1,5 +1,29 @@
 //! Retries: which failures allow another attempt, and the wait before it. Pure values; randomness is an argument.
 //!
+//! ```
+//! use std::time::Duration;
+//!
+//! use sagemaker_invoke::{CallOptions, Config, Resend, RetryPolicy};
+//!
+//! // For all calls of a client: wait up to five minutes for a model that is being loaded.
+//! let patient = RetryPolicy { wait_until_ready: Some(Duration::from_secs(300)), ..RetryPolicy::default() };
+//! let config = Config { retry: patient, ..Config::default() };
+//!
+//! // For one call: the model may run several times, so lost connections and 5xx may be retried.
+//! let idempotent = RetryPolicy { resend: Resend::Any, max_attempts: 5, ..RetryPolicy::default() };
+//! let options = CallOptions { retry: Some(idempotent), ..CallOptions::default() };
+//! ```
+//!
+//! | a failure | `Never` | `NotSent` | `Rejected` | `Any` |
+//! | --- | --- | --- | --- | --- |
+//! | no connection, or lost before the request was sent whole | error | retried | retried | retried |
+//! | throttling, model not ready, wrong clock, expired credentials | error | error | retried | retried |
+//! | 500, 502, 503, 504; a timeout or a lost connection after the request was sent | error | error | error | retried |
+//! | any other refusal; a certificate or a proxy password that was rejected | error | error | error | error |
+//!
+//! `tests/fault_matrix.rs` breaks an exchange in every way at every place, on fresh and reused connections, under each
+//! policy, and counts the whole requests at the server.
+//!
 //! The number of attempts, the backoff and the token bucket follow AWS's "Retry Behavior 2.1", the default of the AWS
 //! SDKs since November 2026. One thing differs: the SDKs resend an inference that may have run, and here [`Resend`]
 //! decides.

@@ -1,7 +1,7 @@
 //! AWS Signature Version 4 (SigV4), for any request to any AWS service.
 //!
-//! This module computes the `Authorization` header of a request. It is independent of the rest of the crate: it does no
-//! I/O, uses no HTTP types, and takes the time as an argument.
+//! This module computes the `Authorization` header of a request, or a [presigned URL](Presign). It is independent of
+//! the rest of the crate: it does no I/O, uses no HTTP types, and takes the time as an argument.
 //!
 //! # Example
 //!
@@ -36,7 +36,8 @@
 //!    canonical request.
 //! 3. [`SigningKey`] is derived from the secret access key for the day, the region and the service of the scope. It can
 //!    be cached for the day.
-//! 4. [`SigningKey::sign`] returns the [`Signature`], and [`Authorization`] writes the value of the header.
+//! 4. [`SigningKey::sign`] returns the [`Signature`], and [`Authorization`] writes the value of the header. A presigned
+//!    URL has the signature in its query instead; see [`Presign`].
 //!
 //! # Sending the request
 //!
@@ -52,22 +53,23 @@
 //!
 //! - Signing has no errors. Names and values of headers that HTTP does not allow are signed as they are; the HTTP client
 //!   has to reject them.
-//! - The signature goes into the `Authorization` header. Presigned URLs, chunked uploads, event streams and SigV4A are
-//!   not supported.
-//! - `Debug` hides secret keys, signing keys, signatures and bodies. `Debug` of [`Request`], [`CanonicalRequest`] and
-//!   [`Authorization`] shows the values of headers, and with them a session token.
+//! - Chunked uploads, event streams and SigV4A are not supported.
+//! - `Debug` hides secret keys, signing keys, signatures, session tokens and bodies. `Display` of [`CanonicalRequest`] is
+//!   the text that is hashed, and shows the values of all signed headers, with a session token among them.
 //!
 //! # Source
 //!
 //! "Create a signed AWS API request" in the AWS IAM User Guide,
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>. Tested with AWS's
-//! signing test suite, and with random requests against the crate aws-sigv4.
+//! signing test suite, and with random requests against the crate aws-sigv4 and, for presigned URLs, against botocore.
 
 mod amz_date;
 mod authorization;
 mod canonical_request;
+mod debug;
 mod encoding;
 mod hash_writer;
+mod presign;
 mod signing_key;
 mod string_to_sign;
 
@@ -75,6 +77,7 @@ pub use amz_date::AmzDate;
 pub use authorization::{Authorization, Signature};
 pub use canonical_request::CanonicalRequest;
 pub use encoding::{percent_encode, percent_encoded};
+pub use presign::Presign;
 pub use signing_key::SigningKey;
 pub use string_to_sign::{Scope, StringToSign};
 
@@ -86,7 +89,9 @@ pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 pub const EMPTY_PAYLOAD_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The request to sign, exactly as it is sent.
-#[derive(Clone, Copy, Debug)]
+///
+/// `Debug` hides the body, and headers and queries that hold secrets.
+#[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// The HTTP method in upper case, for example `POST`.
     pub method: &'a str,
@@ -123,6 +128,7 @@ impl<'a> Request<'a> {
 
 /// The last line of the canonical request, `HashedPayload` in AWS's document.
 #[derive(Clone, Copy)]
+#[non_exhaustive]
 pub enum Payload<'a> {
     /// The body. [`CanonicalRequest::new`] hashes it.
     Bytes(&'a [u8]),

@@ -14,7 +14,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use self::process::Finished;
+pub use self::process::{Finished, TimedOut};
 
 /// What the client needs from the machine. [`OsSystem`] is the real one.
 ///
@@ -41,11 +41,13 @@ pub trait System: fmt::Debug + Send + Sync {
     fn replace_file(&self, path: &Path, content: &[u8]) -> io::Result<()>;
 
     /// Runs a command line in the system's shell, `sh -c` or `cmd /C`, for a profile's `credential_process`. Its
-    /// standard input is empty, and it is killed when it takes longer than `limit`.
+    /// standard input is empty, and it is killed when it takes longer than `limit`. [`OsSystem`] also kills the processes
+    /// that it has started, unless this program has a terminal: there it may ask for a password.
     ///
     /// # Errors
     ///
-    /// Those of the operating system; [`io::ErrorKind::TimedOut`] when the limit has passed.
+    /// Those of the operating system; [`TimedOut`] within an error of the kind [`io::ErrorKind::TimedOut`] when the limit
+    /// has passed.
     fn run(&self, command_line: &str, limit: Duration) -> io::Result<Finished>;
 
     /// The time of day, for signatures and expiry.

@@ -16,6 +16,7 @@ use crate::system::{Finished, OsSystem, System};
 pub(crate) struct FakeSystem {
     pub(crate) variables: BTreeMap<String, String>,
     pub(crate) files: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
+    unreadable: BTreeMap<PathBuf, io::ErrorKind>,
     /// Name to address.
     pub(crate) names: BTreeMap<String, IpAddr>,
     /// From 1970 to the start of the clock.
@@ -34,6 +35,12 @@ impl FakeSystem {
 
     pub(crate) fn with_file(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
         self.files.lock().unwrap().insert(path.into(), content.into());
+        self
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn with_unreadable(mut self, path: &str, kind: io::ErrorKind) -> Self {
+        self.unreadable.insert(path.into(), kind);
         self
     }
 
@@ -66,6 +73,9 @@ impl System for FakeSystem {
     }
 
     fn read_file(&self, path: &Path, _: u64) -> io::Result<Vec<u8>> {
+        if let Some(kind) = self.unreadable.get(path) {
+            return Err((*kind).into());
+        }
         let files = self.files.lock().unwrap();
         files.get(path).cloned().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }

@@ -1,8 +1,16 @@
 //! Text that must not be shown as it is: secrets, and what others wrote.
 
+mod layer;
+mod redactor;
+mod url;
+
 use std::fmt::{self, Write};
+use std::path::Path;
 
 use zeroize::Zeroizing;
+
+pub(crate) use self::redactor::Redactor;
+pub(crate) use self::url::masked_url;
 
 /// A text that Debug does not show and that is wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,6 +68,14 @@ impl fmt::Debug for OneLine<'_> {
     }
 }
 
+/// Maximum characters of a path in an error.
+const MAX_PATH_CHARACTERS: usize = 300;
+
+/// The path of a file on one line.
+pub(crate) fn shown_path(path: &Path) -> String {
+    OneLine { text: &path.to_string_lossy(), max_characters: MAX_PATH_CHARACTERS }.to_string()
+}
+
 /// Whether a terminal does not show the character but obeys it: controls, line and paragraph separators, marks of the
 /// writing direction, and invisible formatting. The joiners U+200C and U+200D stay: words of several scripts need them.
 fn is_hidden(character: char) -> bool {
@@ -81,10 +97,14 @@ fn is_hidden(character: char) -> bool {
 /// Maximum characters of a code or an id; those of AWS have 80 at most.
 const MAX_WORD_CHARACTERS: usize = 128;
 
-/// A code or an id of others: visible ASCII, cut where it is too long. `None` for anything else.
+/// Whether a text can be a code or an id: visible ASCII characters only.
+pub(crate) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// A code or an id of others, cut where it is too long; `None` for anything else.
 pub(crate) fn word(text: &str) -> Option<String> {
-    let is_word = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_word { Some(text.chars().take(MAX_WORD_CHARACTERS).collect()) } else { None }
+    if is_word(text) { Some(text.chars().take(MAX_WORD_CHARACTERS).collect()) } else { None }
 }
 
 #[cfg(test)]
@@ -110,6 +130,11 @@ mod tests {
         assert_eq!(line("äöü", 2).to_string(), "äö...");
         assert_eq!(format!("{:?}", line("äöü", 2)), r#""äö"..."#);
         assert_eq!(format!("{:?}", line("ä\nü", 3)), r#""ä\nü""#);
+    }
+
+    #[test]
+    fn a_path_is_shown_on_one_line() {
+        assert_eq!(shown_path(Path::new("/a\nb\u{7}/c")), "/a b /c");
     }
 
     #[test]

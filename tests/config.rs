@@ -3,9 +3,10 @@
 
 mod support;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sagemaker_invoke::{Config, Endpoint};
+use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Error, InvokeEndpoint};
 use support::TestSystem;
 
 /// The configuration, or the text of its error with `/` as separator of paths.
@@ -122,6 +123,107 @@ fn an_error_names_an_invalid_value_and_its_source() {
     ] {
         assert_eq!(config(variables, file).unwrap_err(), text);
     }
+}
+
+/// With keys and region. `HOME` is a folder of this machine.
+fn client_of(home: &Path, variables: &[(&str, &str)]) -> Result<Client, Error> {
+    let home = home.to_str().unwrap();
+    let base = [
+        ("HOME", home),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "key"),
+    ];
+    let variables = [&base, variables].concat();
+    let client = Client::from_system(Arc::new(TestSystem::new(&variables).with_real_files()))?;
+    client.sign(&InvokeEndpoint::new("e", b"body"))?;
+    Ok(client)
+}
+
+/// A home directory whose shared files have this content; `None` for a directory in place of each.
+fn home_with(name: &str, content: Option<&[u8]>) -> PathBuf {
+    let home = std::env::temp_dir().join(format!("sagemaker-invoke-home-{name}-{}", std::process::id()));
+    for file in ["config", "credentials"].map(|file| home.join(".aws").join(file)) {
+        match content {
+            Some(content) => {
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, content).unwrap();
+            }
+            None => std::fs::create_dir_all(file).unwrap(),
+        }
+    }
+    home
+}
+
+#[test]
+fn a_shared_file_that_cannot_be_used_stops_a_client_only_if_it_is_needed() {
+    let binary = vec![0xff; 4096];
+    for (name, content) in [
+        ("directory", None),
+        ("binary", Some(&binary[..])),
+        ("no-section", Some(b"region = r\n")),
+        ("too-large", Some(&vec![b'#'; 2 * 1024 * 1024])),
+    ] {
+        let home = home_with(name, content);
+        client_of(&home, &[]).unwrap();
+        for needed in [
+            ("AWS_ACCESS_KEY_ID", ""),
+            ("AWS_REGION", ""),
+            ("AWS_PROFILE", "default"),
+            ("AWS_CONFIG_FILE", "~/.aws/config"),
+            ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        ] {
+            let text = client_of(&home, &[needed]).unwrap_err().to_string();
+            assert!(text.contains(".aws"), "{name}, {needed:?}: {text}");
+        }
+        std::fs::remove_dir_all(home).unwrap();
+    }
+    #[cfg(unix)]
+    client_of(Path::new("/dev/null"), &[]).unwrap();
+}
+
+#[test]
+fn an_invalid_line_stops_a_client_only_if_its_section_is_needed() {
+    let home = home_with("line", Some(b"[other]\n[profile other]\nno property\n[default]\n[profile a]\n"));
+    for variables in [&[][..], &[("AWS_PROFILE", "a")], &[("AWS_CONFIG_FILE", "~/.aws/config")]] {
+        client_of(&home, variables).unwrap();
+    }
+    let text = client_of(&home, &[("AWS_PROFILE", "other")]).unwrap_err().to_string();
+    assert!(text.contains("line 3: a property must have an '='"), "{text}");
+    std::fs::remove_dir_all(home).unwrap();
+}
+
+#[test]
+fn a_pseudo_region_is_a_region_with_fips() {
+    let fips = Endpoint::Aws { fips: true, dual_stack: false };
+    for name in ["fips-us-east-1", "us-east-1-fips"] {
+        let file = format!("[default]\nregion = {name}\n");
+        for found in [config(&[("AWS_REGION", name)], ""), config(&[("AWS_REGION", "")], &file)] {
+            let found = found.unwrap();
+            assert_eq!((found.region.as_deref(), &found.endpoint), (Some("us-east-1"), &fips));
+        }
+        let config = Config {
+            region: Some(name.to_owned()),
+            credentials: Credentials::new("id", "key").into(),
+            ..Config::default()
+        };
+        let operation = InvokeEndpoint::new("e", b"body");
+        let client = Client::new(config.clone()).unwrap();
+        let text = format!("{:?}", client.sign(&operation).unwrap());
+        assert!(text.contains("runtime-fips.sagemaker.us-east-1.amazonaws.com"), "{text}");
+        let with_url = Config { endpoint: Endpoint::Url("http://localhost".to_owned()), ..config };
+        let text = Client::new(with_url).unwrap_err().to_string();
+        assert!(text.contains("means a FIPS endpoint"), "{text}");
+    }
+}
+
+#[test]
+fn the_url_of_s3_has_a_variable_of_its_own() {
+    let s3_url = |variables: &[(&str, &str)]| config(variables, "").unwrap().s3_endpoint_url;
+    assert_eq!(s3_url(&[]), None);
+    assert_eq!(s3_url(&[("AWS_ENDPOINT_URL", "http://all")]).as_deref(), Some("http://all"));
+    let both = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_S3", "http://s3")];
+    assert_eq!(s3_url(&both).as_deref(), Some("http://s3"));
 }
 
 #[test]

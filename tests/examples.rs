@@ -124,11 +124,29 @@ fn the_exit_code_is_that_of_the_first_failure() {
 
 #[test]
 fn every_example_runs_offline_without_arguments() {
-    for name in ["invoke", "rows", "retry", "credentials", "container"] {
+    for name in ["invoke", "rows", "retry", "credentials", "container", "stream", "async_job", "openai"] {
         let output = example(name).output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
-        assert!(output.stderr.is_empty(), "{name}: {output:?}");
+        assert_eq!(output.stderr.is_empty(), name != "stream", "{name}: {output:?}");
     }
+}
+
+#[test]
+fn words_are_written_as_they_arrive() {
+    let output = example("stream").output().unwrap();
+    assert_eq!(output.stdout, b"These words arrive one by one.\n");
+    assert!(output.stderr.starts_with(b"StreamSummary { parts: 7,"), "{output:?}");
+}
+
+#[test]
+fn the_command_line_writes_a_stream() {
+    let endpoint = VerifyingEndpoint::start();
+    let mut command = example("invoke");
+    command.args(["--container", &endpoint.url(), "--stream", "--body", "1,2,3"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.stdout, br#"{"mean":2}"#, "{output:?}");
+    command.args(["--target-model", "m"]);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sagemaker_invoke::error::{Phase, Sent, ServiceErrorKind};
+use sagemaker_invoke::error::{Phase, Sent};
 use sagemaker_invoke::{
     CallOptions, Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, RetryPolicy, Timeouts,
 };
@@ -124,25 +124,6 @@ fn a_response_over_the_limit_is_refused() {
     assert!(matches!(&error, Error::ResponseTooLarge(it) if it.announced.is_none()), "{error:?}");
     let peer = Peer::responding(response(200, &[], "1234567890"));
     assert_eq!(Client::new(limit(peer.config())).unwrap().invoke(&request()).unwrap().body.len(), 10);
-}
-
-#[test]
-fn an_error_response_before_the_end_of_the_body_is_read() {
-    let peer = Peer::new(|mut connection| {
-        connection.read_bytes(100_000);
-        connection.send(response(413, &[], "HTTP content length exceeded 5246976 bytes."));
-        // A close with unread bytes is a reset.
-        thread::sleep(Duration::from_millis(100));
-        connection.close();
-    });
-    let client = Client::new(peer.config()).unwrap();
-    let body = vec![0; 24 * 1024 * 1024];
-    let error = client.invoke(&InvokeEndpoint::new("e", &body)).unwrap_err();
-    assert!(
-        matches!(&error, Error::Service(it) if it.kind == ServiceErrorKind::PayloadTooLarge),
-        "{error:?}"
-    );
-    assert!(!error.may_have_run() && error.to_string().contains("25 MB"), "{error}");
 }
 
 #[test]
@@ -274,35 +255,6 @@ fn a_closed_connection_is_not_reused() {
         thread::sleep(Duration::from_millis(30));
     }
     assert_eq!((peer.connections(), peer.requests().len()), (5, 5));
-}
-
-#[test]
-fn shutdown_ends_active_calls_and_refuses_new_ones() {
-    let stalled = Peer::new(|mut connection| connection.stall());
-    let client = Client::new(stalled.config()).unwrap();
-    let other_peer = Peer::responding(response(200, &[], "other"));
-    let other = Client::new(other_peer.config()).unwrap();
-    other.invoke(&request()).unwrap();
-    let caller = thread::spawn({
-        let client = client.clone();
-        move || client.invoke(&request()).unwrap_err()
-    });
-    while stalled.connections() == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
-    thread::sleep(Duration::from_millis(50));
-    let began = Instant::now();
-    client.shutdown();
-    let error = caller.join().unwrap();
-    assert!(began.elapsed() < Duration::from_secs(2));
-    assert!(matches!(error, Error::ShutDown(_)) && error.may_have_run(), "{error:?}");
-    let error = client.invoke(&request()).unwrap_err();
-    assert!(
-        matches!(error, Error::ShutDown(_)) && !error.may_have_run() && error.attempts() == 0,
-        "{error:?}"
-    );
-    assert_eq!(other.invoke(&request()).unwrap().body, b"other");
-    assert_eq!(other_peer.connections(), 1);
 }
 
 #[test]

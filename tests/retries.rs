@@ -212,6 +212,19 @@ fn other_refusals_are_not_clock_errors() {
     assert_eq!((run.result.unwrap_err().attempts(), run.requests.len()), (1, 1));
 }
 
+/// The Date is wrong and the code can mean a wrong clock, but the status does not say that nothing ran.
+#[test]
+fn an_error_that_may_have_run_is_not_corrected() {
+    let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    let in_header = response(424, &[("x-amzn-errortype", "AccessDeniedException"), date], "{}");
+    let in_body = response(500, &[date], r#"{"code":"AccessDeniedException"}"#);
+    for refused in [in_header, in_body] {
+        let run = run(vec![refused], &system(0), RetryPolicy::default());
+        assert_eq!(run.requests.len(), 1, "{:?}", run.result);
+        assert!(run.result.unwrap_err().may_have_run());
+    }
+}
+
 #[test]
 fn no_retry_begins_after_the_deadline() {
     let peer = peer_with(vec![throttled(); 9]);

@@ -12,7 +12,7 @@ use sagemaker_invoke::sigv4::{
     percent_encode,
 };
 use sagemaker_invoke::system::System;
-use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint};
+use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint, SignedRequest};
 use support::random::Random;
 use support::{
     ACCESS_KEY_ID, Oracle, REGION, SECRET_ACCESS_KEY, TestSystem, aws_signature, aws_signature_with,
@@ -183,23 +183,8 @@ const UNSIGNED: [&str; 4] = ["amz-sdk-invocation-id", "amz-sdk-request", "user-a
 
 /// Compares the `Authorization` of the client. Returns the number of signed headers that are members.
 fn check_client(random: &mut Random, seconds: u64, members: &[String], is_set: &[bool]) -> usize {
-    let member = |index: usize| is_set[index].then_some(members[index].as_str());
     let body_bytes = random.below(300);
     let body = random.bytes(body_bytes);
-    let request = InvokeEndpoint {
-        content_type: member(0),
-        accept: member(1),
-        custom_attributes: member(2),
-        target_model: member(3),
-        target_variant: member(4),
-        target_container_hostname: member(5),
-        inference_id: member(6),
-        enable_explanations: member(7),
-        inference_component_name: member(8),
-        session_id: member(9),
-        prefix_aware_id: member(10),
-        ..InvokeEndpoint::new("churn-model", &body)
-    };
     let credentials = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY);
     let has_token = random.below(2) == 0;
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
@@ -211,35 +196,54 @@ fn check_client(random: &mut Random, seconds: u64, members: &[String], is_set: &
         ..Config::default()
     })
     .unwrap();
+    let request = request_with(members, is_set, &body);
     let signed = client.sign(&request).unwrap();
-
-    let authorization = signed.header("authorization").unwrap();
     let headers = borrowed(&signed.headers);
     let (unsigned, mut to_sign): (Vec<_>, Vec<_>) =
         headers.into_iter().partition(|(name, _)| UNSIGNED.contains(name));
     assert_eq!(unsigned.len(), UNSIGNED.len(), "{unsigned:?}");
     to_sign.sort_unstable();
-    let names: Vec<&str> = to_sign.iter().map(|header| header.0).collect();
-    let oracle = Oracle {
+    assert_eq!(signed.header("authorization").unwrap(), expected_authorization(&signed, &to_sign, seconds));
+    assert_eq!(to_sign.iter().any(|(name, _)| *name == "x-amz-security-token"), has_token);
+    to_sign.len() - 2 - usize::from(has_token)
+}
+
+fn request_with<'a>(members: &'a [String], is_set: &[bool], body: &'a [u8]) -> InvokeEndpoint<'a> {
+    let member = |index: usize| is_set[index].then_some(members[index].as_str());
+    InvokeEndpoint {
+        content_type: member(0),
+        accept: member(1),
+        custom_attributes: member(2),
+        target_model: member(3),
+        target_variant: member(4),
+        target_container_hostname: member(5),
+        inference_id: member(6),
+        enable_explanations: member(7),
+        inference_component_name: member(8),
+        session_id: member(9),
+        prefix_aware_id: member(10),
+        ..InvokeEndpoint::new("churn-model", body)
+    }
+}
+
+fn expected_authorization(signed: &SignedRequest<'_>, to_sign: &[(&str, &str)], seconds: u64) -> String {
+    let signature = aws_signature(&Oracle {
         method: signed.method,
         url: &signed.url,
-        headers: &to_sign,
+        headers: to_sign,
         body: signed.body,
         access_key_id: ACCESS_KEY_ID,
         secret_access_key: SECRET_ACCESS_KEY,
         region: REGION,
         service: "sagemaker",
-        time,
-    };
-    let expected = format!(
-        "AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}/{REGION}/sagemaker/aws4_request, SignedHeaders={}, Signature={}",
+        time: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+    });
+    let names: Vec<&str> = to_sign.iter().map(|header| header.0).collect();
+    format!(
+        "AWS4-HMAC-SHA256 Credential={ACCESS_KEY_ID}/{}/{REGION}/sagemaker/aws4_request, SignedHeaders={}, Signature={signature}",
         amz_date(seconds).day(),
         names.join(";"),
-        aws_signature(&oracle)
-    );
-    assert_eq!(authorization, expected);
-    assert_eq!(names.contains(&"x-amz-security-token"), has_token);
-    names.len() - 2 - usize::from(has_token)
+    )
 }
 
 #[test]

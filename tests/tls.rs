@@ -6,6 +6,7 @@ mod support;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, RetryPolicy, Timeouts};
@@ -88,6 +89,27 @@ fn bytes_after_a_response_are_not_the_next_response() {
         assert_eq!(client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap().body, b"short");
     }
     assert_eq!(peer.connections(), 3);
+}
+
+/// The server says in TLS that it will send no more, and keeps the TCP connection open.
+#[test]
+fn a_connection_after_close_notify_is_not_reused() {
+    let certificates = Certificates::trusted();
+    let server = Arc::clone(&certificates.server);
+    let peer = Peer::new(move |connection| {
+        let Some(mut connection) = connection.accept_tls(&server) else { return };
+        connection.request();
+        connection.send(response(200, &[], "answer"));
+        connection.send_close_notify();
+        connection.stall();
+    });
+    let client = Client::new(certificates.config(&peer)).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap().body, b"answer");
+        // Wait until the client's side has received the alert.
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    assert_eq!((peer.connections(), peer.requests().len()), (3, 3));
 }
 
 /// An environment that is complete for calls to this peer, with more variables.

@@ -22,6 +22,7 @@ Where:
   --container URL              POST URL/invocations, not signed
   --timeout SECONDS            for the whole call
   --retries N                  after the first attempt; default: 2
+  --stream                     write the response while it arrives
   --dry-run                    send nothing: print the request as a curl command, secrets masked
 
 What:
@@ -61,10 +62,14 @@ const OPTIONS: [&str; 18] = [
     "custom-attributes",
 ];
 
+/// What InvokeEndpointWithResponseStream does not have.
+const NOT_STREAMED: [&str; 2] = ["target-model", "enable-explanations"];
+
 /// The parsed command line.
 pub(crate) struct Arguments {
     pub endpoint_name: String,
     pub dry_run: bool,
+    pub stream: bool,
     values: BTreeMap<&'static str, String>,
 }
 
@@ -72,12 +77,13 @@ impl Arguments {
     /// `None` for `--help`.
     pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
         let mut endpoint_name = None;
-        let mut dry_run = false;
+        let (mut dry_run, mut stream) = (false, false);
         let mut values = BTreeMap::new();
         while let Some(argument) = parser.next()? {
             match argument {
                 Long("help") | Short('h') => return Ok(None),
                 Long("dry-run") => dry_run = true,
+                Long("stream") => stream = true,
                 Long(name) => match OPTIONS.into_iter().find(|option| *option == name) {
                     Some(option) => drop(values.insert(option, parser.value()?.string()?)),
                     None => return Err(argument.unexpected()),
@@ -89,7 +95,10 @@ impl Arguments {
         // A container serves one model and ignores the name.
         let default_name = values.contains_key("container").then(|| "local".to_owned());
         let endpoint_name = endpoint_name.or(default_name).ok_or("the endpoint's name is missing")?;
-        Ok(Some(Self { endpoint_name, dry_run, values }))
+        if let Some(option) = NOT_STREAMED.iter().find(|option| stream && values.contains_key(*option)) {
+            return Err(format!("--{option} does not go with --stream").into());
+        }
+        Ok(Some(Self { endpoint_name, dry_run, stream, values }))
     }
 
     pub(crate) fn value(&self, option: &str) -> Option<&str> {

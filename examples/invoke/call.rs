@@ -5,13 +5,18 @@ use std::fs;
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint, InvokeEndpointResponse};
+use sagemaker_invoke::{
+    Client, Config, Endpoint, InvokeEndpoint, InvokeEndpointResponse, InvokeEndpointWithResponseStream,
+};
 
 use crate::arguments::Arguments;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let client = Client::new(config(arguments)?)?;
     let body = body(arguments)?;
+    if arguments.stream {
+        return stream(&client, arguments, &body);
+    }
     let request = request(arguments, &body);
     if arguments.dry_run {
         return Ok(writeln!(io::stdout(), "{}", client.sign(&request)?.curl())?);
@@ -21,6 +26,32 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let elapsed = started_at.elapsed();
     io::stdout().write_all(&response.body)?;
     Ok(writeln!(io::stderr(), "\n{}", summary(&response, elapsed))?)
+}
+
+/// Writes each part of the response as soon as it is there.
+fn stream(client: &Client, arguments: &Arguments, body: &[u8]) -> Result<(), Box<dyn Error>> {
+    let request = InvokeEndpointWithResponseStream {
+        content_type: arguments.value("content-type"),
+        accept: arguments.value("accept"),
+        custom_attributes: arguments.value("custom-attributes"),
+        target_variant: arguments.value("target-variant"),
+        target_container_hostname: arguments.value("target-container"),
+        inference_id: arguments.value("inference-id"),
+        inference_component_name: arguments.value("inference-component"),
+        session_id: arguments.value("session-id"),
+        prefix_aware_id: arguments.value("prefix-aware-id"),
+        ..InvokeEndpointWithResponseStream::new(&arguments.endpoint_name, body)
+    };
+    if arguments.dry_run {
+        return Ok(writeln!(io::stdout(), "{}", client.sign(&request)?.curl())?);
+    }
+    let mut response = client.invoke(&request)?;
+    let mut out = io::stdout().lock();
+    while let Some(part) = response.body.next_part()? {
+        out.write_all(part)?;
+        out.flush()?;
+    }
+    Ok(writeln!(io::stderr(), "\n{:.1?}", response.body.summary())?)
 }
 
 /// The configuration of the environment or of a profile, changed by the arguments.

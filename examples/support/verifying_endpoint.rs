@@ -5,11 +5,13 @@
 //! for Rust. If they differ, it responds with the error that SageMaker responds with. It serves
 //!
 //! - `POST /endpoints/NAME/invocations`, as SageMaker;
+//! - `POST /endpoints/NAME/async-invocations`, as SageMaker;
+//! - `GET /example-bucket/KEY`, as Amazon S3: the results of asynchronous requests, from the second look on;
 //! - `POST /invocations`, without a signature, as a model container;
 //! - `POST /`, the action AssumeRole of STS: session credentials with the same key.
 #![allow(dead_code, reason = "each program that includes this file uses a part of it")]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -25,6 +27,9 @@ pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";
 pub(crate) const SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
 
+/// The bucket of the results.
+const BUCKET: &str = "example-bucket";
+
 pub(crate) struct VerifyingEndpoint {
     server: MockServer,
     state: Arc<Mutex<State>>,
@@ -35,6 +40,8 @@ struct State {
     received: Vec<Received>,
     /// Status and code of the next responses.
     failures: VecDeque<(u16, &'static str)>,
+    /// The objects in S3 by path, each with whether it was looked at before.
+    objects: BTreeMap<String, (bool, String)>,
 }
 
 /// A request as it was received.
@@ -51,8 +58,7 @@ impl VerifyingEndpoint {
         let server = MockServer::start();
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        server.mock(|when, then| {
-            when.method("POST");
+        server.mock(|_, then| {
             then.respond_with(move |request| respond(&Received::from(request), &shared));
         });
         Self { server, state }
@@ -68,6 +74,7 @@ impl VerifyingEndpoint {
             region: Some(REGION.to_owned()),
             credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).into(),
             endpoint: Endpoint::Url(self.url()),
+            s3_endpoint_url: Some(self.url()),
             proxy: Proxy::Off,
             ..Config::default()
         }
@@ -109,6 +116,8 @@ fn respond(request: &Received, state: &Mutex<State>) -> HttpMockResponse {
     match check(request) {
         Err(_) => error_response(403, "InvalidSignatureException", &request_id, SIGNATURE_REFUSED),
         Ok(()) if request.path == "/" => session_credentials(),
+        Ok(()) if request.method == "GET" => object(&request.path, state),
+        Ok(()) if request.path.ends_with("/async-invocations") => queue(request, &request_id, state),
         Ok(()) => inference(request, &request_id),
     }
 }
@@ -166,7 +175,7 @@ fn signature_of(
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(REGION)
-        .name(if request.path == "/" { "sts" } else { "sagemaker" })
+        .name(service_of(request))
         .time(time_of(request.header("x-amz-date").ok_or("no X-Amz-Date")?)?)
         .settings(SigningSettings::default())
         .build()?
@@ -180,6 +189,14 @@ fn signature_of(
     Ok(signed.signature().to_owned())
 }
 
+fn service_of(request: &Received) -> &'static str {
+    match (&*request.method, &*request.path) {
+        ("GET", _) => "s3",
+        (_, "/") => "sts",
+        _ => "sagemaker",
+    }
+}
+
 fn time_of(amz_date: &str) -> Result<SystemTime, Box<dyn Error>> {
     let format = format_description::parse_borrowed::<2>("[year][month][day]T[hour][minute][second]Z")?;
     let time: SystemTime = PrimitiveDateTime::parse(amz_date, &format)?.assume_utc().into();
@@ -188,23 +205,57 @@ fn time_of(amz_date: &str) -> Result<SystemTime, Box<dyn Error>> {
 }
 
 fn inference(request: &Received, request_id: &str) -> HttpMockResponse {
-    let text = String::from_utf8_lossy(&request.body);
-    let numbers: Result<Vec<f64>, _> = text.split(',').map(|it| it.trim().parse()).collect();
-    let Ok(numbers) = numbers else {
+    let Some(mean) = mean(&request.body) else {
         if request.path == "/invocations" {
             return HttpMockResponse::builder().status(400).body("no numbers").build();
         }
         let body = r#"{"Message":"no numbers","OriginalMessage":"no numbers","OriginalStatusCode":400}"#;
         return error_response(424, "ModelError", request_id, body);
     };
-    let (sum, count) = numbers.iter().fold((0.0, 0.0), |(sum, count), it| (sum + it, count + 1.0));
     HttpMockResponse::builder()
         .status(200)
         .header("content-type", "application/json")
         .header("x-amzn-requestid", request_id)
         .header("x-amzn-invoked-production-variant", "AllTraffic")
-        .body(format!(r#"{{"mean":{}}}"#, sum / count))
+        .body(mean)
         .build()
+}
+
+/// The answer of the model; `None` if there is a text that is no number.
+fn mean(body: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(body);
+    let numbers: Option<Vec<f64>> = text.split(',').map(|it| it.trim().parse().ok()).collect();
+    let (sum, count) = numbers?.iter().fold((0.0, 0.0), |(sum, count), it| (sum + it, count + 1.0));
+    Some(format!(r#"{{"mean":{}}}"#, sum / count))
+}
+
+/// Puts the result of an asynchronous request into S3.
+fn queue(request: &Received, request_id: &str, state: &Mutex<State>) -> HttpMockResponse {
+    let (output, failure) = (format!("results/{request_id}.out"), format!("failures/{request_id}.out"));
+    let (key, content) = match mean(&request.body) {
+        Some(mean) => (&output, mean),
+        None => (&failure, "no numbers".to_owned()),
+    };
+    lock(state).objects.insert(format!("/{BUCKET}/{key}"), (false, content));
+    HttpMockResponse::builder()
+        .status(202)
+        .header("x-amzn-sagemaker-outputlocation", format!("s3://{BUCKET}/{output}"))
+        .header("x-amzn-sagemaker-failurelocation", format!("s3://{BUCKET}/{failure}"))
+        .body(format!(r#"{{"InferenceId":"{request_id}"}}"#))
+        .build()
+}
+
+fn object(path: &str, state: &Mutex<State>) -> HttpMockResponse {
+    match lock(state).objects.get_mut(path) {
+        Some((true, content)) => HttpMockResponse::builder().status(200).body(content.clone()).build(),
+        other => {
+            if let Some((was_looked_at, _)) = other {
+                *was_looked_at = true;
+            }
+            let body = "<Error><Code>NoSuchKey</Code></Error>";
+            HttpMockResponse::builder().status(404).body(body).build()
+        }
+    }
 }
 
 fn error_response(status: u16, code: &str, request_id: &str, body: &str) -> HttpMockResponse {

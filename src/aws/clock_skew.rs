@@ -57,15 +57,15 @@ impl ClockSkew {
 }
 
 /// Whether an error code can mean a wrong time of signing; all but `RequestTimeTooSkewed` have other causes too.
-/// Source: aws-runtime 1.10.2.
+/// Source: aws-runtime 1.10.2. Services of AWS spell a code with and without the ending `Exception`.
 pub(crate) fn is_clock_code(code: &str) -> bool {
     matches!(
-        code,
-        "InvalidSignatureException"
+        code.strip_suffix("Exception").unwrap_or(code),
+        "InvalidSignature"
             | "SignatureDoesNotMatch"
             | "AuthFailure"
             | "RequestTimeTooSkewed"
-            | "AccessDeniedException"
+            | "AccessDenied"
     )
 }
 

@@ -88,6 +88,12 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The region of a pseudo-region, `fips-us-east-1` or `us-east-1-fips`, which means the FIPS endpoint of the region.
+/// `None` for any other name. Source: botocore.
+pub(crate) fn region_of_fips(name: &str) -> Option<&str> {
+    name.strip_prefix("fips-").or_else(|| name.strip_suffix("-fips"))
+}
+
 /// Whether a region can be part of a host name: a label of RFC 1123, 1 to 63 letters, digits and inner hyphens.
 pub(crate) fn is_host_label(region: &str) -> bool {
     (1..=63).contains(&region.len())
@@ -120,6 +126,13 @@ mod tests {
         ] {
             assert_eq!(partition_of(region).id, id, "{region}");
         }
+    }
+
+    #[test]
+    fn a_pseudo_region_means_fips() {
+        assert_eq!(region_of_fips("fips-us-east-1"), Some("us-east-1"));
+        assert_eq!(region_of_fips("us-gov-west-1-fips"), Some("us-gov-west-1"));
+        assert_eq!(region_of_fips("us-east-1"), None);
     }
 
     #[test]

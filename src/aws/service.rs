@@ -47,6 +47,24 @@ impl Service {
         block: "sso_oidc",
     };
 
+    /// Only for its settings: the hosts of S3 have another form, see [`s3_host`](Self::s3_host).
+    pub(crate) const S3: Self = Self {
+        prefix: "s3",
+        fips_prefix: "s3-fips",
+        aws_fips_prefix: "s3-fips",
+        variable: "AWS_ENDPOINT_URL_S3",
+        block: "s3",
+    };
+
+    /// The host of Amazon S3 in a region, which must be a valid label of a host name.
+    ///
+    /// Source: "Amazon S3 dual-stack endpoints" and "FIPS endpoints by service" of AWS.
+    pub(crate) fn s3_host(region: &str, fips: bool, dual_stack: bool) -> String {
+        let prefix = if fips { "s3-fips" } else { "s3" };
+        let dual_stack = if dual_stack { ".dualstack" } else { "" };
+        format!("{prefix}{dual_stack}.{region}.{}", partition_of(region).dns_suffix)
+    }
+
     /// The host of the service in a region, which must be a valid label of a host name.
     pub(crate) fn host(self, region: &str, fips: bool, dual_stack: bool) -> String {
         let partition = partition_of(region);
@@ -57,7 +75,8 @@ impl Service {
             (true, false, "aws") => self.aws_fips_prefix,
             (true, _, _) => self.fips_prefix,
         };
-        format!("{prefix}.{region}.{suffix}")
+        // Hosts are compared in lower case, for example with `no_proxy`.
+        format!("{prefix}.{region}.{suffix}").to_ascii_lowercase()
     }
 }
 

@@ -1,7 +1,7 @@
 //! One setting, looked up in the environment first and then in the selected profile.
 
 use super::Service;
-use super::profile::{Profiles, Property, Section};
+use super::profile::{Profiles, Property, Section, SectionKind};
 use crate::http::SettingError;
 use crate::system::System;
 
@@ -58,10 +58,12 @@ impl<'a> Settings<'a> {
 
     fn services_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
         let Some(name) = self.property("services") else { return Ok(None) };
-        let section = self
-            .profiles
-            .services(&name.value)
-            .ok_or_else(|| name.invalid("there is no such [services] section"))?;
+        let found = self.profiles.section(SectionKind::Services, &name.value)?;
+        let section =
+            found.ok_or_else(|| match self.profiles.why_ignored(SectionKind::Services, &name.value) {
+                Some(fault) => name.invalid(&format!("its section is ignored: {fault}")),
+                None => name.invalid("there is no such [services] section"),
+            })?;
         let property = section.sub_property(service.block, "endpoint_url");
         Ok(property.map(|property| setting_of("endpoint_url", &property)))
     }

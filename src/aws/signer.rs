@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Credentials;
 use crate::http::Request;
 use crate::sigv4::{
-    self, AmzDate, Authorization, CanonicalRequest, Payload, Scope, SigningKey, StringToSign,
+    self, AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Scope, SigningKey, StringToSign,
 };
 use crate::text::Secret;
 
@@ -26,7 +26,6 @@ struct CachedKey {
 }
 
 /// The headers that a signature adds to its request.
-#[derive(Debug)]
 pub(crate) struct Signature<'a> {
     amz_date: AmzDate,
     security_token: Option<&'a str>,
@@ -44,6 +43,10 @@ impl Signature<'_> {
 impl Signer {
     pub(crate) fn new(region: impl Into<String>, service: &'static str) -> Self {
         Self { region: region.into(), service, cached_key: Mutex::new(None) }
+    }
+
+    pub(crate) fn region(&self) -> &str {
+        &self.region
     }
 
     /// Signs the request with all its headers, `host` among them, and its whole body.
@@ -76,6 +79,7 @@ impl Signer {
             query,
             headers,
             payload: Payload::Bytes(request.body),
+            path_style: if self.service == "s3" { PathStyle::S3 } else { PathStyle::default() },
             ..sigv4::Request::new(request.method, path)
         };
         let scope = Scope { amz_date, region: &self.region, service: self.service };

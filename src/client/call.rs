@@ -80,6 +80,14 @@ impl<'a> Call<'a> {
         self.deadline
     }
 
+    pub(super) fn started_at(&self) -> Instant {
+        self.started_at
+    }
+
+    pub(super) fn attempts_begun(&self) -> u32 {
+        self.attempts.count()
+    }
+
     pub(super) fn policy(&self) -> &RetryPolicy {
         self.attempts.policy()
     }
@@ -144,7 +152,7 @@ impl<'a> Call<'a> {
         if error.may_have_run() {
             self.earlier_may_have_run = Some(error);
         }
-        self.wait(wait);
+        wait_or_shut_down(self.system, self.is_shut_down, wait);
         Ok(())
     }
 
@@ -174,19 +182,20 @@ impl<'a> Call<'a> {
         self.deadline.is_none_or(|deadline| ends_at.is_some_and(|ends_at| ends_at < deadline))
     }
 
-    fn wait(&self, mut left: Duration) {
-        while !left.is_zero() && !self.is_shut_down.load(Ordering::SeqCst) {
-            let step = left.min(SHUTDOWN_LATENCY);
-            self.system.sleep(step);
-            left -= step;
-        }
-    }
-
     /// The error of a call that ends between two attempts.
     fn ended_by(&mut self, cause: Cause, target: &Target) -> Error {
         let ended = TransportError::before_sending(target.authority(), cause);
         let error = Error::from(ended).after(self.attempts.count(), self.elapsed());
         self.report(error)
+    }
+}
+
+/// Waits, and ends early when the client is shut down.
+pub(super) fn wait_or_shut_down(system: &dyn System, is_shut_down: &AtomicBool, mut left: Duration) {
+    while !left.is_zero() && !is_shut_down.load(Ordering::SeqCst) {
+        let step = left.min(SHUTDOWN_LATENCY);
+        system.sleep(step);
+        left -= step;
     }
 }
 
@@ -203,7 +212,7 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
         Error::Service(error) => match error.kind {
             ServiceErrorKind::Throttling => FailureKind::Throttled,
             ServiceErrorKind::ModelNotReady => FailureKind::NotReady,
-            _ if is_corrected => FailureKind::Corrected,
+            _ if is_corrected && !error.may_have_run() => FailureKind::Corrected,
             // Source: the transient status codes of AWS Retry Behavior 2.1. A ModelError is not among them.
             _ if matches!(error.status, 500 | 502 | 503 | 504) && error.may_have_run() => {
                 FailureKind::MayHaveRun
@@ -257,6 +266,7 @@ mod tests {
     use super::*;
     use crate::error::ServiceError;
     use crate::http::{Headers, Phase, ResponseHead, Sent};
+    use crate::text::Redactor;
 
     #[test]
     fn an_invocation_id_is_a_uuid_of_version_4() {
@@ -269,7 +279,7 @@ mod tests {
     fn refusal(status: u16, code: &str) -> Error {
         let mut head = ResponseHead { status, headers: Headers::default(), timings: Timings::default() };
         head.headers.push("x-amzn-errortype", code.as_bytes());
-        Error::Service(Box::new(ServiceError::from_service(&head, b"{}")))
+        Error::Service(Box::new(ServiceError::from_service(&head, b"{}", &Redactor::default())))
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use super::async_result::Buckets;
 use super::target::Target;
 use crate::aws::clock_skew::ClockSkew;
 use crate::retry::TokenBucket;
@@ -17,6 +18,7 @@ pub(super) struct ProcessState {
     pub(super) target: OnceLock<Target>,
     pub(super) token_bucket: TokenBucket,
     pub(super) clock_skew: ClockSkew,
+    pub(super) buckets: Buckets,
     child: OnceLock<Box<ProcessState>>,
 }
 
@@ -27,6 +29,7 @@ impl ProcessState {
             target,
             token_bucket: TokenBucket::default(),
             clock_skew: ClockSkew::default(),
+            buckets: Buckets::default(),
             child: OnceLock::new(),
         }
     }

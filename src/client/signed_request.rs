@@ -13,6 +13,21 @@ const SECRET_HEADERS: [&str; 3] =
 /// To send it, use these headers and this body unchanged, and add no other `x-amz-` header. AWS rejects it if it
 /// arrives more than 5 minutes after the time in its `x-amz-date` header. `Debug` and [`curl`](Self::curl) mask the
 /// signature, the session token and the custom attributes.
+///
+/// ```
+/// use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint};
+///
+/// let client = Client::new(Config {
+///     region: Some("eu-central-1".to_owned()),
+///     credentials: Credentials::new("AKIDEXAMPLE", "secret").into(),
+///     ..Config::default()
+/// })?;
+/// let request = InvokeEndpoint::new("churn-model", "1,2,3");
+/// let signed = client.sign(&request)?;
+/// assert_eq!(signed.url, "https://runtime.sagemaker.eu-central-1.amazonaws.com/endpoints/churn-model/invocations");
+/// assert!(signed.header("authorization").is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 ")));
+/// # Ok::<(), sagemaker_invoke::Error>(())
+/// ```
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SignedRequest<'a> {
@@ -58,7 +73,8 @@ impl<'a> SignedRequest<'a> {
     }
 
     fn curl_command(&self, shown: impl for<'v> Fn(&str, &'v str) -> &'v str) -> String {
-        let mut command = format!("curl -X {} {}", self.method, quoted(&self.url));
+        // Without --globoff, curl expands brackets and braces in the URL.
+        let mut command = format!("curl --globoff -X {} {}", self.method, quoted(&self.url));
         for (name, value) in &self.headers {
             let value = shown(name, value);
             // curl sends a header without a value for "name;", and removes one of its own for "name:".
@@ -120,12 +136,19 @@ mod tests {
     #[test]
     fn the_command_is_quoted_for_a_shell_and_masked() {
         let command = request().curl();
-        assert!(command.starts_with("curl -X POST 'https://h/p' -H 'accept;'"), "{command}");
+        assert!(command.starts_with("curl --globoff -X POST 'https://h/p' -H 'accept;'"), "{command}");
         assert!(command.contains(r"'x-amzn-sagemaker-target-model: it'\''s'"), "{command}");
         assert!(command.ends_with("-H 'content-type:' --data-binary @-"), "{command}");
         assert!(
             !command.contains("hidden") && request().curl_with_secrets().contains("'authorization: hidden'")
         );
+    }
+
+    #[test]
+    fn brackets_and_braces_in_the_path_are_sent_as_they_are() {
+        let url = "https://[::1]:8080/a[1-3]/{b,c}";
+        let command = SignedRequest { url: url.to_owned(), ..request() }.curl();
+        assert!(command.starts_with(&format!("curl --globoff -X POST '{url}' ")), "{command}");
     }
 
     #[test]

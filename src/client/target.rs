@@ -1,17 +1,20 @@
 //! What is resolved once for a client: where its requests go, who signs them, over which connections.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::aws::Signer;
 use crate::config::Config;
-use crate::credentials;
+use crate::credentials::{self, Search};
 use crate::endpoint::{Endpoint, ResolvedEndpoint};
 use crate::error::{ConfigError, Error};
 use crate::http::{Proxy, Request, Resolver, Transport, TransportSettings};
 use crate::operation::Operation;
+use crate::operation::sealed::Numbers;
 
 /// The signing name of the service. Source: the service's model, `signingName`.
-const SIGNING_NAME: &str = "sagemaker";
+pub(super) const SIGNING_NAME: &str = "sagemaker";
 
 /// Identifies this crate to the service, as AWS asks of every client. The last header of every request, not signed.
 pub(super) const USER_AGENT: (&str, &str) =
@@ -29,9 +32,16 @@ pub(super) struct Target {
     pub(super) credentials: credentials::Cache,
 }
 
+/// The parts of a request that its operation does not hold as text.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    path: String,
+    numbers: Numbers,
+}
+
 impl Target {
     /// Opens nothing; reads the proxy's variables.
-    pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+    pub(super) fn new(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Result<Self, ConfigError> {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
         let signer = Signer::new(config.region.clone().unwrap_or_default(), SIGNING_NAME);
         let is_container = endpoint.is_container;
@@ -49,36 +59,51 @@ impl Target {
             system: config.system.clone(),
         };
         let transport = Transport::new(&endpoint.origin, &settings)?;
-        let credentials = credentials::Cache::new(config.search());
+        let search = Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() };
+        let credentials = credentials::Cache::new(search);
         Ok(Self { endpoint, signer, transport, credentials })
     }
 
     /// Asks the instance for the region that nothing else gave.
-    pub(super) fn of_instance(config: &Config, deadline: Option<Instant>) -> Result<Self, Error> {
-        match credentials::region_of_instance(config.search(), deadline) {
-            Ok(Some(region)) => Ok(Self::new(&Config { region: Some(region), ..config.clone() })?),
+    pub(super) fn of_instance(
+        config: &Config,
+        is_shut_down: &Arc<AtomicBool>,
+        deadline: Option<Instant>,
+    ) -> Result<Self, Error> {
+        let search = Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() };
+        match credentials::region_of_instance(search, deadline) {
+            Ok(Some(region)) => {
+                Ok(Self::new(&Config { region: Some(region), ..config.clone() }, is_shut_down)?)
+            }
             Ok(None) => Err(ConfigError::new("region", NO_REGION).into()),
             Err(error) if error.is_out_of_time => Err(error.into_timeout("instance metadata")),
             Err(error) => Err(error.into()),
         }
     }
 
-    pub(super) fn path_of<O: Operation>(&self, operation: &O) -> String {
+    /// What the requests of a call borrow.
+    pub(super) fn prepare<O: Operation>(&self, operation: &O) -> Result<Prepared, ConfigError> {
         let mut path = self.endpoint.base_path.clone();
-        if self.endpoint.is_container {
-            path.push_str(operation.container_path());
-        } else {
+        if !self.endpoint.is_container {
             operation.write_path(&mut path);
+        } else if O::NEEDS_SAGEMAKER {
+            return Err(ConfigError::new("endpoint", "is a container, and a container has no queue"));
+        } else {
+            path.push_str(operation.container_path());
         }
-        path
+        Ok(Prepared { path, numbers: operation.numbers() })
     }
 
     /// The request without its signature, headers in the order of their names.
-    pub(super) fn request<'a, O: Operation>(&'a self, operation: &'a O, path: &'a str) -> Request<'a> {
-        let mut headers = operation.headers(self.endpoint.is_container);
+    pub(super) fn request<'a, O: Operation>(
+        &'a self,
+        operation: &'a O,
+        prepared: &'a Prepared,
+    ) -> Request<'a> {
+        let mut headers = operation.headers(&prepared.numbers, self.endpoint.is_container);
         let at = headers.partition_point(|(name, _)| *name < "host");
         headers.insert(at, ("host", &self.endpoint.origin.authority));
-        Request { method: "POST", path, headers, body: operation.body() }
+        Request { method: "POST", path: &prepared.path, headers, body: operation.body() }
     }
 
     /// What an error names: host and port.

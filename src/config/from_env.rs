@@ -30,7 +30,11 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     let settings = Settings::new(&*system, profiles)?;
     check_retry_mode(settings)?;
     let mut config = Config { endpoint: endpoint(settings)?, ..Config::default() };
+    config.s3_endpoint_url = settings.endpoint_url(Service::S3)?.map(|url| url.value);
     config.region = text(settings, &["AWS_REGION", "AWS_DEFAULT_REGION"], "region").map(|found| found.value);
+    if config.region.is_none() {
+        profiles.check_files()?;
+    }
     if let Some(path) = text(settings, &["AWS_CA_BUNDLE"], "ca_bundle") {
         config.ca_bundle_pem = Some(read_ca_bundle(&*system, &path)?);
     }

@@ -7,7 +7,6 @@ use super::clocks::Clocks;
 use super::context::{AwsHosts, Context, ProviderError};
 use super::progress::Progress;
 use super::sender::{NetworkSender, SendHttp};
-use super::shown::shown_key_id;
 use super::sources::{container, environment, imds, profile, web_identity};
 use super::{Provider, Search};
 use crate::aws::Credentials;
@@ -82,7 +81,7 @@ impl Loader {
         let found = search.try_provider(&self.provider)?;
         let (credentials, source) = found.ok_or_else(|| nothing_found(&search.tried))?;
         credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
-        log::debug!("credentials {} come from: {source}", shown_key_id(&credentials.access_key_id));
+        log::debug!("credentials {} come from: {source}", credentials.shown_key_id());
         if source == INSTANCE_METADATA {
             let mut last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(credentials.clone());

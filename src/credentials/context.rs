@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::sender::SendHttp;
 use super::shown::{quoted, shown_path};
 use crate::aws::profile::{Platform, Profiles, below_aws, expand_home};
-use crate::aws::region::is_host_label;
+use crate::aws::region::{is_host_label, region_of_fips};
 use crate::aws::settings::{Setting, Settings};
 use crate::aws::{Credentials, Service};
 use crate::error::CredentialsError;
@@ -196,6 +196,7 @@ impl<'a> Context<'a> {
                 settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?,
             ),
         };
+        let (region, fips) = region_of_fips(region).map_or((region, fips), |region| (region, true));
         let authority = service.host(checked_region(region)?, fips, dual_stack);
         Ok((Origin { tls: true, authority }, String::new()))
     }

@@ -6,6 +6,7 @@ pub(super) mod fake;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Search;
@@ -94,6 +95,7 @@ pub(super) struct NetworkSender {
     ca_bundle_pem: Option<Vec<u8>>,
     /// Shared by all calls, so that a name whose lookup hangs costs one thread.
     resolver: Resolver,
+    is_shut_down: Arc<AtomicBool>,
 }
 
 impl NetworkSender {
@@ -103,6 +105,7 @@ impl NetworkSender {
             proxy: search.proxy.clone(),
             ca_bundle_pem: search.ca_bundle_pem.clone(),
             resolver: Resolver::new(Arc::clone(&search.system), search.address_ttl),
+            is_shut_down: Arc::clone(&search.is_shut_down),
         }
     }
 
@@ -131,6 +134,9 @@ impl SendHttp for NetworkSender {
         limits: &CallLimits,
         deadline: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
+        if self.is_shut_down.load(Ordering::SeqCst) {
+            return Err(TransportError::before_sending(&origin.authority, Cause::ShutDown));
+        }
         let transport = self.transport(origin, limits)?;
         let attempt_deadline = self.system.instant().checked_add(limits.connect + limits.response);
         let deadline = [deadline, attempt_deadline].into_iter().flatten().min();

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::code::Code;
 use super::content::Content;
+use super::model_error::ModelError;
 use super::refusal;
-use super::service::{ModelError, ServiceError, ServiceErrorKind};
+use super::service::ServiceError;
+use super::service_error_kind::ServiceErrorKind;
 use crate::aws;
 use crate::http::{Headers, ResponseHead};
-use crate::text::word;
+use crate::text::{Redactor, masked_url, word};
 
 /// Maximum bytes of an error's body that are kept. The service's own errors are far shorter; a gateway's HTML page is
 /// not.
@@ -16,13 +18,13 @@ const MAX_BODY_BYTES: usize = 4096;
 
 impl ServiceError {
     /// Reads an answer of SageMaker.
-    pub(crate) fn from_service(head: &ResponseHead, body: &[u8]) -> Self {
+    pub(crate) fn from_service(head: &ResponseHead, body: &[u8], redactor: &Redactor) -> Self {
         let content = Content::parse(body);
         let code = Code::read(&head.headers, &content);
         let kind = kind_of(head.status, code.as_ref(), &content);
         let is_unknown = kind == ServiceErrorKind::Unknown;
-        let text = start_of(body);
-        let message = content.message().map(str::to_owned);
+        let text = redactor.redact_start(body, MAX_BODY_BYTES);
+        let message = content.message().map(|message| redactor.redact(message));
         let mut message = message.or_else(|| plain_text_message(&head.headers, &content, &text));
         let is_in_fields = content.is_error() && !is_unknown;
         let mut body = if is_in_fields { String::new() } else { text };
@@ -32,37 +34,43 @@ impl ServiceError {
         }
         Self {
             is_refusal: is_unknown && refusal::is_proven(head.status, code.as_ref()),
-            code: code.map(|code| code.name),
+            code: code.and_then(|code| word(&redactor.redact(&code.name))),
             message,
             body,
-            ..Self::of_head(kind, head)
+            ..Self::of_head(kind.redacted(redactor), head, redactor)
         }
     }
 
     /// Reads an answer of a container that was called directly.
-    pub(crate) fn from_container(head: &ResponseHead, body: &[u8]) -> Self {
-        let original_message = start_of(body);
+    pub(crate) fn from_container(head: &ResponseHead, body: &[u8], redactor: &Redactor) -> Self {
+        let original_message = redactor.redact_start(body, MAX_BODY_BYTES);
         let kind = ServiceErrorKind::Model(ModelError {
             original_status_code: Some(head.status),
             original_message: (!original_message.is_empty()).then_some(original_message),
             log_stream_arn: None,
         });
         let is_refusal = refusal::is_proven_by_container(head.status);
-        Self { is_refusal, ..Self::of_head(kind, head) }
+        Self { is_refusal, ..Self::of_head(kind, head, redactor) }
     }
 
-    fn of_head(kind: ServiceErrorKind, head: &ResponseHead) -> Self {
+    fn of_head(kind: ServiceErrorKind, head: &ResponseHead, redactor: &Redactor) -> Self {
         Self {
-            kind,
-            status: head.status,
-            code: None,
-            message: None,
-            request_id: request_id(head),
-            body: String::new(),
-            attempts: 1,
+            request_id: request_id(head, redactor),
+            location: location(head, redactor),
             retry_after: retry_after(&head.headers),
-            is_refusal: false,
+            ..Self::new(kind, head.status)
         }
+    }
+}
+
+impl ServiceErrorKind {
+    fn redacted(self, redactor: &Redactor) -> Self {
+        let Self::Model(error) = self else { return self };
+        Self::Model(ModelError {
+            original_status_code: error.original_status_code,
+            original_message: error.original_message.map(|message| redactor.redact(&message)),
+            log_stream_arn: error.log_stream_arn.map(|arn| redactor.redact(&arn)),
+        })
     }
 }
 
@@ -88,17 +96,23 @@ fn kind_of_status(status: u16) -> ServiceErrorKind {
 }
 
 /// The id under which AWS Support finds a request.
-pub(super) fn request_id(head: &ResponseHead) -> Option<String> {
-    word(aws::request_id(&head.headers)?.trim())
+pub(super) fn request_id(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
+    let id = aws::request_id(&head.headers)?;
+    word(redactor.redact(&id).trim())
+}
+
+/// Where a redirect leads, without its query: that of a presigned URL has a signature, that of a login page a state.
+fn location(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
+    if !(300..400).contains(&head.status) {
+        return None;
+    }
+    let location = head.headers.get("location")?;
+    if location.is_empty() { None } else { Some(masked_url(&redactor.redact(&location))) }
 }
 
 /// Parses `x-amz-retry-after` (whole milliseconds); malformed values are ignored.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
-}
-
-fn start_of(body: &[u8]) -> String {
-    String::from_utf8_lossy(body.get(..MAX_BODY_BYTES).unwrap_or(body)).into_owned()
 }
 
 /// A text that the front end sends without JSON, such as "HTTP content length exceeded 5246976 bytes."

@@ -2,12 +2,11 @@
 
 use super::content::Content;
 use super::refusal;
-use super::service::ServiceErrorKind;
+use super::service_error_kind::ServiceErrorKind;
 use crate::http::Headers;
-use crate::text::word;
+use crate::text::is_word;
 
-/// An error's code, without namespace and link.
-#[derive(Debug)]
+/// An error's code, without namespace and link, as the server wrote it.
 pub(super) struct Code {
     pub(super) name: String,
     /// Whether it stands in `x-amzn-errortype`. Only services of AWS set that header; a code in a body may be that of a
@@ -81,7 +80,7 @@ impl Code {
 fn bare_name(code: &str) -> Option<String> {
     let code = code.split(':').next().unwrap_or(code);
     let name = code.rsplit('#').next().unwrap_or(code).trim();
-    word(name)
+    if is_word(name) { Some(name.to_owned()) } else { None }
 }
 
 /// Source: the throttling error codes of AWS Retry Behavior 2.1.

@@ -3,7 +3,7 @@ use std::error::Error as StdError;
 use super::Error;
 use crate::http::SettingError;
 
-/// A setting and what is wrong with it.
+/// A setting and what is wrong with it. Not run: nothing was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{setting} {problem}")]
 #[non_exhaustive]

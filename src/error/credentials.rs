@@ -68,7 +68,7 @@ impl From<ProfileError> for CredentialsError {
         let problem = error.to_string();
         match error {
             ProfileError::Unreadable { source, .. } => Self::new(problem).with_source(source),
-            ProfileError::Syntax { .. } | ProfileError::Missing { .. } => Self::new(problem),
+            _ => Self::new(problem),
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::Error;
 
-/// A member of the request and the rule of the API that it breaks.
+/// A member of the request and the rule of the API that it breaks. Not run: nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{member} {rule}")]
 #[non_exhaustive]

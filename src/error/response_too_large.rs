@@ -2,26 +2,27 @@ use std::fmt;
 
 use super::answer::request_id;
 use crate::http::ResponseHead;
+use crate::text::Redactor;
 
-/// A response over the limit.
+/// A response over the limit. The inference has run if the status is a success, and may have run otherwise.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ResponseTooLarge {
     /// The limit in bytes.
     pub limit: u64,
-    /// The length that the response announced, if it did.
+    /// The length in the response's head; `None` if it has none.
     pub announced: Option<u64>,
     /// The HTTP status of the response.
     pub status: u16,
-    /// The id under which AWS Support finds the request.
+    /// The id under which AWS Support finds the request: at most 128 visible ASCII characters.
     pub request_id: Option<String>,
-    /// How many requests were begun.
+    /// How many requests were begun, failed connections included.
     pub attempts: u32,
 }
 
 impl ResponseTooLarge {
     pub(super) fn new(head: &ResponseHead, limit: u64, announced: Option<u64>) -> Self {
-        let request_id = request_id(head);
+        let request_id = request_id(head, &Redactor::default());
         Self { limit, announced, status: head.status, request_id, attempts: 1 }
     }
 }

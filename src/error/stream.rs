@@ -1,12 +1,12 @@
 use std::fmt;
 
-use crate::text::OneLine;
-
-/// Maximum characters of a foreign text in Display; the fields hold all of it.
-const MAX_SHOWN_CHARACTERS: usize = 1000;
+use super::service::one_line;
+use crate::text::{Redactor, word};
 
 /// A response stream that did not end well. The inference has begun.
-#[derive(Clone, Debug)]
+///
+/// Display and Debug show the start of each text, without characters that a terminal would obey.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct StreamError {
     /// Which error it is.
@@ -83,8 +83,63 @@ impl fmt::Display for StreamError {
     }
 }
 
-fn one_line(text: &str) -> OneLine<'_> {
-    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
+impl std::error::Error for StreamError {}
+
+/// Shows the start of long texts.
+impl fmt::Debug for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamError")
+            .field("kind", &self.kind)
+            .field("name", &self.name.as_deref().map(one_line))
+            .field("code", &self.code.as_deref().map(one_line))
+            .field("message", &self.message.as_deref().map(one_line))
+            .field("request_id", &self.request_id.as_deref().map(one_line))
+            .field("bytes_delivered", &self.bytes_delivered)
+            .finish()
+    }
 }
 
-impl std::error::Error for StreamError {}
+impl StreamError {
+    /// Removes the secrets of the request from what the server wrote, and names, codes and ids that are not one word.
+    pub(super) fn redact(&mut self, redactor: &Redactor) {
+        for text in [&mut self.name, &mut self.code, &mut self.request_id] {
+            *text = text.take().and_then(|text| word(&redactor.redact(&text)));
+        }
+        self.message = self.message.take().map(|message| redactor.redact(&message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> StreamError {
+        let text = || Some(text.to_owned());
+        StreamError {
+            kind: StreamErrorKind::Exception,
+            name: text(),
+            code: text(),
+            message: text(),
+            request_id: text(),
+            bytes_delivered: 0,
+        }
+    }
+
+    #[test]
+    fn long_and_hidden_text_is_not_shown() {
+        for text in ["x".repeat(1_000_000), "a\u{202e}b\n".to_owned()] {
+            let error = error(&text);
+            for shown in [error.to_string(), format!("{error:?}")] {
+                assert!(shown.len() < 8_000 && shown.is_ascii() && !shown.contains('\n'), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn secrets_are_removed_from_each_text() {
+        let mut error = error("a-session-token");
+        error.redact(&Redactor::new([("x-amz-security-token", "session-token")]));
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("session-token") && shown.contains("a-.."), "{shown}");
+    }
+}

@@ -9,7 +9,7 @@ use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
 use super::exchange_error::failure;
-use super::transport::Limits;
+use super::limits::Limits;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use crate::system::System;
 
@@ -116,12 +116,12 @@ impl Body {
         if self.is_failed {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
-        // Only a streamed body can be open at a fork. The child must not take bytes off its parent's connection.
-        if self.is_polled && self.shared.system.process_id() != self.shared.process_id {
-            return Err(self.error(io::Error::other("the response belongs to the parent process").into()));
-        }
         let until = [until, self.deadline].into_iter().flatten().min();
         let outcome = loop {
+            // Bytes that keep coming never let a read time out.
+            if self.is_polled && self.is_past(until) {
+                break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
+            }
             match self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error))) {
                 Err(error) if error.timed_out() && self.goes_on(until) => {}
                 outcome => break outcome,
@@ -138,10 +138,21 @@ impl Body {
         outcome
     }
 
+    /// Fails in a forked child: its parent reads from the same socket.
+    pub(crate) fn check_process(&self) -> Result<(), TransportError> {
+        if self.shared.system.process_id() == self.shared.process_id {
+            return Ok(());
+        }
+        Err(self.error(io::Error::other("the response belongs to the parent process").into()))
+    }
+
     /// Whether a read that timed out has only come to its next look at the clock.
     fn goes_on(&self, until: Option<Instant>) -> bool {
-        let has_time = until.is_none_or(|until| self.shared.system.instant() < until);
-        self.is_polled && has_time && !self.is_shut_down()
+        self.is_polled && !self.is_past(until) && !self.is_shut_down()
+    }
+
+    fn is_past(&self, until: Option<Instant>) -> bool {
+        until.is_some_and(|until| self.shared.system.instant() >= until)
     }
 
     fn is_shut_down(&self) -> bool {

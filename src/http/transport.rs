@@ -15,6 +15,7 @@ use ureq::{Agent, AsSendBody, SendBody};
 
 use super::body::{Body, Shared};
 use super::exchange_error::{failure, is_no_idle_connection};
+use super::limits::Limits;
 use super::request_reader::RequestReader;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use super::{Headers, Origin, Proxy, Request, Resolver, ResponseHead, SettingError, agent};
@@ -28,21 +29,6 @@ const SENSITIVE_HEADERS: [&str; 5] = [
     "x-amz-sso_bearer_token",
     "x-aws-ec2-metadata-token",
 ];
-
-/// The limits of the phases of an exchange; `None` for no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Limits {
-    /// From the lookup to the end of the TLS handshake.
-    pub(crate) connect: Option<Duration>,
-    /// Each write of the request.
-    pub(crate) send: Option<Duration>,
-    /// From the last write to the end of the response's head.
-    pub(crate) response: Option<Duration>,
-    /// Each read, from the first byte of the final response on.
-    pub(crate) read: Option<Duration>,
-    /// For a body whose reads have deadlines of their own: how often a read looks at the clock.
-    pub(crate) poll: Option<Duration>,
-}
 
 /// What a transport is made of.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use super::members::{
     ASCII, Bytes, EXPRESSION, Member, NAME, PRINTABLE_64, PRINTABLE_1024, SESSION, check_all, fmt_request,
     headers,
 };
-use super::sealed::{self, ReadOptions};
+use super::sealed::{self, Numbers, ReadOptions};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
@@ -128,7 +128,7 @@ impl sealed::Input for InvokeEndpoint<'_> {
         path.push_str("/invocations");
     }
 
-    fn headers(&self, _: bool) -> Vec<(&'static str, &str)> {
+    fn headers<'n>(&'n self, _: &'n Numbers, _: bool) -> Vec<(&'static str, &'n str)> {
         headers(&self.members())
     }
 

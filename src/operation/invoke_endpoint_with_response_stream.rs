@@ -4,7 +4,7 @@ use super::Operation;
 use super::members::{
     ASCII, Bytes, Member, NAME, OPEN_SESSION, PRINTABLE_64, check_all, fmt_request, headers,
 };
-use super::sealed::{self, ReadOptions};
+use super::sealed::{self, Numbers, ReadOptions};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
@@ -123,7 +123,7 @@ impl sealed::Input for InvokeEndpointWithResponseStream<'_> {
         path.push_str("/invocations-response-stream");
     }
 
-    fn headers(&self, is_container: bool) -> Vec<(&'static str, &str)> {
+    fn headers<'n>(&'n self, _: &'n Numbers, is_container: bool) -> Vec<(&'static str, &'n str)> {
         headers(&self.members(is_container))
     }
 
@@ -168,11 +168,14 @@ impl sealed::Output for InvokeEndpointWithResponseStreamResponse {
             is_framed: !options.is_container,
             max_bytes: options.max_bytes,
             part_limit: options.part_limit,
-            began_at: options.sent_at,
+            sent_at: options.sent_at,
+            call_began_at: options.call_began_at,
+            attempts: options.attempts,
             system: options.system.clone(),
             status: head.status,
             content_type: header("content-type"),
             request_id: request_id.clone(),
+            redactor: options.redactor(),
         };
         Ok(Self {
             status: head.status,

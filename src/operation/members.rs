@@ -56,6 +56,27 @@ pub(super) const OPEN_SESSION: Rule = Rule {
     problem: "must be 1 to 256 letters, digits and hyphens, with a letter or a digit at both ends",
 };
 
+/// `^(https|s3)://([^/]+)/?(.*)$`, 1 to 1024: the place of an input.
+pub(super) const LOCATION: Rule = Rule {
+    accepts: |text| text.len() <= 1024 && is_printable(text) && is_location(text),
+    problem: "must be an s3:// or https:// URL of at most 1024 printable ASCII characters",
+};
+
+/// `^(?!s3:|https:)[a-zA-Z0-9!_.*'()/-]+$`, 1 to 512. No text with these characters begins as the pattern forbids.
+pub(super) const PATH_EXTENSION: Rule = Rule {
+    accepts: |text| (1..=512).contains(&text.len()) && text.bytes().all(is_safe_in_key),
+    problem: "must be 1 to 512 letters, digits and characters of !_.*'()/-",
+};
+
+/// `^(?!.*\..*\.)[a-zA-Z0-9][a-zA-Z0-9-_\.]*$`, 1 to 32.
+pub(super) const FILE_NAME: Rule = Rule {
+    accepts: |text| text.len() <= 32 && is_file_name(text),
+    problem: "must be 1 to 32 letters, digits, hyphens, underscores and at most one dot, the first a letter or a digit",
+};
+
+/// A number of this crate, whose range is checked before it becomes a text.
+pub(super) const NUMBER: Rule = Rule { accepts: |_| true, problem: "" };
+
 /// An optional member, and the header that it becomes.
 #[derive(Clone, Copy)]
 pub(super) struct Member<'a> {
@@ -139,6 +160,21 @@ fn is_name(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+fn is_location(text: &str) -> bool {
+    let rest = text.strip_prefix("s3://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+}
+
+fn is_safe_in_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!_.*'()/-".contains(&byte)
+}
+
+fn is_file_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && text.matches('.').count() <= 1
+}
+
 fn is_printable(text: &str) -> bool {
     text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
@@ -195,6 +231,33 @@ mod tests {
         assert!(accepts(SESSION, "NEW_SESSION") && accepts(SESSION, &"a".repeat(256)));
         for bad in ["", "NEW_SESSIONS", "new_session", "a_b", &"a".repeat(257)] {
             assert!(!accepts(SESSION, bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_location_is_a_url_with_a_host() {
+        for good in ["s3://b", "s3://b/", "s3://b/k ey", "https://h/k", &format!("s3://{}", "b".repeat(1019))]
+        {
+            assert!(accepts(LOCATION, good), "{good}");
+        }
+        for bad in
+            ["", "s3://", "s3:///k", "http://h/k", "S3://b/k", "b/k", &format!("s3://{}", "b".repeat(1020))]
+        {
+            assert!(!accepts(LOCATION, bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn file_names_and_path_extensions_have_few_characters() {
+        for good in ["a", "9", "a.b", "a-_.", &"a".repeat(32)] {
+            assert!(accepts(FILE_NAME, good), "{good}");
+        }
+        for bad in ["", ".a", "-a", "_", "a.b.c", "a/b", "a b", &"a".repeat(33)] {
+            assert!(!accepts(FILE_NAME, bad), "{bad}");
+        }
+        assert!(accepts(PATH_EXTENSION, "/a!_.*'()-/Z9") && accepts(PATH_EXTENSION, &"a".repeat(512)));
+        for bad in ["", "s3:", "a b", "a~", "a+", &"a".repeat(513)] {
+            assert!(!accepts(PATH_EXTENSION, bad), "{bad}");
         }
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::event_stream::{FrameError, Message};
 use crate::error::{StreamError, StreamErrorKind};
+use crate::text::Redactor;
 
 /// Maximum bytes of an exception's payload that are read as JSON or kept as text.
 const MAX_EXCEPTION_BYTES: usize = 64 * 1024;
@@ -20,14 +21,14 @@ pub(super) enum Meaning {
 }
 
 /// Source: the Smithy specification, "Event stream", and the service's model.
-pub(super) fn meaning_of(message: &Message<'_>) -> Meaning {
+pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning {
     match message.text(":message-type") {
         Some("event") => match message.text(":event-type") {
             Some("PayloadPart") => Meaning::Part,
             Some(_) => Meaning::Ignored,
             None => Meaning::Failed(invalid("an event has no type")),
         },
-        Some("exception") => Meaning::Failed(exception(message)),
+        Some("exception") => Meaning::Failed(exception(message, redactor)),
         Some("error") => Meaning::Failed(StreamError {
             code: message.text(":error-code").map(str::to_owned),
             message: message.text(":error-message").map(str::to_owned),
@@ -38,17 +39,18 @@ pub(super) fn meaning_of(message: &Message<'_>) -> Meaning {
     }
 }
 
-fn exception(message: &Message<'_>) -> StreamError {
+fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
     let name = message.text(":exception-type").unwrap_or_default();
-    let payload = message.payload.get(..MAX_EXCEPTION_BYTES).unwrap_or(message.payload);
-    let document = serde_json::from_slice::<Map<String, Value>>(payload).ok();
+    let payload = message.payload;
+    let is_read = payload.len() <= MAX_EXCEPTION_BYTES;
+    let document = is_read.then(|| serde_json::from_slice::<Map<String, Value>>(payload).ok()).flatten();
     let text = |names: [&str; 2]| {
         let document = document.as_ref()?;
         names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
     };
     let (code, mut told) = (text(["ErrorCode", "errorCode"]), text(["Message", "message"]));
     if document.is_none() && !payload.is_empty() {
-        told = Some(String::from_utf8_lossy(payload).into_owned());
+        told = Some(redactor.redact_start(payload, MAX_EXCEPTION_BYTES));
     }
     let kind = match (name.to_ascii_lowercase().as_str(), code.as_deref()) {
         ("internalstreamfailure", _) => StreamErrorKind::InternalFailure,

@@ -11,9 +11,13 @@ use super::event_stream::{Decoder, FrameError, Message};
 use crate::error::{Error, StreamError, StreamErrorKind};
 use crate::http::{Body, TransportError};
 use crate::system::{OsSystem, System};
+use crate::text::Redactor;
 
 /// Bytes that are read at a time, at least.
 const READ_BYTES: usize = 16 * 1024;
+
+/// The type of a body that consists of frames.
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
 /// First bytes of a response that is not an event stream, in its error.
 const SHOWN_BYTES: usize = 200;
@@ -22,34 +26,41 @@ const SHOWN_BYTES: usize = 200;
 const LAST_CHUNK_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a stream needs to know of its call.
-#[derive(Debug)]
 pub(crate) struct StreamOptions {
     /// Whether the body consists of frames; that of a container does not.
     pub(crate) is_framed: bool,
     pub(crate) max_bytes: u64,
     /// Longest wait for a whole part.
     pub(crate) part_limit: Option<Duration>,
-    pub(crate) began_at: Instant,
+    pub(crate) sent_at: Instant,
+    pub(crate) call_began_at: Instant,
+    pub(crate) attempts: u32,
     pub(crate) system: Arc<dyn System>,
     pub(crate) status: u16,
     /// The type of the body, for the error of one that is not an event stream.
     pub(crate) content_type: Option<String>,
     pub(crate) request_id: Option<String>,
+    /// An exception may repeat the request.
+    pub(crate) redactor: Redactor,
 }
 
 impl StreamOptions {
     /// Of a stream that does not come from a call.
     pub(super) fn plain() -> Self {
         let system: Arc<dyn System> = Arc::new(OsSystem);
+        let now = system.instant();
         Self {
             is_framed: false,
             max_bytes: u64::MAX,
             part_limit: None,
-            began_at: system.instant(),
+            sent_at: now,
+            call_began_at: now,
+            attempts: 0,
             system,
             status: 200,
             content_type: None,
             request_id: None,
+            redactor: Redactor::default(),
         }
     }
 }
@@ -62,6 +73,7 @@ pub(crate) trait PartReader: Send {
 
 impl PartReader for Body {
     fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
+        self.check_process()?;
         self.read_before(buffer, deadline)
     }
 }
@@ -84,6 +96,8 @@ pub(super) struct Parts {
     /// Whether the caller has not seen the current part at all: an empty one must be given once.
     is_new: bool,
     end: Option<End>,
+    /// Whether a whole message has arrived, so that the body is an event stream whatever its type says.
+    has_messages: bool,
     options: StreamOptions,
     summary: StreamSummary,
 }
@@ -102,6 +116,7 @@ impl Parts {
             part: 0..0,
             is_new: false,
             end: None,
+            has_messages: false,
             options,
             summary: StreamSummary::default(),
         }
@@ -165,7 +180,7 @@ impl Parts {
                 return Ok(true);
             }
             let room = self.decoder.room(READ_BYTES);
-            match self.reader.read_some(room, deadline)? {
+            match self.reader.read_some(room, deadline).map_err(|error| self.transport_error(error))? {
                 0 => return self.check_end().map(|()| false),
                 bytes => self.decoder.filled(bytes),
             }
@@ -194,7 +209,8 @@ impl Parts {
             let Some(place) = next.map_err(|error| self.frame_error(error))? else { return Ok(None) };
             let message = Message::parse(self.decoder.bytes(place.clone()));
             let message = message.map_err(|error| self.frame_error(error))?;
-            match meaning_of(&message) {
+            self.has_messages = true;
+            match meaning_of(&message, &self.options.redactor) {
                 Meaning::Ignored => {}
                 Meaning::Part => {
                     // The payload is before the checksum at the end of the message.
@@ -219,14 +235,22 @@ impl Parts {
 
     /// The last chunk has arrived: no part of a frame may be left.
     fn check_end(&self) -> Result<(), Error> {
+        let is_framed = self.has_messages || !self.options.is_framed;
         match self.decoder.pending().len() {
+            // A proxy that answers with nothing must not look like a stream without parts.
+            0 if !is_framed && !self.has_stream_type() => Err(self.not_an_event_stream()),
             0 => Ok(()),
-            _ if self.summary.parts == 0 && !self.looks_framed() => Err(self.not_an_event_stream()),
+            _ if !is_framed && !self.looks_framed() => Err(self.not_an_event_stream()),
             left => {
                 let message = Some(format!("{left} bytes of it are left"));
                 Err(self.stream_error(StreamError { message, ..failure(StreamErrorKind::Cut) }))
             }
         }
+    }
+
+    fn has_stream_type(&self) -> bool {
+        let essence = self.options.content_type.as_deref().and_then(|it| it.split(';').next());
+        essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
     }
 
     /// A frame begins with a length whose first byte is 0 up to 16 MiB.
@@ -235,7 +259,7 @@ impl Parts {
     }
 
     fn frame_error(&self, error: FrameError) -> Error {
-        if error == FrameError::PreludeChecksum && self.summary.parts == 0 {
+        if error == FrameError::PreludeChecksum && !self.has_messages && !self.looks_framed() {
             return self.not_an_event_stream();
         }
         self.stream_error(frame_error(error))
@@ -243,7 +267,7 @@ impl Parts {
 
     fn not_an_event_stream(&self) -> Error {
         let begin = self.decoder.pending();
-        let begin = String::from_utf8_lossy(begin.get(..SHOWN_BYTES).unwrap_or(begin));
+        let begin = self.options.redactor.redact_start(begin, SHOWN_BYTES);
         let content_type = self.options.content_type.as_deref().unwrap_or("no type");
         let message = format!("HTTP {} with {content_type}: {begin}", self.options.status);
         let error = failure(StreamErrorKind::NotAnEventStream);
@@ -252,11 +276,18 @@ impl Parts {
 
     fn stream_error(&self, error: StreamError) -> Error {
         let request_id = self.options.request_id.clone();
-        Error::Stream(Box::new(StreamError { request_id, bytes_delivered: self.summary.bytes, ..error }))
+        let error = StreamError { request_id, bytes_delivered: self.summary.bytes, ..error };
+        Error::Stream(Box::new(error)).redacted(&self.options.redactor)
+    }
+
+    fn transport_error(&self, error: TransportError) -> Error {
+        let now = self.options.system.instant();
+        let elapsed = now.saturating_duration_since(self.options.call_began_at);
+        Error::from(error).after(self.options.attempts, elapsed)
     }
 
     fn elapsed(&self) -> Duration {
-        self.options.system.instant().saturating_duration_since(self.options.began_at)
+        self.options.system.instant().saturating_duration_since(self.options.sent_at)
     }
 }
 

@@ -23,8 +23,8 @@ use super::{Payload, Request};
 /// hashed payload
 /// ```
 ///
-/// [`hash`](Self::hash) writes the same text into SHA-256 without keeping it. `Display` and `Debug` show the values of
-/// all headers, a session token included.
+/// [`hash`](Self::hash) writes the same text into SHA-256 without keeping it. `Display` shows the values of all headers, a
+/// session token included; `Debug` hides those.
 #[derive(Clone, Debug)]
 pub struct CanonicalRequest<'a> {
     request: &'a Request<'a>,
@@ -125,8 +125,8 @@ impl fmt::Display for CanonicalRequest<'_> {
 }
 
 /// The headers with names in lower case, sorted by name. Headers of the same name keep their order.
-#[derive(Clone, Debug)]
-enum SortedHeaders<'a> {
+#[derive(Clone)]
+pub(super) enum SortedHeaders<'a> {
     AsGiven(&'a [(&'a str, &'a str)]),
     Sorted(Vec<(Cow<'a, str>, &'a str)>),
 }
@@ -142,7 +142,7 @@ impl<'a> SortedHeaders<'a> {
         Self::Sorted(sorted)
     }
 
-    fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         let (as_given, sorted) = match self {
             Self::AsGiven(headers) => (*headers, &[][..]),
             Self::Sorted(headers) => (&[][..], headers.as_slice()),

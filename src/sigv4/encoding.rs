@@ -110,21 +110,39 @@ pub(super) fn write_canonical_query<W: fmt::Write>(query: &str, writer: &mut W) 
     if query.is_empty() {
         return Ok(());
     }
-    let mut parameters: Vec<_> =
-        query.split('&').filter(|pair| !pair.is_empty()).map(encode_parameter).collect();
+    let mut parameters: Vec<_> = encoded_parameters(query).collect();
     parameters.sort_unstable();
-    for (index, (name, value)) in parameters.iter().enumerate() {
+    write_parameters(parameters.into_iter(), writer)
+}
+
+/// Like [`write_canonical_query`], but keeps the order.
+pub(super) fn write_query<W: fmt::Write>(query: &str, writer: &mut W) -> fmt::Result {
+    write_parameters(encoded_parameters(query), writer)
+}
+
+/// Encoded name and value.
+type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+fn encoded_parameters(query: &str) -> impl Iterator<Item = Parameter<'_>> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(encode_parameter)
+}
+
+fn write_parameters<'a, W: fmt::Write>(
+    parameters: impl Iterator<Item = Parameter<'a>>,
+    writer: &mut W,
+) -> fmt::Result {
+    for (index, (name, value)) in parameters.enumerate() {
         if index > 0 {
             writer.write_char('&')?;
         }
-        writer.write_str(name)?;
+        writer.write_str(&name)?;
         writer.write_char('=')?;
-        writer.write_str(value)?;
+        writer.write_str(&value)?;
     }
     Ok(())
 }
 
-fn encode_parameter(pair: &str) -> (Cow<'_, str>, Cow<'_, str>) {
+fn encode_parameter(pair: &str) -> Parameter<'_> {
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
     (reencode(name), reencode(value))
 }

@@ -1,16 +1,18 @@
 //! Runs a command line with a time limit.
 
+mod group;
+mod output;
+
 use std::fmt;
-use std::io::{self, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::io;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Maximum bytes of each output that are kept. Credentials are far smaller.
-const MAX_OUTPUT_BYTES: u64 = 1024 * 1024;
+use self::group::Group;
+use self::output::Output;
 
-/// Time between two checks whether the process has ended.
+/// Time between two looks at the process and its outputs.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// The result of a process, returned by [`System::run`](super::System::run).
@@ -48,23 +50,74 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// Kills the process after `limit` and returns [`io::ErrorKind::TimedOut`].
+/// The error of a process that was killed at its time limit, within an [`io::Error`] of the kind
+/// [`io::ErrorKind::TimedOut`].
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct TimedOut {
+    /// What the process had written to its standard error, cut off after 1 MiB.
+    pub stderr: Vec<u8>,
+}
+
+impl TimedOut {
+    /// The error with this standard error, for implementations of [`System`](super::System).
+    #[must_use]
+    pub fn into_error(stderr: impl Into<Vec<u8>>) -> io::Error {
+        io::Error::new(io::ErrorKind::TimedOut, Self { stderr: stderr.into() })
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the process did not end in time")
+    }
+}
+
+/// Without the output, which may contain secret keys.
+impl fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TimedOut({} bytes)", self.stderr.len())
+    }
+}
+
+impl std::error::Error for TimedOut {}
+
+/// Kills the process after `limit` and returns [`TimedOut`].
 pub(super) fn run(command_line: &str, limit: Duration) -> io::Result<Finished> {
+    run_in(Group::suitable(), command_line, limit)
+}
+
+fn run_in(group: Group, command_line: &str, limit: Duration) -> io::Result<Finished> {
     let deadline = Instant::now().checked_add(limit);
-    let mut child =
-        shell(command_line).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let stdout = child.stdout.take().map(read_in_background).transpose()?;
-    let stderr = child.stderr.take().map(read_in_background).transpose()?;
-    let outcome = wait(&mut child, deadline).and_then(|status| {
-        let (stdout, stderr) = (receive(stdout, deadline)?, receive(stderr, deadline)?);
-        Ok(Finished { is_success: status.success(), status: status.to_string(), stdout, stderr })
-    });
+    let mut command = shell(command_line);
+    group.prepare(&mut command);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let outcome = finish(&mut child, deadline);
     if outcome.is_err() {
-        // kill fails if the process has ended meanwhile. Wait in any case, or it stays as a zombie.
-        let _ = child.kill();
+        // Before the child is waited for: its id is not given to another process until then.
+        group.kill(&mut child);
+        // Or it stays as a zombie.
         let _ = child.wait();
     }
     outcome
+}
+
+/// Reads the outputs to their end, then waits for the exit status.
+fn finish(child: &mut Child, deadline: Option<Instant>) -> io::Result<Finished> {
+    let mut stdout = child.stdout.take().map(Output::new).transpose()?.unwrap_or_default();
+    let mut stderr = child.stderr.take().map(Output::new).transpose()?.unwrap_or_default();
+    loop {
+        let is_complete = stdout.poll()? & stderr.poll()?;
+        if is_complete && let Some(status) = child.try_wait()? {
+            let (is_success, status) = (status.success(), status.to_string());
+            return Ok(Finished { is_success, status, stdout: stdout.bytes, stderr: stderr.bytes });
+        }
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
+            return Err(TimedOut::into_error(stderr.bytes));
+        }
+        thread::sleep(POLL_INTERVAL.min(left.unwrap_or(POLL_INTERVAL)));
+    }
 }
 
 #[cfg(not(windows))]
@@ -84,50 +137,8 @@ fn shell(command_line: &str) -> Command {
     command
 }
 
-/// Reads the pipe in a thread. A grandchild can hold the pipe open after the process has ended; the thread is then
-/// left behind.
-fn read_in_background(pipe: impl Read + Send + 'static) -> io::Result<Receiver<io::Result<Vec<u8>>>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    thread::Builder::new().name("sagemaker-invoke process".to_owned()).spawn(move || {
-        let mut output = Vec::new();
-        let mut pipe = pipe;
-        let read = pipe.by_ref().take(MAX_OUTPUT_BYTES).read_to_end(&mut output);
-        // Drain the rest, or the process would block on a full pipe.
-        let drained = read.and_then(|_| io::copy(&mut pipe, &mut io::sink()));
-        // The receiver is gone after a time-out.
-        let _ = sender.send(drained.map(|_| output));
-    })?;
-    Ok(receiver)
-}
-
-fn wait(child: &mut Child, deadline: Option<Instant>) -> io::Result<ExitStatus> {
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        thread::sleep(POLL_INTERVAL.min(time_left(deadline)?));
-    }
-}
-
-fn receive(output: Option<Receiver<io::Result<Vec<u8>>>>, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
-    let Some(output) = output else { return Ok(Vec::new()) };
-    match output.recv_timeout(time_left(deadline)?) {
-        Ok(outcome) => outcome,
-        Err(RecvTimeoutError::Timeout) => Err(io::ErrorKind::TimedOut.into()),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(io::Error::other("the thread that reads the output has ended"))
-        }
-    }
-}
-
-/// Fails with [`io::ErrorKind::TimedOut`] after the deadline.
-fn time_left(deadline: Option<Instant>) -> io::Result<Duration> {
-    let Some(deadline) = deadline else { return Ok(Duration::MAX) };
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(left) }
-}
-
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
@@ -148,18 +159,48 @@ mod tests {
         assert_eq!((finished.is_success, finished.stdout.len()), (true, 1024 * 1024));
     }
 
+    /// The standard error of a process that is killed after a second.
+    fn timed_out(group: Group, command_line: &str) -> String {
+        let started_at = Instant::now();
+        let error = run_in(group, command_line, Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{command_line}");
+        assert!(started_at.elapsed() < Duration::from_secs(15), "a guard against a hang");
+        let timed_out = error.get_ref().unwrap().downcast_ref::<TimedOut>().unwrap();
+        String::from_utf8_lossy(&timed_out.stderr).into_owned()
+    }
+
     #[test]
     fn a_hanging_process_times_out_even_if_a_grandchild_holds_its_output() {
-        let started_at = Instant::now();
-        for command_line in ["exec sleep 2", "sleep 2 & echo started"] {
-            let error = run(command_line, Duration::from_millis(300)).unwrap_err();
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{command_line}");
+        for group in [Group::Own, Group::OfProgram] {
+            for command_line in ["echo wait >&2; exec sleep 20", "sleep 20 & echo wait >&2"] {
+                assert_eq!(timed_out(group, command_line), "wait\n", "{group:?} {command_line}");
+            }
         }
-        assert!(started_at.elapsed() < Duration::from_secs(20), "a guard against a hang");
+    }
+
+    /// Whether a process writes a file three seconds after its start, though it should be killed after one.
+    fn survives(group: Group, name: &str, command_line: &str) -> bool {
+        let path = std::env::temp_dir().join(format!("sagemaker-invoke-{name}-{}", std::process::id()));
+        timed_out(group, &command_line.replace("FILE", path.to_str().unwrap()));
+        thread::sleep(Duration::from_secs(3));
+        std::fs::remove_file(path).is_ok()
+    }
+
+    #[test]
+    fn no_process_of_the_group_survives() {
+        let cases = [
+            (Group::Own, "waits", "(sleep 3; echo > FILE) & wait"),
+            (Group::Own, "exits", "(sleep 3; echo > FILE) & exit"),
+            (Group::Own, "pipes", "(sleep 3; echo > FILE) | cat"),
+            (Group::OfProgram, "child", "sleep 3; echo > FILE"),
+        ];
+        let threads = cases.map(|(group, name, line)| thread::spawn(move || survives(group, name, line)));
+        assert_eq!(threads.map(|thread| thread.join().unwrap()), [false; 4]);
     }
 }
 
-#[cfg(all(test, windows))]
+#[cfg(test)]
+#[cfg(windows)]
 mod tests {
     use super::*;
 

@@ -73,6 +73,46 @@ fn the_message_is_read_in_every_form() {
 }
 
 #[test]
+fn code_and_message_are_read_from_xml() {
+    let members = "<Code>AccessDenied</Code><Message>a plain message &amp; more</Message>";
+    let bodies = [
+        // S3, STS and moto.
+        format!("<?xml version=\"1.0\"?>\n<Error>{members}<RequestId>r</RequestId></Error>"),
+        format!(
+            r#"<ErrorResponse xmlns="https://sts.amazonaws.com/"><Error>{members}</Error></ErrorResponse>"#
+        ),
+        format!("<ErrorResponse><Errors><Error>{members}</Error></Errors></ErrorResponse>"),
+    ];
+    check_all(bodies.map(|body| Case {
+        code: Some("AccessDenied"),
+        message: Some("a plain message & more"),
+        display_end: ": a plain message & more".to_owned(),
+        ..without_code(403, "application/xml", &body, Kind::AccessDenied, false)
+    }));
+    let server = MockServer::start();
+    let body = format!("<Error>{members}</Error>");
+    assert_eq!(service_error(&error_for(&server, 403, &[], &body)).body, "");
+    assert_eq!(service_error(&error_for(&server, 418, &[], &body)).body, body);
+    let error = error_for(&server, 400, &[("x-amzn-errortype", "ValidationError")], &body);
+    assert_eq!(error.code(), Some("ValidationError"));
+
+    // A front end of AWS that does not know the path.
+    let body = "<AccessDeniedException><Message>a plain message</Message></AccessDeniedException>";
+    let error = error_for(&server, 403, &[], body);
+    assert_eq!((error.code(), error.may_have_run()), (None, false));
+    assert_eq!(service_error(&error).message.as_deref(), Some("a plain message"));
+}
+
+#[test]
+fn other_xml_is_text() {
+    let bodies = ["<html><Code>SlowDown</Code></html>", "<Error><Code>SlowDown</Error>", "<Error/>"];
+    check_all(bodies.map(|body| without_code(400, "text/xml", body, Kind::Unknown, true)));
+    let server = MockServer::start();
+    let long = format!("<Error><Code>SlowDown</Code><Message>{}</Message></Error>", "x".repeat(100_000));
+    assert_eq!(error_for(&server, 400, &[], &long).code(), None);
+}
+
+#[test]
 fn a_body_without_code_and_message_is_kept() {
     let json = "application/json";
     let html = "<html><body><h1>502 Bad Gateway</h1></body></html>";

@@ -1,9 +1,17 @@
 //! Error responses of the service, and the errors that they become.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 mod bodies;
 mod hostile;
+mod redirects;
 mod refusals;
+mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,14 +1,13 @@
 //! Which answers prove that the model did not run, by status, source of the code, and code.
 
 use httpmock::MockServer;
-use sagemaker_invoke::error::ServiceErrorKind as Kind;
-use sagemaker_invoke::error::{ModelError, ServiceErrorKind};
-use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint, Proxy, RetryPolicy};
+use sagemaker_invoke::error::{ModelError, ServiceError, ServiceErrorKind as Kind};
+use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, RetryPolicy};
 
 use crate::support::config;
 use crate::{error_for, service_error};
 
-/// The statuses that prove a refusal, whoever sent them.
+/// The statuses that prove a refusal, from a service or a gateway.
 const REFUSING_STATUSES: [u16; 13] = [401, 403, 404, 405, 407, 411, 413, 414, 417, 421, 426, 429, 431];
 
 /// Where an answer has its code.
@@ -16,29 +15,30 @@ const REFUSING_STATUSES: [u16; 13] = [401, 403, 404, 405, 407, 411, 413, 414, 41
 enum Source {
     /// `x-amzn-errortype`, which services of AWS set.
     Header,
-    /// A JSON body, which a container behind a gateway can write as well.
+    /// The body, JSON or XML, which a container behind a gateway can write as well.
     Body,
-    /// The same beside an empty header.
-    BodyBesideEmptyHeader,
 }
 
-use Source::{Body, BodyBesideEmptyHeader, Header};
+use Source::{Body, Header};
 
 fn model() -> Kind {
     Kind::Model(ModelError::default())
 }
 
 fn check(server: &MockServer, status: u16, source: Source, code: &str, kind: &Kind, may_have_run: bool) {
-    let body = format!(r#"{{"__type":"{code}"}}"#);
-    let error = match source {
-        Header => error_for(server, status, &[("x-amzn-errortype", code)], "{}"),
-        Body => error_for(server, status, &[], &body),
-        BodyBesideEmptyHeader => error_for(server, status, &[("x-amzn-errortype", "")], &body),
+    let json = format!(r#"{{"__type":"{code}"}}"#);
+    let xml = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+    let (header, bodies) = match source {
+        Header => (code, ["{}".to_owned(), String::new()]),
+        Body => ("", [json, xml]),
     };
-    let row = format!("{status} {source:?} {code}");
-    assert_eq!(&service_error(&error).kind, kind, "{row}");
-    assert_eq!(error.code(), Some(code), "{row}");
-    assert_eq!(error.may_have_run(), may_have_run, "{row}");
+    for body in bodies {
+        let error = error_for(server, status, &[("x-amzn-errortype", header)], &body);
+        let row = format!("{status} {source:?} {body}");
+        assert_eq!(&service_error(&error).kind, kind, "{row}");
+        assert_eq!(error.code(), Some(code), "{row}");
+        assert_eq!(error.may_have_run(), may_have_run, "{row}");
+    }
 }
 
 fn check_all(rows: &[(u16, Source, &str, Kind, bool)]) {
@@ -123,8 +123,6 @@ fn a_code_in_the_body_counts_only_with_a_status_of_aws() {
         (500, Body, "ModelError", model(), true),
         (502, Body, "ThrottlingException", Kind::Unknown, true),
         (503, Body, "ThrottlingException", Kind::ServiceUnavailable, true),
-        (500, BodyBesideEmptyHeader, "ValidationError", Kind::InternalFailure, true),
-        (422, BodyBesideEmptyHeader, "ThrottlingException", Kind::Unknown, true),
     ]);
 }
 
@@ -165,8 +163,22 @@ fn a_container_refuses_only_what_its_http_server_cannot_read() {
             then.status(status).header("x-amzn-errortype", "ThrottlingException");
         });
         let error = client.invoke(&InvokeEndpoint::new("local", b"")).unwrap_err();
-        assert!(matches!(service_error(&error).kind, ServiceErrorKind::Model(_)), "{status}");
+        assert!(matches!(service_error(&error).kind, Kind::Model(_)), "{status}");
         assert_eq!(error.may_have_run(), ![411, 413, 414, 417, 431].contains(&status), "{status}");
         mock.delete();
     }
+}
+
+#[test]
+fn a_fake_answers_as_the_answer_of_a_server_does() {
+    for status in 300..600 {
+        let error = Error::from(ServiceError::new(Kind::Unknown, status));
+        assert_eq!(error.may_have_run(), !REFUSING_STATUSES.contains(&status), "{status}");
+        assert!(Error::from(ServiceError::new(model(), status)).may_have_run(), "{status}");
+    }
+    let error = ServiceError::new(Kind::ModelNotReady, 429);
+    assert_eq!((error.may_have_run(), error.attempts, error.code.as_deref()), (false, 1, None));
+    let error = Error::from(error);
+    assert!(error.is_not_ready() && error.status() == Some(429) && error.retry_after().is_none());
+    assert_eq!(error.to_string(), "ModelNotReadyException (HTTP 429)");
 }

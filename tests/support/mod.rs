@@ -1,5 +1,6 @@
 //! Shared code of the integration tests: a loopback peer with a parser of requests and optional TLS, an independent
-//! check of signatures, a fake system, a random generator, a log capture, and a client of moto.
+//! check of signatures, a fake system, a random generator, a log capture, an encoder of event streams, and a client of
+//! moto.
 #![allow(dead_code, unused_imports, reason = "each test crate uses a part")]
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub(crate) mod event_stream;
 pub(crate) mod log;
 pub(crate) mod moto;
 mod oracle;
@@ -113,6 +115,9 @@ struct Shared {
 pub(crate) trait Wire: Read + Write + Send {
     /// Waits for the next bytes; false if the connection has ended.
     fn has_more(&mut self) -> bool;
+
+    /// Says that nothing more will be sent, and keeps the TCP connection.
+    fn send_close_notify(&mut self) {}
 }
 
 impl Wire for TcpStream {
@@ -168,6 +173,10 @@ impl Connection {
     }
 
     /// Sends the same response to each request of the connection.
+    pub(crate) fn send_close_notify(&mut self) {
+        self.wire.send_close_notify();
+    }
+
     pub(crate) fn respond_to_all(&mut self, response: impl AsRef<[u8]>) {
         while self.request().is_some() {
             self.send(response.as_ref());

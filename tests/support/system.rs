@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use sagemaker_invoke::system::{Finished, OsSystem, System};
@@ -18,6 +18,7 @@ type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 pub(crate) struct TestSystem {
     variables: BTreeMap<String, String>,
     files: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
+    reads_real_files: bool,
     lookup: Option<Box<Lookup>>,
     lookups: AtomicUsize,
     /// Where the clocks were stopped; `None` if they run.
@@ -26,6 +27,7 @@ pub(crate) struct TestSystem {
     behind: Duration,
     slept: Mutex<Duration>,
     random: Option<u64>,
+    process_id: AtomicU32,
 }
 
 impl TestSystem {
@@ -37,18 +39,25 @@ impl TestSystem {
         Self {
             variables: all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             files: Mutex::default(),
+            reads_real_files: false,
             lookup: None,
             lookups: AtomicUsize::new(0),
             stopped_at: None,
             behind: Duration::ZERO,
             slept: Mutex::default(),
             random: None,
+            process_id: AtomicU32::new(OsSystem.process_id()),
         }
     }
 
     pub(crate) fn with_file(self, path: &str, content: &str) -> Self {
         self.files.lock().unwrap().insert(path.into(), content.into());
         self
+    }
+
+    /// Reads the files of this machine. Those in memory are not used then.
+    pub(crate) fn with_real_files(self) -> Self {
+        Self { reads_real_files: true, ..self }
     }
 
     /// Adds the shared file `~/.aws/config`.
@@ -72,6 +81,11 @@ impl TestSystem {
     /// Sets the time of day back by this.
     pub(crate) fn with_clock_behind(self, behind: Duration) -> Self {
         Self { behind, ..self }
+    }
+
+    /// From now on the program is another process, as after a fork.
+    pub(crate) fn become_another_process(&self) {
+        self.process_id.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn with_random(self, random: u64) -> Self {
@@ -102,6 +116,9 @@ impl System for TestSystem {
     }
 
     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+        if self.reads_real_files {
+            return OsSystem.read_file(path, max_bytes);
+        }
         let files = self.files.lock().unwrap();
         let content = files.get(path).ok_or(io::ErrorKind::NotFound)?;
         if content.len() > usize::try_from(max_bytes).unwrap() {
@@ -146,6 +163,6 @@ impl System for TestSystem {
     }
 
     fn process_id(&self) -> u32 {
-        OsSystem.process_id()
+        self.process_id.load(Ordering::SeqCst)
     }
 }

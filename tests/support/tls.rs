@@ -1,6 +1,6 @@
 //! Temporary certificates, and peers that use them for TLS.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 
@@ -79,5 +79,10 @@ impl Connection {
 impl Wire for StreamOwned<ServerConnection, TcpStream> {
     fn has_more(&mut self) -> bool {
         self.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
+    }
+
+    fn send_close_notify(&mut self) {
+        self.conn.send_close_notify();
+        self.flush().unwrap();
     }
 }

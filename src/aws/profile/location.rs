@@ -1,7 +1,8 @@
 //! The paths of the shared files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::header::FileKind;
 use crate::system::System;
 
 /// The rules for file names, as a value so that tests cover both platforms.
@@ -14,6 +15,14 @@ pub(crate) enum Platform {
 impl Platform {
     pub(crate) const CURRENT: Self = if cfg!(windows) { Self::Windows } else { Self::Unix };
 
+    /// The device that is always empty.
+    pub(super) fn null_device(self) -> &'static Path {
+        Path::new(match self {
+            Self::Unix => "/dev/null",
+            Self::Windows => "NUL",
+        })
+    }
+
     fn separator(self) -> char {
         match self {
             Self::Unix => '/',
@@ -22,14 +31,20 @@ impl Platform {
     }
 }
 
-/// `AWS_CONFIG_FILE`, or else `~/.aws/config`.
-pub(super) fn config_file(system: &dyn System, platform: Platform) -> Option<PathBuf> {
-    locate(system, platform, "AWS_CONFIG_FILE", "config")
+/// A shared file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Location {
+    pub(super) path: PathBuf,
+    /// Whether a variable names it.
+    pub(super) is_named: bool,
 }
 
-/// `AWS_SHARED_CREDENTIALS_FILE`, or else `~/.aws/credentials`.
-pub(super) fn credentials_file(system: &dyn System, platform: Platform) -> Option<PathBuf> {
-    locate(system, platform, "AWS_SHARED_CREDENTIALS_FILE", "credentials")
+/// The files whose place is known, in the order in which they are merged.
+pub(super) fn files(system: &dyn System, platform: Platform) -> impl Iterator<Item = (FileKind, Location)> {
+    let config = locate(system, platform, "AWS_CONFIG_FILE", "config");
+    let credentials = locate(system, platform, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+    let files = [(FileKind::Config, config), (FileKind::Credentials, credentials)];
+    files.into_iter().filter_map(|(kind, location)| Some((kind, location?)))
 }
 
 /// A file below `~/.aws`; `None` if the home directory is unknown.
@@ -53,10 +68,11 @@ pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -
     path.into()
 }
 
-fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<PathBuf> {
+/// The file that the variable names, or else the one with this name below `~/.aws`.
+fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<Location> {
     match system.variable(variable).filter(|path| !path.trim().is_empty()) {
-        Some(path) => Some(expand_home(system, platform, path.trim())),
-        None => below_aws(system, platform, &[name]),
+        Some(path) => Some(Location { path: expand_home(system, platform, path.trim()), is_named: true }),
+        None => Some(Location { path: below_aws(system, platform, &[name])?, is_named: false }),
     }
 }
 

@@ -7,14 +7,33 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+use super::header::{self, FileKind, Header, SectionKind, is_identifier};
 use super::parse;
+use crate::text::shown_path;
 
 /// Sections of one kind by name.
 pub(super) type Sections = BTreeMap<String, Section>;
 
 /// The properties of a profile, an SSO session or a `services` section.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Section(BTreeMap<String, Property>);
+pub(crate) struct Section {
+    properties: BTreeMap<String, Property>,
+    /// Its first invalid line. The section must not be used then.
+    pub(super) fault: Option<Fault>,
+}
+
+/// A line that cannot be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) line: Line,
+    pub(crate) problem: &'static str,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.line, self.problem)
+    }
+}
 
 /// A value and its line in a file.
 #[derive(Clone)]
@@ -39,7 +58,7 @@ pub(crate) struct Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file.display(), self.number)
+        write!(f, "{}, line {}", shown_path(&self.file), self.number)
     }
 }
 
@@ -51,13 +70,13 @@ impl Section {
 
     /// A property with its line. Blank values count as missing.
     pub(crate) fn property(&self, name: &str) -> Option<&Property> {
-        self.0.get(name).filter(|property| !property.value.trim().is_empty())
+        self.properties.get(name).filter(|property| !property.value.trim().is_empty())
     }
 
     /// A value in a block of sub-properties, with the line of the block: `endpoint_url` in the block `sts` of
     /// `[services NAME]`. The last of several applies.
     pub(crate) fn sub_property(&self, block: &str, name: &str) -> Option<Property> {
-        let block = self.0.get(block)?;
+        let block = self.properties.get(block)?;
         let (_, value) = parse::sub_properties(&block.value)
             .filter(|(candidate, value)| candidate == name && !value.is_empty())
             .last()?;
@@ -66,7 +85,7 @@ impl Section {
 
     #[cfg(test)]
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, property)| (name.as_str(), property.value.as_str()))
+        self.properties.iter().map(|(name, property)| (name.as_str(), property.value.as_str()))
     }
 
     /// Builds a section for tests without files.
@@ -77,25 +96,8 @@ impl Section {
             let property = Property { value: Zeroizing::new(value.to_owned()), line: line.clone() };
             (name.to_owned(), property)
         });
-        Self(properties.collect())
+        Self { properties: properties.collect(), fault: None }
     }
-}
-
-/// The two shared files. A profile is `[profile NAME]` in the config file and `[NAME]` in the credentials file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Config,
-    Credentials,
-}
-
-/// The meaning of a section header.
-enum Header<'a> {
-    Profile(&'a str),
-    /// `[default]` in the config file, which is ignored beside `[profile default]`.
-    BareDefault,
-    SsoSession(&'a str),
-    Services(&'a str),
-    Unknown,
 }
 
 /// The sections of both files.
@@ -104,53 +106,80 @@ pub(super) struct Merged {
     pub(super) profiles: Sections,
     pub(super) sso_sessions: Sections,
     pub(super) services: Sections,
+    pub(super) ignored: Vec<Ignored>,
+}
+
+/// A section that does not count, because of its header.
+#[derive(Debug)]
+pub(super) struct Ignored {
+    header: String,
+    kind: Option<SectionKind>,
+    fault: Fault,
 }
 
 impl Merged {
     /// Adds the sections of a file. A property replaces an earlier one of the same name.
-    pub(super) fn add(&mut self, kind: Kind, path: &Path, sections: Vec<parse::Section<'_>>) {
+    pub(super) fn add(&mut self, kind: FileKind, path: &Path, sections: Vec<parse::Section<'_>>) {
         let file = Arc::new(path.to_owned());
-        let has_prefixed_default = sections
-            .iter()
-            .any(|section| matches!(Header::parse(kind, section.header), Header::Profile("default")));
+        let ignores_bare_default = kind == FileKind::Config && has_prefixed_default(&sections);
         for section in sections {
-            let (target, name) = match Header::parse(kind, section.header) {
-                Header::Profile(name) => (&mut self.profiles, name),
-                Header::BareDefault if !has_prefixed_default => (&mut self.profiles, "default"),
-                Header::SsoSession(name) => (&mut self.sso_sessions, name),
-                Header::Services(name) => (&mut self.services, name),
-                Header::BareDefault | Header::Unknown => {
-                    log::warn!("{}, line {}: the section is ignored", file.display(), section.line);
-                    continue;
+            let line = Line { file: Arc::clone(&file), number: section.line };
+            match Header::parse(kind, section.header) {
+                Ok(_) if section.header == "default" && ignores_bare_default => {
+                    log::warn!("{line}: the section is ignored, because there is a [profile default]");
                 }
-            };
-            add_properties(target.entry(name.to_owned()).or_default(), &file, section.properties);
+                Ok(header) => {
+                    let target = self.sections_mut(header.kind).entry(header.name.to_owned()).or_default();
+                    add_fault(target, &file, section.fault);
+                    add_properties(target, &file, section.properties);
+                }
+                Err(error) => {
+                    log::warn!("{line}: the section is ignored: {}", error.problem);
+                    let (header, fault) = (section.header.to_owned(), Fault { line, problem: error.problem });
+                    self.ignored.push(Ignored { header, kind: error.kind, fault });
+                }
+            }
         }
+    }
+
+    pub(super) fn sections(&self, kind: SectionKind) -> &Sections {
+        match kind {
+            SectionKind::Profile => &self.profiles,
+            SectionKind::SsoSession => &self.sso_sessions,
+            SectionKind::Services => &self.services,
+        }
+    }
+
+    fn sections_mut(&mut self, kind: SectionKind) -> &mut Sections {
+        match kind {
+            SectionKind::Profile => &mut self.profiles,
+            SectionKind::SsoSession => &mut self.sso_sessions,
+            SectionKind::Services => &mut self.services,
+        }
+    }
+
+    /// Why a section that may be meant by this name does not count.
+    pub(super) fn why_ignored(&self, kind: SectionKind, name: &str) -> Option<&Fault> {
+        let mut of_kind = self.ignored.iter().filter(|ignored| ignored.kind.is_none_or(|it| it == kind));
+        let meant = of_kind.find(|ignored| header::names(&ignored.header).any(|it| it == name))?;
+        Some(&meant.fault)
     }
 }
 
-impl<'a> Header<'a> {
-    fn parse(kind: Kind, header: &'a str) -> Self {
-        match kind {
-            Kind::Credentials if is_identifier(header) => Self::Profile(header),
-            Kind::Credentials => Self::Unknown,
-            Kind::Config => Self::parse_config(header),
-        }
-    }
+/// Whether a config file has a `[profile default]`, beside which `[default]` does not count.
+fn has_prefixed_default(sections: &[parse::Section<'_>]) -> bool {
+    let default = Header { kind: SectionKind::Profile, name: "default" };
+    sections.iter().any(|section| {
+        section.header != "default" && Header::parse(FileKind::Config, section.header) == Ok(default)
+    })
+}
 
-    fn parse_config(header: &'a str) -> Self {
-        if header == "default" {
-            return Self::BareDefault;
-        }
-        let (prefix, name) = header.split_once([' ', '\t']).unwrap_or((header, ""));
-        let name = name.trim_matches([' ', '\t']);
-        match prefix {
-            _ if !is_identifier(name) => Self::Unknown,
-            "profile" => Self::Profile(name),
-            "sso-session" => Self::SsoSession(name),
-            "services" => Self::Services(name),
-            _ => Self::Unknown,
-        }
+/// The first fault of a section stays.
+fn add_fault(section: &mut Section, file: &Arc<PathBuf>, fault: Option<parse::SyntaxError>) {
+    if let Some(parse::SyntaxError { line, problem }) = fault {
+        let fault = Fault { line: Line { file: Arc::clone(file), number: line }, problem };
+        log::warn!("{fault}; its section cannot be used");
+        section.fault.get_or_insert(fault);
     }
 }
 
@@ -158,14 +187,9 @@ fn add_properties(section: &mut Section, file: &Arc<PathBuf>, properties: Vec<pa
     for property in properties {
         let line = Line { file: Arc::clone(file), number: property.line };
         if is_identifier(&property.name) {
-            section.0.insert(property.name, Property { value: property.value, line });
+            section.properties.insert(property.name, Property { value: property.value, line });
         } else {
             log::warn!("{line}: the property is ignored, its name has characters that are not allowed");
         }
     }
-}
-
-/// Whether a section or a property can have this name. Source: the test cases of the SDKs for the parser.
-fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte))
 }

@@ -12,6 +12,8 @@ pub(super) struct Section<'a> {
     pub(super) header: &'a str,
     pub(super) line: usize,
     pub(super) properties: Vec<Property>,
+    /// Its first invalid line. The lines after it may have been misread.
+    pub(super) fault: Option<SyntaxError>,
 }
 
 /// A property: a `name = value` line and its continuation lines.
@@ -30,30 +32,51 @@ impl std::fmt::Debug for Property {
     }
 }
 
-/// The first invalid line, by number. Its text may hold a secret key and is left out.
+/// An invalid line, by number. Its text may hold a secret key and is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SyntaxError {
     pub(super) line: usize,
     pub(super) problem: &'static str,
 }
 
-pub(super) fn parse(text: &str) -> Result<Vec<Section<'_>>, SyntaxError> {
-    let mut sections: Vec<Section<'_>> = Vec::new();
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    for (number, line) in (1..).zip(text.lines()) {
-        if !is_blank_or_comment(line) {
-            parse_line(&mut sections, line, number)
-                .map_err(|problem| SyntaxError { line: number, problem })?;
-        }
-    }
-    Ok(sections)
+/// The content of a file.
+#[derive(Debug, Default)]
+pub(super) struct Parsed<'a> {
+    pub(super) sections: Vec<Section<'a>>,
+    /// The first invalid line before any section.
+    pub(super) fault: Option<SyntaxError>,
 }
 
-fn parse_line<'a>(sections: &mut Vec<Section<'a>>, line: &'a str, number: usize) -> Result<(), &'static str> {
-    if line.starts_with('[') {
-        sections.push(Section { header: parse_header(line)?, line: number, properties: vec![] });
-        return Ok(());
+/// Goes on after an invalid line, which concerns its section only.
+pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
+    let mut parsed = Parsed::default();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if is_blank_or_comment(line) {
+            continue;
+        }
+        if let Err(problem) = parse_line(&mut parsed.sections, line, number) {
+            let fault = parsed.sections.last_mut().map_or(&mut parsed.fault, |section| &mut section.fault);
+            fault.get_or_insert(SyntaxError { line: number, problem });
+        }
     }
+    parsed
+}
+
+fn parse_line<'a>(
+    sections: &mut Vec<Section<'a>>,
+    line: &'a [u8],
+    number: usize,
+) -> Result<(), &'static str> {
+    let text = std::str::from_utf8(line).map_err(|_| "the line is not UTF-8");
+    if line.starts_with(b"[") {
+        // A section with an invalid header also ends the one before it.
+        let (header, result) = text.map_or_else(|problem| ("", Err(problem)), parse_header);
+        sections.push(Section { header, line: number, properties: vec![], fault: None });
+        return result;
+    }
+    let line = text?;
     let section = sections.last_mut().ok_or("a [section] must come before the first property")?;
     if line.starts_with(BLANKS) {
         return continue_property(section, line);
@@ -76,15 +99,38 @@ pub(super) fn sub_properties(value: &str) -> impl Iterator<Item = (String, &str)
     })
 }
 
-fn is_blank_or_comment(line: &str) -> bool {
-    line.starts_with(['#', ';']) || line.trim_matches(BLANKS).is_empty()
+/// An indented comment would be part of the value before it, as the specification reads it. The AWS CLI skips it.
+fn is_blank_or_comment(line: &[u8]) -> bool {
+    let first = line.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+    matches!(first, None | Some(b'#' | b';'))
 }
 
-/// A comment may follow the bracket without a blank between them.
-fn parse_header(line: &str) -> Result<&str, &'static str> {
-    let line = line.split(['#', ';']).next().unwrap_or(line).trim_matches(BLANKS);
-    let inner = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    inner.map(|header| header.trim_matches(BLANKS)).ok_or("a section must end with ']'")
+/// The text between the brackets, also of a header that is not closed.
+fn parse_header(line: &str) -> (&str, Result<(), &'static str>) {
+    let line = without_header_comment(line).trim_matches(BLANKS);
+    let header = line.strip_prefix('[').unwrap_or(line);
+    let (header, result) = match header.strip_suffix(']') {
+        Some(header) => (header, Ok(())),
+        None => (header, Err("a section must end with ']'")),
+    };
+    (header.trim_matches(BLANKS), result)
+}
+
+/// A comment may follow the bracket without a blank between them. A quoted name may hold the characters of comments.
+fn without_header_comment(line: &str) -> &str {
+    let mut start = 0;
+    while let Some(found) = line.get(start..).and_then(|rest| rest.find(['#', ';', '"', '\''])) {
+        let at = start + found;
+        let (before, rest) = line.split_at(at);
+        let mark = rest.chars().next().unwrap_or_default();
+        if matches!(mark, '#' | ';') {
+            return before;
+        }
+        let begins_name = before.ends_with([' ', '\t', '[']);
+        let end = rest.get(1..).and_then(|rest| rest.find(mark)).filter(|_| begins_name);
+        start = at + 1 + end.map_or(0, |length| length + 1);
+    }
+    line
 }
 
 fn parse_property(line: &str) -> Result<(&str, &str), &'static str> {

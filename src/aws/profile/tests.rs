@@ -1,3 +1,5 @@
+mod tolerance;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -13,7 +15,9 @@ fn load(config: &str, credentials: &str) -> Result<Profiles, ProfileError> {
     let system = FakeSystem::new(&[("HOME", "/h")])
         .with_file("/h/.aws/config", config)
         .with_file("/h/.aws/credentials", credentials);
-    Profiles::load(&system)
+    let profiles = Profiles::load(&system)?;
+    profiles.check_all()?;
+    Ok(profiles)
 }
 
 fn pairs(sections: &merge::Sections) -> Pairs {
@@ -86,13 +90,11 @@ fn the_official_file_locations() {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
         let system = FakeSystem::new(&variables);
-        let shown = |path: Option<PathBuf>| path.unwrap().to_str().unwrap().to_owned();
-        assert_eq!(shown(location::config_file(&system, platform)), case["configLocation"], "{name}");
-        assert_eq!(
-            shown(location::credentials_file(&system, platform)),
-            case["credentialsLocation"],
-            "{name}"
-        );
+        let shown = |path: &Path| path.to_str().unwrap().to_owned();
+        let files: Vec<_> = location::files(&system, platform).collect();
+        let [config, credentials] = [0, 1].map(|index| shown(&files[index].1.path));
+        assert_eq!(config, case["configLocation"], "{name}");
+        assert_eq!(credentials, case["credentialsLocation"], "{name}");
         let profile = case["profile"].as_str().unwrap_or("default");
         assert_eq!(Profiles::load(&system).unwrap().selected_name(), profile, "{name}");
     }
@@ -121,7 +123,7 @@ fn the_credentials_file_wins_property_by_property_and_values_have_their_lines() 
 fn blocks_hold_sub_properties() {
     let profiles =
         load("[services s]\nsts =\n  Endpoint_URL = http://sts ; no\n\n  a = b\nflat = x\n", "").unwrap();
-    let services = profiles.services("s").unwrap();
+    let services = profiles.section(SectionKind::Services, "s").unwrap().unwrap();
     let value = |block, name| services.sub_property(block, name).map(|found| found.value.to_string());
     assert_eq!(value("sts", "endpoint_url").as_deref(), Some("http://sts"));
     assert_eq!(value("sts", "a").as_deref(), Some("b"));
@@ -137,7 +139,8 @@ fn a_value_may_have_600_kib_of_continuation_lines() {
 
     let block = " b = c\n".repeat(600 * 1024 / 7);
     let profiles = load(&format!("[services s]\nsts =\n{block} b = last\n"), "").unwrap();
-    let property = profiles.services("s").unwrap().sub_property("sts", "b").unwrap();
+    let property =
+        profiles.section(SectionKind::Services, "s").unwrap().unwrap().sub_property("sts", "b").unwrap();
     assert_eq!(*property.value, "last");
 }
 
@@ -147,7 +150,7 @@ fn an_error_names_file_and_line_without_the_text_of_the_line() {
     assert_eq!(unix(&error), "/h/.aws/config, line 3: a property must have an '='");
     let system =
         FakeSystem::new(&[("HOME", "/h")]).with_file("/h/.aws/credentials", b"[default]\na = \xff\n");
-    let error = Profiles::load(&system).unwrap_err();
+    let error = Profiles::load(&system).unwrap().selected().unwrap_err();
     assert_eq!(unix(&error), "/h/.aws/credentials, line 2: the line is not UTF-8");
 }
 

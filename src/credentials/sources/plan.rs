@@ -9,7 +9,7 @@ mod tests;
 use super::assume_role::Role;
 use super::sso::Sso;
 use crate::aws::Credentials;
-use crate::aws::profile::{Profiles, Section};
+use crate::aws::profile::{Profiles, Section, SectionKind};
 use crate::credentials::context::ProviderError;
 use crate::credentials::shown::{quoted, shown};
 use crate::error::CredentialsError;
@@ -55,7 +55,10 @@ impl Plan {
             visited.push(profile.name);
             let is_source = visited.len() > 1;
             // The keys of a source profile win over its own role.
-            if is_source && let Ok(Some(keys)) = profile.keys() {
+            if is_source
+                && profile.has_whole_keys()
+                && let Some(keys) = profile.keys()?
+            {
                 break Base::Keys(keys);
             }
             let Some(role) = profile.role() else { break profile.base(is_source)? };
@@ -68,6 +71,12 @@ impl Plan {
         roles.reverse();
         Ok(Self { base, base_profile: profile.name.to_owned(), roles })
     }
+}
+
+/// Why the section of this profile does not count, if there is one.
+fn ignored_profile(profiles: &Profiles, name: &str) -> Option<String> {
+    let fault = profiles.why_ignored(SectionKind::Profile, name)?;
+    Some(format!("the section of the profile {} is ignored: {fault}", quoted(name)))
 }
 
 fn loop_at(name: &str) -> CredentialsError {
@@ -84,14 +93,12 @@ struct Profile<'a> {
 
 impl<'a> Profile<'a> {
     fn selected(profiles: &'a Profiles, name: &'a str) -> Result<Self, ProviderError> {
-        match profiles.profile(name) {
-            Some(section) => Ok(Self { profiles, name, section }),
-            None => {
-                let files = profiles.files();
-                let reason = format!("there is no profile {} in: {files}", quoted(name));
-                Err(ProviderError::not_configured(reason))
-            }
+        if let Some(section) = profiles.profile(name)? {
+            return Ok(Self { profiles, name, section });
         }
+        let files = profiles.files();
+        let missing = || format!("there is no profile {} in: {files}", quoted(name));
+        Err(ProviderError::not_configured(ignored_profile(profiles, name).unwrap_or_else(missing)))
     }
 
     fn text(&self, property: &str) -> Option<&'a str> {
@@ -135,10 +142,11 @@ impl<'a> Profile<'a> {
         if name == self.name {
             return Ok(None);
         }
-        match self.profiles.profile(name) {
-            Some(section) => Ok(Some(Self { name, section, ..*self })),
-            None => Err(self.error(&format!("its source_profile {} does not exist", quoted(name)))),
+        if let Some(section) = self.profiles.profile(name)? {
+            return Ok(Some(Self { name, section, ..*self }));
         }
+        let missing = || format!("its source_profile {} does not exist", quoted(name));
+        Err(self.error(&ignored_profile(self.profiles, name).unwrap_or_else(missing)))
     }
 
     /// The credentials of the profile itself, which are required in a source.
@@ -234,10 +242,13 @@ impl<'a> Profile<'a> {
     }
 
     fn sso_session(&self, name: &str) -> Result<&'a Section, CredentialsError> {
-        match self.profiles.sso_session(name) {
-            Some(section) => Ok(section),
-            None => Err(self.error(&format!("there is no section [sso-session {}]", shown(name)))),
+        if let Some(section) = self.profiles.section(SectionKind::SsoSession, name)? {
+            return Ok(section);
         }
+        Err(self.error(&match self.profiles.why_ignored(SectionKind::SsoSession, name) {
+            Some(fault) => format!("the section of the sso-session {} is ignored: {fault}", quoted(name)),
+            None => format!("there is no section [sso-session {}]", shown(name)),
+        }))
     }
 
     fn contradiction(&self, property: &str) -> CredentialsError {
@@ -245,8 +256,26 @@ impl<'a> Profile<'a> {
         self.error(&format!("{rule}, and its own {property} is not the same as there"))
     }
 
+    fn has_whole_keys(&self) -> bool {
+        ["aws_access_key_id", "aws_secret_access_key"]
+            .iter()
+            .all(|name| self.section.property(name).is_some())
+    }
+
+    /// A part of the keys. A line break in it means that the next line is indented by mistake.
+    fn key(&self, name: &str) -> Result<Option<&'a str>, CredentialsError> {
+        let Some(property) = self.section.property(name) else { return Ok(None) };
+        let value = property.value.trim();
+        if value.contains(['\n', '\r']) {
+            let line = &property.line;
+            return Err(self.error(&format!("{line}: {name} has a line break, as the next line is indented")));
+        }
+        Ok(Some(value))
+    }
+
     fn keys(&self) -> Result<Option<Credentials>, CredentialsError> {
-        let credentials = match (self.text("aws_access_key_id"), self.text("aws_secret_access_key")) {
+        let (id, secret) = (self.key("aws_access_key_id")?, self.key("aws_secret_access_key")?);
+        let credentials = match (id, secret) {
             (None, None) => return Ok(None),
             (Some(_), None) => {
                 return Err(self.error("aws_access_key_id is set without aws_secret_access_key"));
@@ -254,10 +283,10 @@ impl<'a> Profile<'a> {
             (None, Some(_)) => {
                 return Err(self.error("aws_secret_access_key is set without aws_access_key_id"));
             }
-            (Some(id), Some(secret)) => Credentials::new(id.trim(), secret.trim()),
+            (Some(id), Some(secret)) => Credentials::new(id, secret),
         };
-        Ok(Some(match self.text("aws_session_token") {
-            Some(token) => credentials.with_session_token(token.trim()),
+        Ok(Some(match self.key("aws_session_token")? {
+            Some(token) => credentials.with_session_token(token),
             None => credentials,
         }))
     }

@@ -13,7 +13,7 @@ use crate::credentials::context::Context;
 use crate::credentials::parse::date::date_of;
 use crate::credentials::parse::json::Document;
 use crate::error::CredentialsError;
-use crate::system::Finished;
+use crate::system::{Finished, TimedOut};
 
 /// Time limit of the program; the deadline of the search also applies.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -24,9 +24,7 @@ const WHAT: &str = "credential_process";
 pub(super) fn load(context: &Context<'_>, command_line: &str) -> Result<Credentials, CredentialsError> {
     let finished = run(context, command_line)?;
     if !finished.is_success {
-        let written = redacted(&finished.stderr, command_line);
-        let written = if written.is_empty() { "nothing" } else { &written };
-        let status = &finished.status;
+        let (status, written) = (&finished.status, written(&finished.stderr, command_line));
         return Err(CredentialsError::new(format!("{WHAT} failed with {status}, and wrote: {written}")));
     }
     let stdout = Zeroizing::new(finished.stdout);
@@ -35,12 +33,23 @@ pub(super) fn load(context: &Context<'_>, command_line: &str) -> Result<Credenti
 
 fn run(context: &Context<'_>, command_line: &str) -> Result<Finished, CredentialsError> {
     let limit = context.begin_step(WHAT)?.min(LIMIT);
-    context.system.run(command_line, limit).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => {
-            CredentialsError::new(format!("{WHAT} was not done after {limit:.1?} and was ended"))
-        }
-        _ => CredentialsError::new(format!("{WHAT} could not be run")).with_source(error),
-    })
+    context.system.run(command_line, limit).map_err(|error| not_finished(error, command_line, limit))
+}
+
+fn not_finished(error: io::Error, command_line: &str, limit: Duration) -> CredentialsError {
+    if error.kind() != io::ErrorKind::TimedOut {
+        return CredentialsError::new(format!("{WHAT} could not be run")).with_source(error);
+    }
+    let timed_out = error.get_ref().and_then(|error| error.downcast_ref::<TimedOut>());
+    let written = written(timed_out.map_or(&[], |timed_out| &timed_out.stderr), command_line);
+    CredentialsError::new(format!(
+        "{WHAT} was not done after {limit:.1?} and was killed, and wrote: {written}"
+    ))
+}
+
+fn written(stderr: &[u8], command_line: &str) -> String {
+    let written = redacted(stderr, command_line);
+    if written.is_empty() { "nothing".to_owned() } else { written }
 }
 
 fn credentials_in(stdout: &[u8], now: SystemTime) -> Result<Credentials, CredentialsError> {
@@ -69,5 +78,22 @@ fn check_expiry(
             Err(CredentialsError::new(format!("the credentials in its output expired at {date}")))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_time_out_has_what_was_written() {
+        let limit = Duration::from_millis(1500);
+        let text = |error| not_finished(error, "helper --password hunter2", limit).to_string();
+        let start = "credential_process was not done after 1.5s and was killed, and wrote: ";
+        let stderr = "log in first,\nhunter2 for wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+        assert_eq!(text(TimedOut::into_error(stderr)), format!("{start}log in first, .. for .."));
+        // The error of another implementation of System.
+        assert_eq!(text(io::ErrorKind::TimedOut.into()), format!("{start}nothing"));
+        assert_eq!(text(io::ErrorKind::NotFound.into()), "credential_process could not be run");
     }
 }

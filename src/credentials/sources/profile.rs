@@ -10,6 +10,8 @@ use crate::error::CredentialsError;
 
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
     let profiles = context.profiles()?;
+    // An unusable file may have the credentials.
+    profiles.check_files()?;
     // Fails if AWS_PROFILE names a missing profile; a missing default profile is fine.
     profiles.selected()?;
     let name = profiles.selected_name();

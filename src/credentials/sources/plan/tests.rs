@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::testing::FakeSystem;
 
 /// The error texts of the official cases, and ours for the same problem.
 const PROBLEMS: [(&str, &str); 14] = [
@@ -156,4 +157,49 @@ fn sso_plan(property: &str, value: &str) -> Result<Plan, String> {
     let profile = json!({"sso_session": "s", "sso_account_id": "1", "sso_role_name": "r", property: value});
     let sessions = json!({"s": {"sso_region": "us-west-2", "sso_start_url": "https://a"}});
     plan_with_sessions(&json!({"A": profile}), &sessions)
+}
+
+fn plan_of_files(config: &str, credentials: &str) -> Result<Plan, String> {
+    let system = FakeSystem::new(&[("HOME", "/h")])
+        .with_file("/h/.aws/config", config)
+        .with_file("/h/.aws/credentials", credentials);
+    let profiles = Profiles::load(&system).unwrap();
+    let outcome = Plan::of(&profiles, "default");
+    outcome.map_err(|error| error.into_failure().to_string().replace(std::path::MAIN_SEPARATOR, "/"))
+}
+
+#[test]
+fn a_key_with_a_line_break_is_refused_with_its_line() {
+    let keys = |end| format!("[default]\naws_access_key_id = id\naws_secret_access_key = topsecret\n{end}");
+    let text = plan_of_files("", &keys("  region = r\n")).unwrap_err();
+    let start = "profile \"default\": /h/.aws/credentials, line 3: aws_secret_access_key has a line break";
+    assert!(text.starts_with(start) && !text.contains("topsecret"), "{text}");
+    plan_of_files("", &keys("  # a comment\n")).unwrap();
+
+    let role = "[default]\nrole_arn = a\nsource_profile = b\n";
+    let source = "[b]\nrole_arn = c\ncredential_source = Environment\n";
+    let keys = "aws_access_key_id = id\n x\naws_secret_access_key = s\n";
+    let text = plan_of_files(role, &format!("{source}{keys}")).unwrap_err();
+    assert!(text.contains("line 4: aws_access_key_id has a line break"), "{text}");
+}
+
+#[test]
+fn a_section_is_found_by_its_quoted_name_or_the_error_says_why_not() {
+    let sso = "[default]\nsso_session = My Corp\nsso_account_id = 1\nsso_role_name = r\n";
+    let session = "\nsso_region = r\nsso_start_url = u\n";
+    plan_of_files(&format!("{sso}[sso-session \"My Corp\"]{session}"), "").unwrap();
+    let text = plan_of_files(&format!("{sso}[sso-session My Corp]{session}"), "").unwrap_err();
+    let reason = |line| format!("is ignored: /h/.aws/config, line {line}: a name with blanks must be quoted");
+    let expected = format!("the section of the sso-session \"My Corp\" {}", reason(5));
+    assert!(text.contains(&expected), "{text}");
+
+    let role = "[default]\nrole_arn = a\nsource_profile = my keys\n";
+    let keys = "\naws_access_key_id = i\naws_secret_access_key = s\n";
+    plan_of_files(&format!("{role}[profile 'my keys']{keys}"), "").unwrap();
+    let text = plan_of_files(&format!("{role}[profile my keys]{keys}"), "").unwrap_err();
+    let expected = format!("the section of the profile \"my keys\" {}", reason(4));
+    assert!(text.contains(&expected), "{text}");
+
+    let text = plan_of_files("", "[profile default]\n").unwrap_err();
+    assert!(text.starts_with("the section of the profile \"default\" is ignored: /h/.aws/cred"), "{text}");
 }

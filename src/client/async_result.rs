@@ -1,0 +1,273 @@
+//! The result of an asynchronous request, in Amazon S3.
+//!
+//! SageMaker has no call for the status of a job: there is a result once the object at the output location exists, or
+//! the one at the failure location.
+
+mod bucket;
+mod location;
+mod outcome;
+
+use std::time::{Duration, Instant};
+
+pub(super) use self::bucket::Buckets;
+use self::bucket::{Answer, Bucket, Object, Refusal};
+use self::location::Location;
+pub use self::outcome::{AsyncResult, AsyncResultBody, AsyncResultOptions};
+use super::call::wait_or_shut_down;
+use super::process_state::ProcessState;
+use super::target::Target;
+use super::{Client, Inner};
+use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, ConfigError, Error, InvalidInput};
+use crate::http::{BodyError, Cause, TransportError};
+
+/// The wait after the first look; it doubles up to [`MAX_WAIT`].
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const MAX_WAIT: Duration = Duration::from_secs(15);
+/// The last look begins this long before the end of a wait.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+impl Client {
+    /// Looks once for the result of an asynchronous request. Never submits anything, and can be repeated.
+    ///
+    /// The caller needs the permissions `s3:GetObject` on both locations, `s3:ListBucket` on their bucket, and
+    /// `kms:Decrypt` for encrypted objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AsyncResult`] when the look failed, [`Error::ResponseTooLarge`] for a result over
+    /// [`Config::max_response_bytes`](crate::Config::max_response_bytes), [`Error::InvalidInput`] for a location that is not
+    /// `s3://BUCKET/KEY`, and those of [`invoke`](Self::invoke) before anything is sent.
+    pub fn async_result(&self, ticket: &AsyncTicket) -> Result<AsyncResult, Error> {
+        self.async_result_with(ticket, &AsyncResultOptions::default())
+    }
+
+    /// Like [`async_result`](Self::async_result), with options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`async_result`](Self::async_result).
+    pub fn async_result_with(
+        &self,
+        ticket: &AsyncTicket,
+        options: &AsyncResultOptions,
+    ) -> Result<AsyncResult, Error> {
+        let look = Look::new(&self.inner, ticket, *options)?;
+        look.read(look.run(self.inner.call_deadline())?)
+    }
+
+    /// Like [`async_result`](Self::async_result), but gives the body of a result to read, however large it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`async_result`](Self::async_result).
+    pub fn async_result_reader(&self, ticket: &AsyncTicket) -> Result<AsyncResult<AsyncResultBody>, Error> {
+        let look = Look::new(&self.inner, ticket, AsyncResultOptions::default())?;
+        Ok(match look.run(self.inner.call_deadline())? {
+            AsyncResult::Ready { body, content_type } => {
+                AsyncResult::Ready { body: AsyncResultBody(body.body), content_type }
+            }
+            AsyncResult::Failed(text) => AsyncResult::Failed(text),
+            AsyncResult::NotYet => AsyncResult::NotYet,
+        })
+    }
+
+    /// Looks again and again until there is a result, after waits that grow from 1 s to 15 s. Never submits anything.
+    ///
+    /// `timeout` is required, because a job may never end: without a failure location, one that fails leaves nothing
+    /// behind. Looks that fail for a reason that can pass are repeated.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AsyncResult`] of the kind [`NotReady`](AsyncResultErrorKind::NotReady) when `timeout` has passed, and those
+    /// of [`async_result`](Self::async_result).
+    pub fn wait_for_async_result(
+        &self,
+        ticket: &AsyncTicket,
+        timeout: Duration,
+    ) -> Result<AsyncResult, Error> {
+        self.wait_for_async_result_with(ticket, timeout, &AsyncResultOptions::default())
+    }
+
+    /// Like [`wait_for_async_result`](Self::wait_for_async_result), with options.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait_for_async_result`](Self::wait_for_async_result).
+    pub fn wait_for_async_result_with(
+        &self,
+        ticket: &AsyncTicket,
+        timeout: Duration,
+        options: &AsyncResultOptions,
+    ) -> Result<AsyncResult, Error> {
+        let look = Look::new(&self.inner, ticket, *options)?;
+        let system = &*self.inner.config.system;
+        let started_at = system.instant();
+        let mut wait = FIRST_WAIT;
+        loop {
+            let deadline = started_at.checked_add(timeout);
+            let outcome = look.run(deadline).and_then(|found| look.read(found));
+            let last_error = match outcome {
+                Ok(AsyncResult::NotYet) => None,
+                Err(error) if can_pass(&error) => Some(error),
+                outcome => return outcome,
+            };
+            let waited = system.instant().saturating_duration_since(started_at);
+            let left = timeout.saturating_sub(waited).saturating_sub(LAST_LOOK);
+            if left.is_zero() {
+                return Err(AsyncResultError::not_ready(ticket, waited, last_error).into());
+            }
+            wait_or_shut_down(system, &self.inner.is_shut_down, wait.min(left));
+            wait = (wait * 2).min(MAX_WAIT);
+        }
+    }
+}
+
+/// Whether a later look may succeed.
+fn can_pass(error: &Error) -> bool {
+    let Error::AsyncResult(error) = error else { return false };
+    match error.kind {
+        AsyncResultErrorKind::Connection => true,
+        AsyncResultErrorKind::Refused => error.status.is_some_and(|status| status >= 500 || status == 429),
+        AsyncResultErrorKind::NotReady(_) | AsyncResultErrorKind::AccessDenied => false,
+    }
+}
+
+/// Looks for the result of one ticket.
+struct Look<'a> {
+    inner: &'a Inner,
+    ticket: &'a AsyncTicket,
+    output: Location<'a>,
+    failure: Option<Location<'a>>,
+    options: AsyncResultOptions,
+}
+
+impl<'a> Look<'a> {
+    fn new(inner: &'a Inner, ticket: &'a AsyncTicket, options: AsyncResultOptions) -> Result<Self, Error> {
+        const RULE: &str = "must be s3://BUCKET/KEY";
+        let output = Location::parse(&ticket.output_location);
+        let output = output.ok_or(InvalidInput::new("OutputLocation", RULE))?;
+        let failure = match &ticket.failure_location {
+            None => None,
+            Some(url) => Some(Location::parse(url).ok_or(InvalidInput::new("FailureLocation", RULE))?),
+        };
+        Ok(Self { inner, ticket, output, failure, options })
+    }
+
+    /// Looks at the failure location first: a job that failed has no output.
+    fn run(&self, deadline: Option<Instant>) -> Result<AsyncResult<Box<Object>>, Error> {
+        if let Some(failure) = &self.failure
+            && let Some(object) = self.object(failure, deadline)?
+        {
+            let content = self.content(object)?;
+            return Ok(AsyncResult::Failed(String::from_utf8_lossy(&content).into_owned()));
+        }
+        Ok(match self.object(&self.output, deadline)? {
+            None => AsyncResult::NotYet,
+            Some(object) => {
+                let content_type = object.head.headers.owned("content-type");
+                AsyncResult::Ready { body: object, content_type }
+            }
+        })
+    }
+
+    fn read(&self, found: AsyncResult<Box<Object>>) -> Result<AsyncResult, Error> {
+        Ok(match found {
+            AsyncResult::Ready { body, content_type } => {
+                AsyncResult::Ready { body: self.content(body)?, content_type }
+            }
+            AsyncResult::Failed(text) => AsyncResult::Failed(text),
+            AsyncResult::NotYet => AsyncResult::NotYet,
+        })
+    }
+
+    fn content(&self, mut object: Box<Object>) -> Result<Vec<u8>, Error> {
+        let limit = self.inner.config.max_response_bytes;
+        object.body.read_whole(limit).map_err(|error| match error {
+            BodyError::Transport(error) => self.connection_error(error),
+            too_large @ BodyError::TooLarge(_) => Error::of_body(too_large, &object.head, limit),
+        })
+    }
+
+    /// `None` while there is no object.
+    fn object(
+        &self,
+        location: &Location<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Box<Object>>, Error> {
+        match self.request(location, deadline)? {
+            Answer::Object(object) => Ok(Some(object)),
+            // NoSuchBucket has this status too, and does not become an object.
+            Answer::Refused(refusal) if refusal.status == 404 && !refusal.has_code("NoSuchBucket") => {
+                Ok(None)
+            }
+            Answer::Refused(refusal) if is_access_denied(&refusal) => {
+                if self.options.access_denied_is_not_yet {
+                    return Ok(None);
+                }
+                Err(self.refused(AsyncResultErrorKind::AccessDenied, refusal))
+            }
+            Answer::Refused(refusal) => Err(self.refused(AsyncResultErrorKind::Refused, refusal)),
+        }
+    }
+
+    /// Sends one request, and another one if the bucket is in another region, which is remembered.
+    fn request(&self, location: &Location<'_>, deadline: Option<Instant>) -> Result<Answer, Error> {
+        let state = self.inner.state();
+        let target = self.inner.target(state, deadline)?;
+        if target.endpoint.is_container {
+            return Err(ConfigError::new("endpoint", "is a container, and a container has no queue").into());
+        }
+        let config = &self.inner.config;
+        let bucket = state.buckets.get(config, target.signer.region(), location.bucket)?;
+        let answer = self.send(state, target, &bucket, location, deadline)?;
+        let Answer::Refused(refusal) = &answer else { return Ok(answer) };
+        let Some(region) = bucket.other_region(refusal) else { return Ok(answer) };
+        let bucket = state.buckets.insert(config, region, location.bucket)?;
+        self.send(state, target, &bucket, location, deadline)
+    }
+
+    fn send(
+        &self,
+        state: &ProcessState,
+        target: &Target,
+        bucket: &Bucket,
+        location: &Location<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Error> {
+        if self.inner.is_shut_down() {
+            return Err(TransportError::before_sending(bucket.authority(), Cause::ShutDown).into());
+        }
+        let credentials = self.inner.credentials(target, deadline)?;
+        let amz_date = Inner::amz_date(self.inner.signing_time(state, &self.inner.config.retry))?;
+        let limits = self.inner.config.timeouts.limits();
+        let answer = bucket.object(&location.path(), &credentials, amz_date, &limits, deadline);
+        answer.map_err(|error| self.connection_error(error))
+    }
+
+    fn connection_error(&self, error: TransportError) -> Error {
+        match error.cause {
+            Cause::ShutDown => error.into(),
+            _ => AsyncResultError::connection(self.ticket, error).into(),
+        }
+    }
+
+    fn refused(&self, kind: AsyncResultErrorKind, refusal: Refusal) -> Error {
+        let mut error = AsyncResultError::new(kind, self.ticket);
+        error.status = Some(refusal.status);
+        error.code = refusal.code;
+        error.message = refusal.message;
+        error.request_id = refusal.request_id;
+        error.into()
+    }
+}
+
+impl Refusal {
+    fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+}
+
+/// Other codes with this status mean wrong credentials or a wrong clock, whatever the caller may read.
+fn is_access_denied(refusal: &Refusal) -> bool {
+    refusal.status == 403 && (refusal.code.is_none() || refusal.has_code("AccessDenied"))
+}

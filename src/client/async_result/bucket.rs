@@ -1,0 +1,226 @@
+//! One bucket of Amazon S3: its region, its host, and the connections to it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::location::is_host_label;
+use crate::aws::xml::Document;
+use crate::aws::{Credentials, Service, Signer, region, request_id};
+use crate::client::target::USER_AGENT;
+use crate::config::Config;
+use crate::endpoint::Endpoint;
+use crate::error::ConfigError;
+use crate::http::{
+    Body, BodyError, Limits, Origin, Request, Resolver, ResponseHead, Transport, TransportError,
+    TransportSettings,
+};
+use crate::sigv4::{AmzDate, EMPTY_PAYLOAD_SHA256};
+
+/// Maximum size of an error's body.
+const MAX_ERROR_BYTES: u64 = 64 * 1024;
+
+/// Buckets that a client keeps. Endpoints of one account usually share one.
+const MAX_BUCKETS: usize = 16;
+
+/// The buckets that the client has used, each in its region.
+#[derive(Debug, Default)]
+pub(in crate::client) struct Buckets(Mutex<HashMap<String, Arc<Bucket>>>);
+
+impl Buckets {
+    /// The bucket, at first in the region of the client.
+    pub(super) fn get(&self, config: &Config, region: &str, name: &str) -> Result<Arc<Bucket>, ConfigError> {
+        if let Some(bucket) = self.lock().get(name) {
+            return Ok(Arc::clone(bucket));
+        }
+        self.insert(config, region, name)
+    }
+
+    /// Remembers the region of a bucket.
+    pub(super) fn insert(
+        &self,
+        config: &Config,
+        region: &str,
+        name: &str,
+    ) -> Result<Arc<Bucket>, ConfigError> {
+        let bucket = Arc::new(Bucket::new(config, region, name)?);
+        let mut buckets = self.lock();
+        if buckets.len() >= MAX_BUCKETS {
+            buckets.clear();
+        }
+        buckets.insert(name.to_owned(), Arc::clone(&bucket));
+        Ok(bucket)
+    }
+
+    pub(in crate::client) fn shut_down(&self) {
+        self.lock().values().for_each(|bucket| bucket.transport.shut_down());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Bucket>>> {
+        // A poisoned lock still holds whole entries.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Bucket {
+    origin: Origin,
+    /// What comes before the key.
+    base_path: String,
+    signer: Signer,
+    transport: Transport,
+}
+
+/// What Amazon S3 answered.
+pub(super) enum Answer {
+    Object(Box<Object>),
+    Refused(Refusal),
+}
+
+pub(super) struct Object {
+    pub(super) head: ResponseHead,
+    pub(super) body: Body,
+}
+
+/// An answer that is not the object.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) request_id: Option<String>,
+    /// Where the bucket is.
+    region: Option<String>,
+}
+
+impl Bucket {
+    /// Opens nothing.
+    fn new(config: &Config, region: &str, name: &str) -> Result<Self, ConfigError> {
+        let (origin, base_path) = address(config, region, name)?;
+        let settings = TransportSettings {
+            limits: config.timeouts.limits(),
+            max_idle_connections: config.max_idle_connections,
+            max_idle_age: config.max_idle_age,
+            proxy: &config.proxy,
+            ca_bundle_pem: config.ca_bundle_pem.as_deref(),
+            resolver: Resolver::new(Arc::clone(&config.system), config.address_ttl),
+            system: Arc::clone(&config.system),
+        };
+        let transport = Transport::new(&origin, &settings)?;
+        Ok(Self { origin, base_path, signer: Signer::new(region, "s3"), transport })
+    }
+
+    /// Requests the object at `path`.
+    pub(super) fn object(
+        &self,
+        path: &str,
+        credentials: &Credentials,
+        amz_date: AmzDate,
+        limits: &Limits,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, TransportError> {
+        let path = format!("{}{path}", self.base_path);
+        let headers = vec![("host", &*self.origin.authority), ("x-amz-content-sha256", EMPTY_PAYLOAD_SHA256)];
+        let mut request = Request { method: "GET", path: &path, headers, body: &[] };
+        let signature = self.signer.sign(&request, credentials, amz_date);
+        request.headers.extend(signature.headers());
+        request.headers.push(USER_AGENT);
+        let (head, mut body) = self.transport.send(&request, limits, deadline)?;
+        if head.status == 200 {
+            return Ok(Answer::Object(Box::new(Object { head, body })));
+        }
+        match body.read_whole(MAX_ERROR_BYTES) {
+            Ok(content) => Ok(Answer::Refused(Refusal::read(&head, &content))),
+            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(Refusal::read(&head, b""))),
+            Err(BodyError::Transport(error)) => Err(error),
+        }
+    }
+
+    pub(super) fn authority(&self) -> &str {
+        &self.origin.authority
+    }
+
+    /// The region of the bucket if it is another one.
+    pub(super) fn other_region<'r>(&self, refusal: &'r Refusal) -> Option<&'r str> {
+        refusal.region.as_deref().filter(|region| *region != self.signer.region())
+    }
+}
+
+/// Source: "Virtual hosting of buckets" in the Amazon S3 User Guide.
+fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String), ConfigError> {
+    if let Some(url) = &config.s3_endpoint_url {
+        let invalid =
+            || ConfigError::new("S3 endpoint URL", "is not an http:// or https:// URL without a query");
+        let (origin, path) =
+            Origin::split_url(url).filter(|(_, path)| !path.contains('?')).ok_or_else(invalid)?;
+        return Ok((origin, format!("{}/{name}", path.trim_end_matches('/'))));
+    }
+    let (fips, dual_stack) = match config.endpoint {
+        Endpoint::Aws { fips, dual_stack } => (fips, dual_stack),
+        _ => (false, false),
+    };
+    let host = Service::s3_host(region, fips, dual_stack);
+    if is_host_label(name) {
+        Ok((Origin { tls: true, authority: format!("{name}.{host}") }, String::new()))
+    } else {
+        Ok((Origin { tls: true, authority: host }, format!("/{name}")))
+    }
+}
+
+impl Refusal {
+    fn read(head: &ResponseHead, body: &[u8]) -> Self {
+        let content = Document::parse(body);
+        let text = |path| content.as_ref().and_then(|content| content.text(path)).map(str::to_owned);
+        let code = text("Error/Code");
+        let region = head.headers.owned("x-amz-bucket-region").or_else(|| text("Error/Region"));
+        let is_elsewhere = is_wrong_region(head.status, code.as_deref());
+        Self {
+            status: head.status,
+            message: text("Error/Message"),
+            request_id: request_id(&head.headers),
+            region: region.filter(|region| is_elsewhere && region::is_host_label(region)),
+            code,
+        }
+    }
+}
+
+/// Source: `S3RegionRedirectorv2` of botocore 1.44.5.
+fn is_wrong_region(status: u16, code: Option<&str>) -> bool {
+    let codes = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
+    matches!(status, 301 | 302 | 307) || code.is_some_and(|code| codes.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(endpoint: Endpoint, s3_url: Option<&str>, region: &str, bucket: &str) -> Option<String> {
+        let s3_endpoint_url = s3_url.map(str::to_owned);
+        let config = Config { endpoint, s3_endpoint_url, ..Config::default() };
+        let (origin, path) = address(&config, region, bucket).ok()?;
+        Some(format!("{}://{}{path}", origin.scheme(), origin.authority))
+    }
+
+    #[test]
+    fn the_host_follows_region_variant_and_name() {
+        for (fips, dual_stack, region, bucket, expected) in [
+            (false, false, "us-east-1", "abc", "https://abc.s3.us-east-1.amazonaws.com"),
+            (false, false, "cn-north-1", "abc", "https://abc.s3.cn-north-1.amazonaws.com.cn"),
+            (false, false, "eu-west-1", "a.b", "https://s3.eu-west-1.amazonaws.com/a.b"),
+            (true, false, "us-east-1", "abc", "https://abc.s3-fips.us-east-1.amazonaws.com"),
+            (false, true, "us-east-1", "abc", "https://abc.s3.dualstack.us-east-1.amazonaws.com"),
+            (true, true, "us-gov-west-1", "abc", "https://abc.s3-fips.dualstack.us-gov-west-1.amazonaws.com"),
+        ] {
+            let endpoint = Endpoint::Aws { fips, dual_stack };
+            assert_eq!(url(endpoint, None, region, bucket).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_configured_url_has_the_bucket_in_its_path() {
+        let with = |s3_url| url(Endpoint::default(), Some(s3_url), "us-east-1", "abc");
+        assert_eq!(with("http://h:1").as_deref(), Some("http://h:1/abc"));
+        assert_eq!(with("https://h/base/").as_deref(), Some("https://h/base/abc"));
+        assert_eq!((with("h"), with("http://h/?q")), (None, None));
+    }
+}

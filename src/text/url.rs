@@ -1,0 +1,58 @@
+/// Stands for what is left out of a URL.
+const MASK: &str = "..";
+
+/// A URL without what may be secret in it: user information, query and fragment.
+pub(crate) fn masked_url(url: &str) -> String {
+    let (scheme, rest) = split_scheme(url);
+    let (location, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    let authority = location.split('/').next().unwrap_or_default();
+    // Perhaps a password with a question mark, or one whose `@` was encoded: then no part is certain to be the host.
+    if query.contains('@') || authority.contains('%') {
+        return format!("{scheme}{MASK}");
+    }
+    let mark = query.get(..1).unwrap_or_default();
+    let query_mask = if query.is_empty() { "" } else { MASK };
+    // The last one, since a password may hold others, and slashes.
+    match location.rsplit_once('@') {
+        Some((_, host_and_path)) => format!("{scheme}{MASK}@{host_and_path}{mark}{query_mask}"),
+        None => format!("{scheme}{location}{mark}{query_mask}"),
+    }
+}
+
+/// The scheme with `://`, and the rest.
+fn split_scheme(url: &str) -> (&str, &str) {
+    let scheme = url.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let end = scheme.count();
+    let has_scheme = end > 0 && url.get(end..).is_some_and(|rest| rest.starts_with("://"));
+    url.split_at(if has_scheme { end + "://".len() } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_information_query_and_fragment_are_left_out() {
+        for (url, masked) in [
+            ("https://example.com/base/path", "https://example.com/base/path"),
+            ("https://example.com:8443", "https://example.com:8443"),
+            ("/relative", "/relative"),
+            ("", ""),
+            ("https://me:hidden@example.com/base", "https://..@example.com/base"),
+            ("https://me:hid@d/en@example.com", "https://..@example.com"),
+            ("me:hidden@example.com", "..@example.com"),
+            ("me:hidden://x@example.com", "..@example.com"),
+            ("//me:hidden@example.com", "..@example.com"),
+            ("https://example.com/base?token=hidden", "https://example.com/base?.."),
+            ("https://example.com?hidden", "https://example.com?.."),
+            ("https://example.com/#hidden", "https://example.com/#.."),
+            ("https://me@example.com?hidden", "https://..@example.com?.."),
+            ("https://me:hid?den@example.com", "https://.."),
+            ("example.com?mail=hidden@example.com", ".."),
+            ("https://me:hidden%40example.com", "https://.."),
+            ("https://example.com/a%20b", "https://example.com/a%20b"),
+        ] {
+            assert_eq!(masked_url(url), masked, "{url}");
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The look for the result of an asynchronous request, against a peer in place of Amazon S3.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sagemaker_invoke::client::AsyncResultOptions;
+use sagemaker_invoke::error::AsyncResultErrorKind;
+use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error};
+use support::{Peer, Received, SECRET_ACCESS_KEY, TestSystem, response, sources, verify_for};
+
+const NO_SUCH_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
+const ACCESS_DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+
+fn ticket() -> AsyncTicket {
+    AsyncTicket {
+        inference_id: Some("i-1".to_owned()),
+        failure_location: Some("s3://bucket/failures/1.out".to_owned()),
+        ..AsyncTicket::new("s3://bucket/results/1.out")
+    }
+}
+
+/// A client of Amazon S3 at the peer, whose sleeps return at once.
+fn client(peer: &Peer) -> (Client, Arc<TestSystem>) {
+    let system = Arc::new(TestSystem::new(&[]));
+    let config = Config {
+        s3_endpoint_url: Some(peer.url()),
+        system: Arc::<TestSystem>::clone(&system),
+        ..peer.config()
+    };
+    (Client::new(config).unwrap(), system)
+}
+
+/// A peer that answers by request and its number, from 0.
+fn peer(answer: impl Fn(&Received, usize) -> Vec<u8> + Send + Sync + 'static) -> Peer {
+    let count = AtomicUsize::new(0);
+    Peer::new(move |mut connection| {
+        while let Some(received) = connection.request() {
+            connection.send(answer(&received, count.fetch_add(1, Ordering::SeqCst)));
+        }
+    })
+}
+
+fn missing() -> Vec<u8> {
+    response(404, &[], NO_SUCH_KEY)
+}
+
+fn look(peer: &Peer) -> Result<AsyncResult, Error> {
+    client(peer).0.async_result(&ticket())
+}
+
+fn paths(peer: &Peer) -> Vec<String> {
+    peer.requests().iter().map(|received| received.path().to_owned()).collect()
+}
+
+fn kind(error: &Error) -> AsyncResultErrorKind {
+    let Error::AsyncResult(error) = error else { unreachable!("{error:?}") };
+    assert_eq!(error.ticket, ticket());
+    error.kind
+}
+
+#[test]
+fn the_failure_location_is_looked_at_first() {
+    let both = peer(|received, _| {
+        let is_failure = received.path().contains("failures");
+        if is_failure { response(200, &[], "it failed") } else { response(200, &[], "result") }
+    });
+    assert_eq!(look(&both).unwrap(), AsyncResult::Failed("it failed".to_owned()));
+    assert_eq!(paths(&both), ["/bucket/failures/1.out"]);
+}
+
+#[test]
+fn a_result_comes_with_its_type_and_every_request_is_signed() {
+    let peer = peer(|_, number| match number {
+        0 => missing(),
+        _ => response(200, &[("content-type", "text/csv")], "1,2"),
+    });
+    let expected = AsyncResult::Ready { body: b"1,2".to_vec(), content_type: Some("text/csv".to_owned()) };
+    assert_eq!(look(&peer).unwrap(), expected);
+    assert_eq!(paths(&peer), ["/bucket/failures/1.out", "/bucket/results/1.out"]);
+    for received in peer.requests() {
+        verify_for("s3", &received, SECRET_ACCESS_KEY, "us-east-1").unwrap();
+        assert!(
+            received.request_line.starts_with("GET ") && received.header("x-amz-content-sha256").is_some()
+        );
+    }
+}
+
+#[test]
+fn keys_are_encoded_once() {
+    let peer = peer(|_, _| missing());
+    let ticket = AsyncTicket::new("s3://bucket/a b//../ü+.out");
+    assert_eq!(client(&peer).0.async_result(&ticket).unwrap(), AsyncResult::NotYet);
+    assert_eq!(paths(&peer), ["/bucket/a%20b//../%C3%BC%2B.out"]);
+}
+
+#[test]
+fn a_wait_goes_on_until_there_is_a_result() {
+    // Each look makes two requests.
+    let peer = peer(|_, number| if number < 13 { missing() } else { response(200, &[], "done") });
+    let (client, system) = client(&peer);
+    let result = client.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
+    assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
+    assert_eq!(system.slept(), Duration::from_secs(1 + 2 + 4 + 8 + 15 + 15));
+    assert!(peer.requests().iter().all(|received| received.request_line.starts_with("GET ")));
+}
+
+#[test]
+fn a_wait_that_runs_out_of_time_returns_the_ticket() {
+    let peer = peer(|_, _| missing());
+    let (client, system) = client(&peer);
+    let error = client.wait_for_async_result(&ticket(), Duration::from_secs(100)).unwrap_err();
+    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    assert!(error.may_have_run() && error.to_string().starts_with("no result after 99."), "{error}");
+    assert!(system.slept() < Duration::from_secs(99), "{:?}", system.slept());
+    let error = client.wait_for_async_result(&ticket(), Duration::from_millis(900)).unwrap_err();
+    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+}
+
+#[test]
+fn access_denied_names_the_permissions_or_is_not_yet() {
+    let peer = peer(|_, _| response(403, &[("x-amz-request-id", "r-1")], ACCESS_DENIED));
+    let error = look(&peer).unwrap_err();
+    assert_eq!((kind(&error), error.status()), (AsyncResultErrorKind::AccessDenied, Some(403)));
+    let text = error.to_string();
+    for part in ["s3:ListBucket", "s3:GetObject", "kms:Decrypt", "AccessDenied", "r-1"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let (client, _) = client(&peer);
+    let error = client.wait_for_async_result(&ticket(), Duration::from_secs(9)).unwrap_err();
+    assert_eq!(kind(&error), AsyncResultErrorKind::AccessDenied);
+
+    let tolerant = AsyncResultOptions { access_denied_is_not_yet: true };
+    assert_eq!(client.async_result_with(&ticket(), &tolerant).unwrap(), AsyncResult::NotYet);
+    let wait = client.wait_for_async_result_with(&ticket(), Duration::from_secs(9), &tolerant);
+    assert!(matches!(kind(&wait.unwrap_err()), AsyncResultErrorKind::NotReady(_)));
+}
+
+#[test]
+fn wrong_credentials_are_never_not_yet() {
+    for (status, code) in [(403, "SignatureDoesNotMatch"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")]
+    {
+        let body = format!("<Error><Code>{code}</Code></Error>");
+        let peer = peer(move |_, _| response(status, &[], &body));
+        let tolerant = AsyncResultOptions { access_denied_is_not_yet: true };
+        let wait = client(&peer).0.wait_for_async_result_with(&ticket(), Duration::from_secs(9), &tolerant);
+        let error = wait.unwrap_err();
+        assert_eq!(kind(&error), AsyncResultErrorKind::Refused);
+        assert!(error.to_string().contains(code), "{error}");
+        assert_eq!(peer.requests().len(), 1);
+    }
+}
+
+#[test]
+fn the_region_of_the_bucket_is_found_and_remembered() {
+    let in_header = || response(301, &[("x-amz-bucket-region", "eu-west-1")], "");
+    let in_body = || {
+        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
+        response(400, &[], body)
+    };
+    for redirect in [in_header, in_body] {
+        let peer = peer(move |_, number| if number == 0 { redirect() } else { missing() });
+        let (client, _) = client(&peer);
+        for _ in 0..2 {
+            assert_eq!(client.async_result(&ticket()).unwrap(), AsyncResult::NotYet);
+        }
+        let requests = peer.requests();
+        assert_eq!(requests.len(), 5);
+        for (number, received) in requests.iter().enumerate() {
+            let region = if number == 0 { "us-east-1" } else { "eu-west-1" };
+            verify_for("s3", received, SECRET_ACCESS_KEY, region).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_redirect_is_followed_at_most() {
+    let regions = peer(|_, number| response(307, &[("x-amz-bucket-region", &format!("r-{number}"))], ""));
+    assert_eq!(kind(&look(&regions).unwrap_err()), AsyncResultErrorKind::Refused);
+    assert_eq!(regions.requests().len(), 2);
+    let elsewhere = [("location", "http://127.0.0.1:1/"), ("x-amz-bucket-region", "evil.com/")];
+    let invalid = peer(move |_, _| response(307, &elsewhere, ""));
+    assert_eq!(kind(&look(&invalid).unwrap_err()), AsyncResultErrorKind::Refused);
+    assert_eq!(invalid.requests().len(), 1);
+}
+
+#[test]
+fn a_wait_goes_on_after_errors_that_can_pass() {
+    let count = AtomicUsize::new(0);
+    let peer = Peer::new(move |mut connection| {
+        while connection.request().is_some() {
+            match count.fetch_add(1, Ordering::SeqCst) {
+                0 => connection.send(response(503, &[], "<Error><Code>SlowDown</Code></Error>")),
+                1 => return connection.reset(),
+                2 => connection.send(response(500, &[], "no XML")),
+                3 => connection.send(missing()),
+                _ => connection.send(response(200, &[], "done")),
+            }
+        }
+    });
+    let result = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
+    assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
+    assert_eq!(peer.requests().len(), 5);
+}
+
+#[test]
+fn the_last_error_of_a_wait_is_its_source() {
+    let peer = peer(|_, _| response(500, &[], ""));
+    let error = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(5)).unwrap_err();
+    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    let source = sources(&error).next().unwrap().to_string();
+    assert!(source.contains("HTTP 500"), "{source}");
+}
+
+#[test]
+fn a_truncated_object_is_an_error() {
+    let truncated = |path: &str| match path.contains("failures") {
+        true => missing(),
+        false => b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf".to_vec(),
+    };
+    let peer = Peer::new(move |mut connection| {
+        while let Some(received) = connection.request() {
+            connection.send(truncated(received.path()));
+            if !received.path().contains("failures") {
+                return connection.close();
+            }
+        }
+    });
+    assert_eq!(kind(&look(&peer).unwrap_err()), AsyncResultErrorKind::Connection);
+    let AsyncResult::Ready { mut body, .. } = client(&peer).0.async_result_reader(&ticket()).unwrap() else {
+        unreachable!("there is an object")
+    };
+    assert!(body.read_to_end(&mut Vec::new()).is_err());
+}
+
+#[test]
+fn a_large_result_is_read_in_pieces() {
+    let peer =
+        peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], vec![b'x'; 100_000]) });
+    let config = Config { max_response_bytes: 1_000, s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let client = Client::new(config).unwrap();
+    assert!(matches!(client.async_result(&ticket()), Err(Error::ResponseTooLarge(_))));
+    let AsyncResult::Ready { mut body, .. } = client.async_result_reader(&ticket()).unwrap() else {
+        unreachable!("there is an object")
+    };
+    let mut content = Vec::new();
+    body.read_to_end(&mut content).unwrap();
+    assert_eq!(content.len(), 100_000);
+}
+
+#[test]
+fn a_slow_answer_ends_with_the_wait() {
+    let peer = Peer::new(|mut connection| connection.stall());
+    let config = Config { s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let client = Client::new(config).unwrap();
+    let error = client.wait_for_async_result(&ticket(), Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    assert!(sources(&error).count() >= 2, "{error:?}");
+}
+
+#[test]
+fn a_shutdown_ends_a_wait() {
+    let peer = Peer::new(|mut connection| connection.stall());
+    let config = Config { s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let client = Client::new(config).unwrap();
+    let waiting = client.clone();
+    let thread =
+        std::thread::spawn(move || waiting.wait_for_async_result(&ticket(), Duration::from_secs(60)));
+    while peer.connections() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    client.shutdown();
+    assert!(matches!(thread.join().unwrap(), Err(Error::ShutDown(_))));
+    assert!(matches!(client.async_result(&ticket()), Err(Error::ShutDown(_))));
+}
+
+#[test]
+fn other_locations_are_refused_before_sending() {
+    let peer = peer(|_, _| missing());
+    let (client, _) = client(&peer);
+    for location in ["", "https://bucket/key", "s3://bucket", "s3://evil.com:80/key"] {
+        let output = client.async_result(&AsyncTicket::new(location)).unwrap_err();
+        assert!(output.to_string().starts_with("OutputLocation must be s3://"), "{output}");
+        let failure_location = Some(location.to_owned());
+        let error = client.async_result(&AsyncTicket { failure_location, ..ticket() }).unwrap_err();
+        assert!(error.to_string().starts_with("FailureLocation must be s3://"), "{error}");
+    }
+    assert_eq!(peer.connections(), 0);
+}
+
+#[test]
+fn debug_hides_the_body() {
+    let peer = peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], "hidden") });
+    let (client, _) = client(&peer);
+    let (whole, reader) =
+        (client.async_result(&ticket()).unwrap(), client.async_result_reader(&ticket()).unwrap());
+    let text = format!("{whole:?} {reader:?}");
+    assert!(!text.contains("hidden") && text.contains("body: 6 bytes"), "{text}");
+}
