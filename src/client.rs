@@ -1,13 +1,15 @@
 //! The client: one call, from a plain struct to an inference.
 
 mod async_result;
+mod attempt;
 mod bearer_token;
+mod bucket;
 mod call;
+mod location;
 mod process_state;
 mod signed_request;
 mod target;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,18 +18,18 @@ use std::time::{Instant, SystemTime};
 
 pub use self::async_result::{AsyncResult, AsyncResultBody, AsyncResultOptions};
 pub use self::bearer_token::{BearerToken, MAX_BEARER_TOKEN_LIFETIME};
+use self::call::Call;
 pub use self::call::CallOptions;
-use self::call::{AttemptError, Call};
 use self::process_state::ProcessState;
+use self::signed_request::SIGNATURE_LIFETIME;
 pub use self::signed_request::SignedRequest;
-use self::target::{Prepared, Target, USER_AGENT, needs_region};
-use crate::aws::clock_skew::is_clock_code;
-use crate::aws::{Credentials, Signature};
+use self::target::{Target, needs_region};
+use crate::aws::Credentials;
 use crate::config::Config;
-use crate::error::{ConfigError, Error, ServiceError};
-use crate::http::{Body, Limits, Request, ResponseHead};
+use crate::error::{ConfigError, Error};
+use crate::http::Limits;
 use crate::operation::Operation;
-use crate::operation::sealed::{Output, ReadOptions};
+use crate::operation::sealed::Output;
 use crate::retry::{Attempts, RetryPolicy};
 use crate::sigv4::AmzDate;
 use crate::system::{OsSystem, System};
@@ -127,7 +129,7 @@ impl Client {
     ) -> Result<O::Output, Error> {
         operation.check()?;
         let state = self.inner.state();
-        let mut call = self.inner.begin_call(state, options);
+        let mut call = self.inner.begin_call(state, operation, options);
         let target = self.inner.target(state, call.deadline())?;
         let prepared = target.prepare(operation)?;
         loop {
@@ -154,16 +156,17 @@ impl Client {
         let prepared = target.prepare(operation)?;
         let mut request = target.request(operation, &prepared);
         if target.endpoint.is_container {
-            request.headers.push(USER_AGENT);
+            request.headers.push(target.user_agent());
             return Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()));
         }
-        let call = self.inner.begin_call(state, &CallOptions::default());
+        let call = self.inner.begin_call(state, operation, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
         let signing_time = self.inner.signing_time(state, call.policy());
         let limits = self.inner.limits::<O>();
         let signed = self.inner.sign(target, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
-        Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()))
+        let signed = SignedRequest::new(&request, &target.endpoint.origin, operation.body());
+        Ok(SignedRequest { expires_at: signing_time.checked_add(SIGNATURE_LIFETIME), ..signed })
     }
 
     /// The credentials that a call would sign with now: for an early check of the configuration, and for
@@ -207,10 +210,18 @@ impl Inner {
         self.state.of_process(self.config.system.process_id())
     }
 
-    fn begin_call<'a>(&'a self, state: &'a ProcessState, options: &CallOptions) -> Call<'a> {
+    fn begin_call<'a, O: Operation>(
+        &'a self,
+        state: &'a ProcessState,
+        operation: &'a O,
+        options: &CallOptions,
+    ) -> Call<'a> {
         let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &state.token_bucket);
         let timeout = [options.timeout, self.config.timeouts.call].into_iter().flatten().min();
-        Call::begin(&*self.config.system, &self.is_shut_down, attempts, timeout, state.process_id)
+        let mut call =
+            Call::begin(&*self.config.system, &self.is_shut_down, attempts, timeout, state.process_id);
+        call.endpoint_name = operation.endpoint_name();
+        call
     }
 
     fn is_shut_down(&self) -> bool {
@@ -254,117 +265,4 @@ impl Inner {
             if error.is_out_of_time { error.into_timeout(target.authority()) } else { error.into() }
         })
     }
-
-    fn sign<'a>(
-        &self,
-        target: &Target,
-        request: &Request<'_>,
-        credentials: &'a Credentials,
-        signing_time: SystemTime,
-        limits: &Limits,
-        call: &'a Call<'_>,
-    ) -> Result<Signed<'a>, Error> {
-        let amz_date = Self::amz_date(signing_time)?;
-        let signature = target.signer.sign(request, credentials, amz_date);
-        let request_info = call.request_info(signing_time, limits.response);
-        Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
-    }
-
-    /// Signs, sends, and reads the response.
-    fn attempt<O: Operation>(
-        &self,
-        operation: &O,
-        state: &ProcessState,
-        target: &Target,
-        prepared: &Prepared,
-        call: &mut Call<'_>,
-    ) -> Result<O::Output, AttemptError> {
-        let system = &*self.config.system;
-        let limits = self.limits::<O>();
-        let begun_at = call.begin_attempt(target)?;
-        let mut request = target.request(operation, prepared);
-        if target.endpoint.is_container {
-            request.headers.push(USER_AGENT);
-            let (head, body) = target.transport.send(&request, &limits, call.deadline())?;
-            return Ok(read(head, body, &self.read_options(&request, target, begun_at, call))?);
-        }
-        let credentials = self.credentials(target, call.deadline())?;
-        let (signing_at, sent_at) = (system.instant(), system.now());
-        let signing_time = self.signing_time(state, call.policy());
-        let signed = self.sign(target, &request, &credentials, signing_time, &limits, call)?;
-        request.headers.extend(signed.headers());
-        let sending_at = system.instant();
-        let (mut head, body) = target.transport.send(&request, &limits, call.deadline())?;
-        head.timings.credentials = signing_at.saturating_duration_since(begun_at);
-        head.timings.signing = sending_at.saturating_duration_since(signing_at);
-        let was_skewed = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
-        read(head, body, &self.read_options(&request, target, sending_at, call)).map_err(|error| {
-            let is_clock_error = was_skewed && error.code().is_some_and(is_clock_code);
-            let is_corrected = (call.policy().correct_clock && is_clock_error)
-                || was_renewed(target, &credentials, &error, call.deadline());
-            AttemptError { error, is_corrected }
-        })
-    }
-
-    fn read_options<'a>(
-        &'a self,
-        request: &'a Request<'a>,
-        target: &Target,
-        sent_at: Instant,
-        call: &Call<'_>,
-    ) -> ReadOptions<'a> {
-        ReadOptions {
-            request,
-            max_bytes: self.config.max_response_bytes,
-            system: &self.config.system,
-            is_container: target.endpoint.is_container,
-            sent_at,
-            call_began_at: call.started_at(),
-            attempts: call.attempts_begun(),
-            part_limit: self.config.timeouts.stream,
-        }
-    }
-}
-
-/// The output of a successful response, or the error that the response is.
-fn read<O: Output>(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<O, Error> {
-    if (200..300).contains(&head.status) {
-        return O::read(head, body, options).map_err(|error| error.redacted(&options.redactor()));
-    }
-    let redactor = options.redactor();
-    let content = body.read_whole(options.max_bytes);
-    let content =
-        content.map_err(|failed| Error::of_body(failed, &head, options.max_bytes).redacted(&redactor))?;
-    let error = if options.is_container {
-        ServiceError::from_container(&head, &content, &redactor)
-    } else {
-        ServiceError::from_service(&head, &content, &redactor)
-    };
-    Err(error.into())
-}
-
-/// What an attempt adds to the request of the operation.
-struct Signed<'a> {
-    signature: Signature<'a>,
-    invocation_id: &'a str,
-    request_info: Cow<'static, str>,
-}
-
-impl Signed<'_> {
-    /// The headers of the signature, then those that are not signed.
-    fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let unsigned = [
-            ("amz-sdk-invocation-id", self.invocation_id),
-            ("amz-sdk-request", self.request_info.as_ref()),
-            USER_AGENT,
-        ];
-        self.signature.headers().chain(unsigned)
-    }
-}
-
-/// Whether the service refused the credentials as expired, and there are others now.
-fn was_renewed(target: &Target, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
-    // A failed renewal has been logged; the caller is better served by the service's own error.
-    error.is_expired_token()
-        && target.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
 }

@@ -44,16 +44,17 @@
 //! in the log.
 
 mod from_env;
+mod timeouts;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::timeouts::Timeouts;
 use crate::aws::region::region_of_fips;
 use crate::credentials::{self, Provider, Search};
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
-use crate::http::Limits;
 pub use crate::http::Proxy;
 use crate::retry::RetryPolicy;
 use crate::system::{OsSystem, System};
@@ -80,9 +81,11 @@ pub const DEFAULT_MAX_IDLE_AGE: Duration = Duration::from_secs(15);
 /// Default of [`Config::address_ttl`]: the time to live of the records of AWS's load balancers.
 pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 
-/// A waiting read of a stream looks at the clock at intervals of an eighth of the limit, within these bounds.
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
-const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Source: "Application ID" in the AWS SDKs and Tools Reference Guide, and `AppName` of the SDK for Rust.
+const MAX_APP_NAME_CHARACTERS: usize = 50;
+
+/// Ends the sentence that the name of the setting begins.
+pub(crate) const APP_NAME_RULE: &str = "can only be 1 to 50 letters, digits and any of !#$%&'*+-.^_`|~";
 
 /// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
 ///
@@ -137,6 +140,9 @@ pub struct Config {
     /// How long the addresses of a host name are used for new connections; they are dropped at once when connecting to
     /// them fails. Default: [`DEFAULT_ADDRESS_TTL`].
     pub address_ttl: Duration,
+    /// The name of the application in the header `user-agent`, as `app/NAME`: 1 to 50 letters, digits and any of
+    /// ``!#$%&'*+-.^_`|~``. Default: none.
+    pub app_name: Option<String>,
     /// The world around the client. Default: the machine that the program runs on.
     pub system: Arc<dyn System>,
 }
@@ -156,9 +162,17 @@ impl Default for Config {
             max_idle_connections: DEFAULT_MAX_IDLE_CONNECTIONS,
             max_idle_age: DEFAULT_MAX_IDLE_AGE,
             address_ttl: DEFAULT_ADDRESS_TTL,
+            app_name: None,
             system: Arc::new(OsSystem),
         }
     }
+}
+
+/// Whether a text can follow `app/` in the header `user-agent`: a token of RFC 9110, section 5.6.2.
+pub(crate) fn is_app_name(text: &str) -> bool {
+    let is_token =
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    is_token && (1..=MAX_APP_NAME_CHARACTERS).contains(&text.len())
 }
 
 impl Config {
@@ -175,6 +189,7 @@ impl Config {
     /// | `endpoint` (dual-stack) | `AWS_USE_DUALSTACK_ENDPOINT` | `use_dualstack_endpoint` |
     /// | `ca_bundle_pem`, read at once | `AWS_CA_BUNDLE` | `ca_bundle` |
     /// | `retry.max_attempts` | `AWS_MAX_ATTEMPTS` | `max_attempts` |
+    /// | `app_name` | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | `retry.correct_clock`, off | `AWS_DISABLE_CLOCK_SKEW_CORRECTION` | `disable_clock_skew_correction` |
     ///
     /// The first that is set applies, from left to right; a blank one counts as not set. The profile is `AWS_PROFILE`,
@@ -282,69 +297,5 @@ impl fmt::Debug for Config {
             .field("max_idle_age", &self.max_idle_age)
             .field("address_ttl", &self.address_ttl)
             .finish_non_exhaustive()
-    }
-}
-
-/// Time limits of the steps of a call. `None` is no limit; zero is refused. Made with update syntax: a new field is a
-/// minor release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// From the lookup of the host name to the end of the TLS handshake. Not used on a connection that is reused.
-    /// Default: [`DEFAULT_CONNECT_TIMEOUT`].
-    pub connect: Option<Duration>,
-    /// Longest wait for the peer to accept more of the request. Default: [`DEFAULT_SEND_TIMEOUT`].
-    pub send: Option<Duration>,
-    /// From the last write of the request to the end of the head of the response: the time that the model has.
-    /// Default: [`DEFAULT_RESPONSE_TIMEOUT`].
-    pub response: Option<Duration>,
-    /// Longest wait for the next bytes of the response, once its first byte is here. Default: [`DEFAULT_READ_TIMEOUT`].
-    pub read: Option<Duration>,
-    /// Of a streamed response, the longest wait for its head, its first part and each further part as a whole; `response`
-    /// and `read` do not apply to it. Default: [`DEFAULT_STREAM_TIMEOUT`].
-    pub stream: Option<Duration>,
-    /// The whole call: credentials, lookup, connecting, every attempt and every wait between them; of a streamed response
-    /// also the reading of its body. Default: none.
-    pub call: Option<Duration>,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Some(DEFAULT_CONNECT_TIMEOUT),
-            send: Some(DEFAULT_SEND_TIMEOUT),
-            response: Some(DEFAULT_RESPONSE_TIMEOUT),
-            read: Some(DEFAULT_READ_TIMEOUT),
-            stream: Some(DEFAULT_STREAM_TIMEOUT),
-            call: None,
-        }
-    }
-}
-
-impl Timeouts {
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let all = [
-            ("timeouts.connect", self.connect),
-            ("timeouts.send", self.send),
-            ("timeouts.response", self.response),
-            ("timeouts.read", self.read),
-            ("timeouts.stream", self.stream),
-            ("timeouts.call", self.call),
-        ];
-        match all.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
-            Some((setting, _)) => Err(ConfigError::new(setting, "is zero; None is no limit")),
-            None => Ok(()),
-        }
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        let Self { connect, send, response, read, .. } = *self;
-        Limits { connect, send, response, read, poll: None }
-    }
-
-    /// The limits of a streamed response. Its reads look at the clock often enough to keep the limit of a part.
-    pub(crate) fn stream_limits(&self) -> Limits {
-        let Self { connect, send, read, stream, .. } = *self;
-        let poll = stream.map_or(MAX_POLL_INTERVAL, |limit| (limit / 8).min(MAX_POLL_INTERVAL));
-        Limits { connect, send, response: stream, read, poll: Some(poll.max(MIN_POLL_INTERVAL)) }
     }
 }

@@ -126,6 +126,7 @@ fn shown(text: &str) -> OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{assert_shown_safely, fuzz_text};
 
     fn resolved(endpoint: &Endpoint) -> String {
         match endpoint.resolve(Some("us-east-1")) {
@@ -165,6 +166,7 @@ mod tests {
             "https://a/?q",
             "https://a#f",
             "https://[::1",
+            "http://[]:81",
             "https://[::1]x",
             "https://ü/",
         ] {
@@ -223,6 +225,38 @@ mod tests {
         assert_eq!(format!("{:?}", Endpoint::default()), "Aws { fips: false, dual_stack: false }");
         let endpoint = Endpoint::Url("https://example.com/base".to_owned());
         assert_eq!(format!("{endpoint:?}"), r#"Url("https://example.com/base")"#);
+    }
+
+    #[test]
+    fn fuzz_endpoints() {
+        let samples = [
+            "https://Example.com:443/base/path//",
+            "http://[::1]:81/a%20b",
+            "http://127.0.0.1:8080/?token=a#b",
+            "https://me:secret@h",
+            "us-gov-west-1",
+            "aws-cn-global",
+        ];
+        fuzz_text(&samples, |text| {
+            let endpoints = [Endpoint::default(), Endpoint::Aws { fips: true, dual_stack: true }];
+            for endpoint in endpoints.iter().chain([&Endpoint::Url(text.to_owned())]) {
+                for region in ["us-east-1", text] {
+                    match endpoint.resolve(Some(region)) {
+                        Ok(endpoint) => assert_can_be_sent(&endpoint),
+                        Err(error) => assert_shown_safely(&error.to_string()),
+                    }
+                }
+            }
+        });
+    }
+
+    /// Fails unless the URL is read as the same endpoint, without anything that ends a header.
+    fn assert_can_be_sent(endpoint: &ResolvedEndpoint) {
+        let url =
+            format!("{}://{}{}", endpoint.origin.scheme(), endpoint.origin.authority, endpoint.base_path);
+        assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url:?}");
+        assert_eq!(parse_url(&url, endpoint.is_container).unwrap(), *endpoint, "{url}");
+        assert!(endpoint.origin.port() > 0 && !endpoint.origin.host().is_empty(), "{url}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! exchange fails. It knows nothing of AWS and of inferences.
 //!
 //! ```text
-//! Transport::send ─▶ agent ─▶ pool ─┬───────────── reused ─────────────┬─▶ Connection ─▶ TLS ─▶ HeldWrites ─▶ Socket
+//! Transport::send ─▶ agent ─▶ pool ─┬───────────── reused ─────────────┬─▶ Connection ─▶ TLS ─▶ HeldWrites ─▶ TCP
 //!                                   └─ connector: lookup, proxy, TCP, TLS ┘
 //! ```
 
@@ -18,7 +18,6 @@ mod message;
 mod proxy;
 mod request_reader;
 mod setting_error;
-mod socket;
 mod timings;
 mod tls;
 mod transport;

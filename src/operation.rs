@@ -21,6 +21,7 @@ pub trait Operation: sealed::Input {
 }
 
 pub(crate) mod sealed {
+    use std::fmt;
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(crate) mod sealed {
         const IS_STREAMED: bool = false;
         /// Whether a container that is called without SageMaker cannot carry it out.
         const NEEDS_SAGEMAKER: bool = false;
+
+        fn endpoint_name(&self) -> &str;
 
         /// Checks every member against the rules of the service's model.
         fn check(&self) -> Result<(), InvalidInput>;
@@ -60,7 +63,7 @@ pub(crate) mod sealed {
     }
 
     /// What reading a response needs.
-    #[expect(missing_debug_implementations, reason = "not reachable from outside")]
+    #[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
     pub struct ReadOptions<'a> {
         pub(crate) request: &'a Request<'a>,
         pub(crate) max_bytes: u64,
@@ -73,6 +76,13 @@ pub(crate) mod sealed {
         pub(crate) attempts: u32,
         /// Longest wait for a part of a streamed body.
         pub(crate) part_limit: Option<Duration>,
+    }
+
+    /// Without the request, which has secrets.
+    impl fmt::Debug for ReadOptions<'_> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("ReadOptions").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+        }
     }
 
     impl ReadOptions<'_> {
@@ -89,6 +99,7 @@ pub(crate) mod sealed {
         }
     }
 
+    #[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
     pub trait Output: Sized {
         /// Reads a response with a status of 200 to 299: its whole body, unless it is streamed.
         fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error>;

@@ -81,6 +81,27 @@ pub use presign::Presign;
 pub use signing_key::SigningKey;
 pub use string_to_sign::{Scope, StringToSign};
 
+/// Signs a request in one call and returns the value of the header `Authorization`. All steps are done anew; a program
+/// that signs often keeps the [`SigningKey`].
+///
+/// ```
+/// use sagemaker_invoke::sigv4::{self, AmzDate, Request, Scope};
+///
+/// let amz_date = AmzDate::from_unix_seconds(1_440_938_160).expect("a year before 10000");
+/// let headers = [("Host", "example.amazonaws.com"), ("X-Amz-Date", amz_date.as_str())];
+/// let request = Request { headers: &headers, ..Request::new("GET", "/") };
+/// let scope = Scope { amz_date, region: "us-east-1", service: "service" };
+/// let authorization = sigv4::sign(&request, scope, "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+/// assert!(authorization.ends_with("=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"));
+/// ```
+#[must_use]
+pub fn sign(request: &Request<'_>, scope: Scope<'_>, access_key_id: &str, secret_access_key: &str) -> String {
+    let canonical_request = &CanonicalRequest::new(request);
+    let string_to_sign = StringToSign::new(canonical_request, scope);
+    let signature = SigningKey::derive(secret_access_key, scope).sign(&string_to_sign);
+    Authorization { access_key_id, scope, canonical_request, signature }.to_string()
+}
+
 /// The name of the algorithm: the first line of the string to sign and the first word of the `Authorization` header.
 pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

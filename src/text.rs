@@ -110,6 +110,7 @@ pub(crate) fn word(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{assert_shown_safely, fuzz_text};
 
     #[test]
     fn hidden_characters_are_replaced_in_display_and_escaped_in_debug() {
@@ -144,5 +145,19 @@ mod tests {
         for text in ["", " ", "a b", "a\n", "ä", "\u{85}"] {
             assert_eq!(word(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn fuzz_foreign_text() {
+        let samples =
+            [" na\u{200c}me \u{1f469}\u{200d}\u{1f680}\r\n", "\u{202e}\0\u{1b}[1m", "ThrottlingException"];
+        fuzz_text(&samples, |text| {
+            let line = OneLine { text, max_characters: 20 };
+            for shown in [line.to_string(), format!("{line:?}")] {
+                assert_shown_safely(&shown);
+                assert!(shown.chars().count() <= 20 * "\\u{10ffff}".len() + 5, "{shown}");
+            }
+            assert!(word(text).is_none_or(|word| word.bytes().all(|byte| byte.is_ascii_graphic())));
+        });
     }
 }

@@ -41,6 +41,16 @@ fn the_environment_has_precedence_over_the_profile() {
 }
 
 #[test]
+fn the_name_of_the_application_is_read_and_checked() {
+    let file = "[default]\nsdk_ua_app_id = from-file\n";
+    assert_eq!(config(&[], file).unwrap().app_name.as_deref(), Some("from-file"));
+    let variable = ("AWS_SDK_UA_APP_ID", "from-variable");
+    assert_eq!(config(&[variable], file).unwrap().app_name.as_deref(), Some("from-variable"));
+    let error = config(&[], "[default]\nsdk_ua_app_id = two words\n").unwrap_err().to_string();
+    assert!(error.contains("line 2: can only be 1 to 50 letters"), "{error}");
+}
+
+#[test]
 fn only_the_selected_profile_is_used() {
     let file = "[default]\nregion = d\nmax_attempts = 7\n[profile p]\nmax_attempts = 9\n";
     let found = config(&[("AWS_PROFILE", "p"), ("AWS_REGION", "")], file).unwrap();

@@ -3,13 +3,11 @@
 
 mod support;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpoint};
-use support::{
-    ACCESS_KEY_ID, Peer, REGION, Received, SECRET_ACCESS_KEY, TestSystem, own_threads, response, verify,
-};
+use support::{ACCESS_KEY_ID, Peer, REGION, Received, SECRET_ACCESS_KEY, response, verify};
 
 fn ok() -> Vec<u8> {
     response(200, &[], "answer")
@@ -51,6 +49,18 @@ fn a_request_without_optional_members_has_exactly_these_headers() {
         concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"))
     );
     verify(&request, SECRET_ACCESS_KEY, REGION).unwrap();
+}
+
+#[test]
+fn the_name_of_the_application_is_in_the_user_agent() {
+    let peer = Peer::responding(ok());
+    let config = |name: &str| Config { app_name: Some(name.to_owned()), ..peer.config() };
+    let request = sent(config("churn-report"), &InvokeEndpoint::new("e", b"{}"), &peer);
+    assert!(request.header("user-agent").unwrap().ends_with(" app/churn-report"), "{request:?}");
+    for wrong in ["", "two words", "a/b", "a\r\nb: c", "\u{e9}", &"a".repeat(51)] {
+        let error = Client::new(config(wrong)).unwrap_err();
+        assert!(error.to_string().contains("app_name can only be 1 to 50"), "{error}");
+    }
 }
 
 #[test]
@@ -128,6 +138,8 @@ fn sign_returns_the_request_that_invoke_sends() {
     let client = Client::new(peer.config()).unwrap();
     let operation = InvokeEndpoint { content_type: Some("text/csv"), ..InvokeEndpoint::new("e", b"1,2") };
     let signed = client.sign(&operation).unwrap();
+    let valid_for = signed.expires_at.unwrap().duration_since(SystemTime::now()).unwrap();
+    assert!((200..=300).contains(&valid_for.as_secs()), "{valid_for:?}");
     client.invoke(&operation).unwrap();
     let received = peer.requests().pop().unwrap();
     assert_eq!(signed.url, format!("{}{}", peer.url(), received.path()));
@@ -146,29 +158,4 @@ fn sign_returns_the_request_that_invoke_sends() {
         body: signed.body.to_vec(),
     };
     verify(&rebuilt, SECRET_ACCESS_KEY, REGION).unwrap();
-}
-
-#[test]
-fn warm_calls_start_no_thread_and_do_no_lookup() {
-    let peer = Peer::responding(ok());
-    let system =
-        TestSystem::new(&[]).with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
-    let system = Arc::new(system);
-    let endpoint = Endpoint::Url(format!("http://name.test:{}", peer.address.port()));
-    let config = Config {
-        endpoint,
-        system: Arc::<TestSystem>::clone(&system),
-        // Expired at every call; an open connection needs no lookup.
-        address_ttl: std::time::Duration::ZERO,
-        ..peer.config()
-    };
-    let client = Client::new(config).unwrap();
-    client.invoke(&InvokeEndpoint::new("e", b"first")).unwrap();
-    for _ in 0..1000 {
-        client.invoke(&InvokeEndpoint::new("e", b"warm")).unwrap();
-        assert_eq!(own_threads(), [""; 0]);
-    }
-    assert_eq!(system.lookups(), 1);
-    assert_eq!(peer.connections(), 1);
-    assert_eq!(peer.requests().len(), 1001);
 }

@@ -95,6 +95,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::testing::{Random, fuzz_text};
 
     fn at(text: &str) -> SystemTime {
         use time::format_description::well_known::Rfc3339;
@@ -140,6 +141,29 @@ mod tests {
             let later = now + Duration::from_secs(60);
             assert!(AmzDate::from_system_time(skew.service_time(later)).is_some(), "{date}");
         }
+    }
+
+    #[test]
+    fn fuzz_http_dates() {
+        let mut random = Random::new(13);
+        let now = at("2026-01-01T00:00:00Z");
+        let samples = [
+            "Thu, 01 Jan 2026 00:05:01 GMT",
+            "1 Jan 26 00:00 (a (b) c) +2359",
+            "Fri, 31 Dec 9999 23:59:60 EST",
+        ];
+        fuzz_text(&samples, |text| {
+            let header: String = text.chars().filter(|character| !character.is_control()).collect();
+            let skew = ClockSkew::default();
+            skew.learn(&headers(&[("date", &header)]), now, now, now);
+            assert!(AmzDate::from_system_time(skew.service_time(now)).is_some());
+
+            // From 1970 to 9999.
+            let instant =
+                OffsetDateTime::from_unix_timestamp((random.next() % 253_402_300_800).cast_signed()).unwrap();
+            let date = instant.format(&Rfc2822).unwrap();
+            assert_eq!(usable_date(&headers(&[("date", &date)])), Some(instant.into()), "{date}");
+        });
     }
 
     #[test]

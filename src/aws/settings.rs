@@ -4,6 +4,10 @@ use super::Service;
 use super::profile::{Profiles, Property, Section, SectionKind};
 use crate::http::SettingError;
 use crate::system::System;
+use crate::text::OneLine;
+
+/// Maximum characters of a value in an error.
+const MAX_SHOWN_CHARACTERS: usize = 300;
 
 /// The environment and the selected profile.
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +92,30 @@ impl Setting {
     pub(crate) fn invalid(&self, problem: &str) -> SettingError {
         let line = self.source.strip_prefix(self.name).unwrap_or_default().replacen(" in ", ", set in ", 1);
         // A URL may hold a password before an '@'.
-        let value = if self.value.contains('@') { ".." } else { &self.value };
+        let text = if self.value.contains('@') { ".." } else { &self.value };
+        let value = OneLine { text, max_characters: MAX_SHOWN_CHARACTERS };
         SettingError::new(self.name, format!("is {value:?}{line}: {problem}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FakeSystem, assert_shown_safely, fuzz_text};
+
+    #[test]
+    fn fuzz_settings() {
+        let samples = ["true", " FALSE\n", "https://me:password@example.com/\r", "\u{202e}", "us-east-1"];
+        fuzz_text(&samples, |text| {
+            let system = FakeSystem::new(&[("AWS_ENDPOINT_URL", text), ("AWS_USE_FIPS_ENDPOINT", text)]);
+            let profiles = Profiles::load(&system).unwrap();
+            let settings = Settings::new(&system, &profiles).unwrap();
+            let url = settings.endpoint_url(Service::STS).unwrap();
+            assert_eq!(url.as_ref().map_or("", |url| url.value.as_str()), text.trim());
+            if let Err(error) = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") {
+                assert_shown_safely(&error.to_string());
+                assert!(!text.contains('@') || !error.to_string().contains("password"), "{error}");
+            }
+        });
     }
 }

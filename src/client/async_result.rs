@@ -3,17 +3,14 @@
 //! SageMaker has no call for the status of a job: there is a result once the object at the output location exists, or
 //! the one at the failure location.
 
-mod bucket;
-mod location;
 mod outcome;
 
 use std::time::{Duration, Instant};
 
-pub(super) use self::bucket::Buckets;
-use self::bucket::{Answer, Bucket, Object, Refusal};
-use self::location::Location;
 pub use self::outcome::{AsyncResult, AsyncResultBody, AsyncResultOptions};
+use super::bucket::{Answer, Bucket, Object, Refusal};
 use super::call::wait_or_shut_down;
+use super::location::Location;
 use super::process_state::ProcessState;
 use super::target::Target;
 use super::{Client, Inner};

@@ -48,6 +48,8 @@ pub(super) struct Call<'a> {
     attempts: Attempts<'a>,
     started_at: Instant,
     deadline: Option<Instant>,
+    /// For log lines.
+    pub(super) endpoint_name: &'a str,
     /// The same for all attempts of the call.
     invocation_id: InvocationId,
     /// The error of an earlier attempt that may have run the model.
@@ -71,6 +73,7 @@ impl<'a> Call<'a> {
             attempts,
             started_at,
             deadline,
+            endpoint_name: "",
             invocation_id,
             earlier_may_have_run: None,
         }
@@ -145,7 +148,9 @@ impl<'a> Call<'a> {
             _ => return Err(self.report(error)),
         };
         log::debug!(
-            "attempt {} failed, the next one follows in {wait:.1?}: {}",
+            "{} ({}): attempt {} failed, the next one follows in {wait:.1?}: {}",
+            self.endpoint_name,
+            self.invocation_id(),
             self.attempts.count(),
             brief(&error)
         );
@@ -170,7 +175,12 @@ impl<'a> Call<'a> {
         self.attempts.succeeded();
         timings.attempts = self.attempts.count();
         timings.total = self.elapsed();
-        log::debug!("attempt {} succeeded: {timings:?}", timings.attempts);
+        log::debug!(
+            "{} ({}): attempt {} succeeded: {timings:?}",
+            self.endpoint_name,
+            self.invocation_id(),
+            timings.attempts
+        );
     }
 
     fn elapsed(&self) -> Duration {

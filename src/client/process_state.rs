@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use super::async_result::Buckets;
+use super::bucket::Buckets;
 use super::target::Target;
 use crate::aws::clock_skew::ClockSkew;
 use crate::retry::TokenBucket;

@@ -1,12 +1,16 @@
 //! The result of `Client::sign`.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use crate::http::{Origin, Request};
 
 /// Headers with values that authenticate the caller or hold the caller's own data.
 const SECRET_HEADERS: [&str; 3] =
     ["authorization", "x-amz-security-token", "x-amzn-sagemaker-custom-attributes"];
+
+/// How long AWS accepts a signature. Source: "Elements of an AWS API request signature" in the AWS IAM User Guide.
+pub(super) const SIGNATURE_LIFETIME: Duration = Duration::from_secs(300);
 
 /// A signed request, made by [`Client::sign`](crate::Client::sign) and not sent.
 ///
@@ -40,6 +44,8 @@ pub struct SignedRequest<'a> {
     pub headers: Vec<(String, String)>,
     /// The body, borrowed from the input.
     pub body: &'a [u8],
+    /// Until when AWS accepts the signature, by the clock of AWS; `None` for a container, which checks none.
+    pub expires_at: Option<SystemTime>,
 }
 
 impl<'a> SignedRequest<'a> {
@@ -50,6 +56,7 @@ impl<'a> SignedRequest<'a> {
             url: format!("{}://{}{}", origin.scheme(), origin.authority, request.path),
             headers: headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body,
+            expires_at: None,
         }
     }
 
@@ -109,6 +116,7 @@ impl fmt::Debug for SignedRequest<'_> {
             .field("url", &self.url)
             .field("headers", &headers.collect::<Vec<_>>())
             .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("expires_at", &self.expires_at)
             .finish()
     }
 }
@@ -130,6 +138,7 @@ mod tests {
                 header("x-amzn-sagemaker-custom-attributes", "hidden"),
             ],
             body: b"hidden",
+            expires_at: None,
         }
     }
 

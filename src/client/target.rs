@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crate::aws::Signer;
-use crate::config::Config;
+use crate::config::{APP_NAME_RULE, Config, is_app_name};
 use crate::credentials::{self, Search};
 use crate::endpoint::{Endpoint, ResolvedEndpoint};
 use crate::error::{ConfigError, Error};
@@ -16,9 +16,8 @@ use crate::operation::sealed::Numbers;
 /// The signing name of the service. Source: the service's model, `signingName`.
 pub(super) const SIGNING_NAME: &str = "sagemaker";
 
-/// Identifies this crate to the service, as AWS asks of every client. The last header of every request, not signed.
-pub(super) const USER_AGENT: (&str, &str) =
-    ("user-agent", concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION")));
+/// Identifies this crate to the service, as AWS asks of every client.
+const PRODUCT: &str = concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"));
 
 /// Ends the sentence that the name of the setting begins.
 const NO_REGION: &str =
@@ -30,6 +29,7 @@ pub(super) struct Target {
     pub(super) signer: Signer,
     pub(super) transport: Transport,
     pub(super) credentials: credentials::Cache,
+    user_agent: String,
 }
 
 /// The parts of a request that its operation does not hold as text.
@@ -61,7 +61,7 @@ impl Target {
         let transport = Transport::new(&endpoint.origin, &settings)?;
         let search = Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() };
         let credentials = credentials::Cache::new(search);
-        Ok(Self { endpoint, signer, transport, credentials })
+        Ok(Self { endpoint, signer, transport, credentials, user_agent: user_agent(config)? })
     }
 
     /// Asks the instance for the region that nothing else gave.
@@ -106,9 +106,23 @@ impl Target {
         Request { method: "POST", path: &prepared.path, headers, body: operation.body() }
     }
 
+    /// The last header of every request, not signed.
+    pub(super) fn user_agent(&self) -> (&'static str, &str) {
+        ("user-agent", &self.user_agent)
+    }
+
     /// What an error names: host and port.
     pub(super) fn authority(&self) -> &str {
         &self.endpoint.origin.authority
+    }
+}
+
+/// The value of `user-agent`.
+pub(super) fn user_agent(config: &Config) -> Result<String, ConfigError> {
+    match &config.app_name {
+        None => Ok(PRODUCT.to_owned()),
+        Some(name) if is_app_name(name) => Ok(format!("{PRODUCT} app/{name}")),
+        Some(_) => Err(ConfigError::new("app_name", APP_NAME_RULE)),
     }
 }
 

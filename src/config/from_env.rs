@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::Config;
+use super::{APP_NAME_RULE, Config, is_app_name};
 use crate::aws::Service;
 use crate::aws::profile::{Platform, Profiles, expand_home};
 use crate::aws::settings::{Setting, Settings};
@@ -37,6 +37,12 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     }
     if let Some(path) = text(settings, &["AWS_CA_BUNDLE"], "ca_bundle") {
         config.ca_bundle_pem = Some(read_ca_bundle(&*system, &path)?);
+    }
+    if let Some(name) = text(settings, &["AWS_SDK_UA_APP_ID"], "sdk_ua_app_id") {
+        if !is_app_name(&name.value) {
+            return Err(name.invalid(APP_NAME_RULE));
+        }
+        config.app_name = Some(name.value);
     }
     if let Some(max_attempts) = text(settings, &["AWS_MAX_ATTEMPTS"], "max_attempts") {
         config.retry.max_attempts = parse_max_attempts(&max_attempts)?;

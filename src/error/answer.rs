@@ -33,7 +33,7 @@ impl ServiceError {
             body.clear();
         }
         Self {
-            is_refusal: is_unknown && refusal::is_proven(head.status, code.as_ref()),
+            is_refusal: is_unknown && is_proven_refusal(head.status, code.as_ref()),
             code: code.and_then(|code| word(&redactor.redact(&code.name))),
             message,
             body,
@@ -128,4 +128,56 @@ fn plain_text_message(headers: &Headers, content: &Content, body: &str) -> Optio
 fn without_canonical_string(text: &str) -> String {
     let first_line = text.trim().lines().next().unwrap_or_default();
     first_line.split("The Canonical String").next().unwrap_or_default().to_owned()
+}
+
+/// Whether an error whose kind is not known is a refusal: by its status, or because the service itself sent it with the
+/// status of a client's error.
+fn is_proven_refusal(status: u16, code: Option<&Code>) -> bool {
+    if code.is_some_and(Code::leaves_outcome_open) {
+        return false;
+    }
+    let is_client_error = (400..500).contains(&status) && !matches!(status, 408 | 424 | 499);
+    refusal::is_proven_by(status) || (is_client_error && code.is_some_and(|code| code.is_in_header))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::http::Timings;
+    use crate::testing::{assert_shown_safely, fuzz};
+
+    const STATUSES: [u16; 10] = [0, 302, 400, 403, 413, 424, 429, 500, 503, 999];
+
+    /// A head whose headers are lines of the body.
+    fn head(body: &[u8]) -> ResponseHead {
+        let mut headers = Headers::default();
+        let names = ["x-amzn-errortype", "x-amz-retry-after", "location", "x-amzn-requestid", "content-type"];
+        for (name, line) in names.into_iter().zip(body.split(|byte| *byte == b'\n')) {
+            let value: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_control()).collect();
+            headers.push(name, &value);
+        }
+        let status = STATUSES[body.len() % STATUSES.len()];
+        ResponseHead { status, headers, timings: Timings::default() }
+    }
+
+    #[test]
+    fn fuzz_errors() {
+        let samples = [
+            "ThrottlingException:http://a/\n1500\n/b?c\nid-1\ntext/plain\nHTTP content length exceeded 5246976 bytes.",
+            r#"{"__type":"a#ValidationException","Message":"Endpoint e not found\n\u202e"}"#,
+            r#"{"ErrorCode":"x","OriginalStatusCode":500,"OriginalMessage":"m","LogStreamArn":"arn:a:log-group:/g:l"}"#,
+            "<E><Error><Code>SignatureDoesNotMatch</Code><Message>m\nThe Canonical String</Message></Error></E>",
+            r#"{"code":"SignatureDoesNotMatch","message":"x-amz-security-token:c2VjcmV0%2FVG9rZW4&#x3d;\u003d"}"#,
+        ];
+        let redactor = Redactor::new([("x-amz-security-token", "c2VjcmV0/VG9rZW4==")]);
+        fuzz(&samples, |body| {
+            let head = head(body);
+            let from_service = ServiceError::from_service(&head, body, &redactor);
+            for error in [from_service, ServiceError::from_container(&head, body, &redactor)] {
+                assert_shown_safely(&format!("{error:?}"));
+                assert_shown_safely(&Error::from(error).to_string());
+            }
+        });
+    }
 }

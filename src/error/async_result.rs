@@ -2,12 +2,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use super::shown::one_line;
 use super::{AsyncTicket, Error};
 use crate::http::TransportError;
-use crate::text::OneLine;
-
-/// Maximum characters of a foreign text in Display; the fields hold all of it.
-const MAX_SHOWN_CHARACTERS: usize = 1000;
 
 /// A look for the result of an asynchronous request that failed, or a wait that ended before there was one.
 ///
@@ -93,10 +90,6 @@ impl fmt::Display for AsyncResultError {
         }
         f.write_str("; the job may still run")
     }
-}
-
-fn one_line(text: &str) -> OneLine<'_> {
-    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
 }
 
 impl StdError for AsyncResultError {

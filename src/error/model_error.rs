@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::service::one_line;
+use super::shown::one_line;
 
 /// The answer of the model's container. The inference may have run.
 ///

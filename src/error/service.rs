@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::refusal;
 use super::service_error_kind::ServiceErrorKind;
-use crate::text::OneLine;
+use super::shown::one_line;
 
 /// An answer of the service that is not an inference.
 ///
@@ -125,11 +125,4 @@ impl fmt::Debug for ServiceError {
             .field("may_have_run", &self.may_have_run())
             .finish()
     }
-}
-
-/// Maximum characters of one text in Display and Debug.
-const MAX_SHOWN_CHARACTERS: usize = 1000;
-
-pub(super) fn one_line(text: &str) -> OneLine<'_> {
-    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
 }

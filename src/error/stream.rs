@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::service::one_line;
+use super::shown::one_line;
 use crate::text::{Redactor, word};
 
 /// A response stream that did not end well. The inference has begun.

@@ -18,6 +18,7 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 
 /// The body of a response, with its connection. It can be read on any thread, at any time; the connection returns to
 /// the pool when the end is read, and is closed when the body is dropped before.
+#[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
 pub struct Body {
     reader: BodyReader<'static>,
     announced_bytes: Option<u64>,

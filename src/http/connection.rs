@@ -2,17 +2,13 @@
 
 use std::io;
 
+use ureq::Error;
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
-use ureq::{Error, Timeout};
 
 use super::exchange_error::ExchangeError;
 use super::held_writes::WriteFailed;
 use super::transport_error::{Phase, Sent};
-
-/// Reads what is there, without waiting.
-const NO_TIME: NextTimeout =
-    NextTimeout { after: Duration::from_secs(0), reason: Timeout::PerRead, per_read: None, per_write: None };
 
 /// A connection to the endpoint.
 #[derive(Debug)]
@@ -29,8 +25,8 @@ pub(super) struct Connection {
 ///
 /// ```text
 /// New ─ transmit_output ─▶ Sending ─ await_input ─▶ Waiting ─ first byte of the final head ─▶ Reading
-///                           ▲  └─ final head before all is sent ─▶ Answered ─ await_input ─────▶ │
-///                           └─────────────────── transmit_output: the next request ◀─────────────┘
+///                             ▲                                                                  │
+///                             └────────────────── transmit_output: the next request ◀────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -38,8 +34,6 @@ enum Stage {
     Sending,
     /// ureq asks for input once it has handed over the whole request.
     Waiting,
-    /// The response has begun, and the request is not sent completely. The rest is dropped.
-    Answered,
     Reading,
 }
 
@@ -49,11 +43,10 @@ impl Connection {
     }
 
     /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
-    fn tag(&mut self, error: Error) -> Error {
+    fn tag(&self, error: Error) -> Error {
         let (phase, sent) = match self.stage {
-            Stage::New | Stage::Sending | Stage::Answered => (Phase::Send, Sent::Partly),
+            Stage::New | Stage::Sending => (Phase::Send, Sent::Partly),
             Stage::Waiting => (Phase::Wait, Sent::Whole),
-            Stage::Reading if !self.inner.is_open() => (Phase::Read, Sent::Partly),
             Stage::Reading => (Phase::Read, Sent::ResponseBegun),
         };
         let is_reused = self.is_reused;
@@ -68,50 +61,23 @@ impl Connection {
         }))
     }
 
-    fn read_limits(&self, timeout: NextTimeout) -> NextTimeout {
-        match self.stage {
-            // The rest of a request that already has its response is not sent.
-            Stage::Reading => NextTimeout { per_write: Some(Duration::from_secs(0)), ..timeout },
-            // The wait for the model has a limit of its own.
-            _ => NextTimeout { per_read: None, ..timeout },
-        }
-    }
-
-    /// Looks for a response after a write that stalled. TLS may also have received something that is none.
-    fn look_for_response(&mut self) -> Result<(), Error> {
-        match self.inner.await_input(NO_TIME) {
-            Err(Error::Timeout(_)) => return Ok(()),
-            Err(error) => return Err(self.tag(error)),
-            Ok(false) => return Err(self.tag(Error::Io(io::ErrorKind::UnexpectedEof.into()))),
-            Ok(true) => self.check_early_response()?,
-        }
-        if self.has_final_head() {
-            self.stage = Stage::Answered;
-        }
-        Ok(())
-    }
-
-    /// What a peer sends before it has the whole request counts only if it is a response.
-    fn check_early_response(&mut self) -> Result<(), Error> {
+    /// What a peer says after a failed write counts only if it is a response.
+    fn check_last_words(&mut self) -> Result<(), Error> {
         let input = self.inner.buffers().input();
         let is_response = input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected);
         if is_response || self.inner.is_open() {
             return Ok(());
         }
-        let problem = "the request was not sent completely, and what the peer sent is not HTTP";
+        let problem = "a write failed, and what the peer sent is not HTTP";
         let error = Error::Io(io::Error::new(io::ErrorKind::InvalidData, problem));
         Err(self.tag(Error::Other(Box::new(WriteFailed(error)))))
     }
 
     /// The final response has begun: interim ones (status 1xx) may come long before it.
     fn has_final_head(&mut self) -> bool {
-        let mut input = self.inner.buffers().input();
+        let input = self.inner.buffers().input();
         // The first digit of the status in `HTTP/1.1 200`.
-        while input.get(9) == Some(&b'1') {
-            let end = input.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-            input = end.and_then(|end| input.get(end + 4..)).unwrap_or_default();
-        }
-        input.len() > 9
+        input.get(9).is_some_and(|digit| *digit != b'1')
     }
 }
 
@@ -122,35 +88,27 @@ impl Transport for Connection {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         self.is_fresh = false;
-        if self.stage == Stage::Answered {
-            return Ok(());
-        }
         if self.stage != Stage::Sending {
             self.is_reused = self.stage != Stage::New;
             self.stage = Stage::Sending;
         }
-        self.inner.transmit_output(amount, timeout).map_err(|error| self.tag(error))?;
-        if self.inner.is_open() { Ok(()) } else { self.look_for_response() }
+        self.inner.transmit_output(amount, timeout).map_err(|error| self.tag(error))
     }
 
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.is_fresh = false;
-        if self.stage == Stage::Answered {
-            self.stage = Stage::Reading;
-            if !self.inner.buffers().input().is_empty() {
-                return Ok(true);
-            }
-        }
+    fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
         if self.stage != Stage::Reading {
             self.stage = Stage::Waiting;
+            // The wait for the model has a limit of its own.
+            timeout.per_read = None;
         }
-        let has_input = self.inner.await_input(self.read_limits(timeout)).map_err(|error| self.tag(error))?;
+        self.is_fresh = false;
+        let has_input = self.inner.await_input(timeout).map_err(|error| self.tag(error))?;
         self.is_fresh = has_input;
         if self.stage == Stage::Waiting {
             if !has_input {
                 return Err(self.tag(Error::Io(io::ErrorKind::UnexpectedEof.into())));
             }
-            self.check_early_response()?;
+            self.check_last_words()?;
             if self.has_final_head() {
                 self.stage = Stage::Reading;
             }
@@ -168,7 +126,8 @@ impl Transport for Connection {
             return true;
         }
         // Nothing must be left unread: neither on the socket nor decrypted inside TLS, where `await_input` looks first.
-        matches!(self.inner.await_input(NO_TIME), Err(Error::Timeout(_)))
+        let no_time = NextTimeout { after: Duration::from_secs(0), ..NextTimeout::default() };
+        matches!(self.inner.await_input(no_time), Err(Error::Timeout(_)))
     }
 
     fn is_tls(&self) -> bool {

@@ -1,10 +1,12 @@
-//! From a URL to a connection: ureq's proxy and TLS connectors around our own TCP, with the phase added to each error.
+//! From a URL to a connection: ureq's own connectors in ureq's order, with the phase added to each error.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::unversioned::transport::time::Duration as UreqDuration;
-use ureq::unversioned::transport::{ConnectProxyConnector, ConnectionDetails, Connector, Either, Transport};
+use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant};
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, ConnectionDetails, Connector, Either, TcpConnector, Transport,
+};
 use ureq::{Error, Timeout};
 
 use super::addresses::{LookupError, Resolver};
@@ -20,13 +22,19 @@ pub(super) struct EndpointConnector {
     resolver: Resolver,
     has_proxy: bool,
     proxy: ConnectProxyConnector,
+    tcp: TcpConnector,
     tls: tls::TlsConnector,
 }
 
 impl EndpointConnector {
     pub(super) fn new(resolver: Resolver, has_proxy: bool) -> Self {
-        let (proxy, tls) = (ConnectProxyConnector::default(), tls::TlsConnector::default());
-        Self { resolver, has_proxy, proxy, tls }
+        Self {
+            resolver,
+            has_proxy,
+            proxy: ConnectProxyConnector::default(),
+            tcp: TcpConnector::default(),
+            tls: tls::TlsConnector::default(),
+        }
     }
 
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> {
@@ -37,9 +45,19 @@ impl EndpointConnector {
             .resolver
             .addresses(name, port, limit(details.timeout.after))
             .map_err(|error| ExchangeError::connecting(Phase::Lookup, lookup_error(error)))?;
-        let connected = HeldWrites::connect(&addresses, details);
-        let transport = connected.inspect_err(|_| self.resolver.forget(name, port));
-        Ok(Box::new(transport.map_err(|error| ExchangeError::connecting(Phase::Connect, error))?))
+        let mut addrs = details.resolver.empty();
+        addresses.iter().take(MAX_ADDRESSES).for_each(|address| addrs.push(*address));
+        // The lookup used some of the time, and ureq counts from `now`.
+        let now = (details.current_time)();
+        let mut timeout = details.timeout;
+        timeout.after = left(timeout.after, details.now, now);
+        let details = ConnectionDetails { addrs, now, timeout, ..copy_of(details) };
+        let connected = Connector::<()>::connect(&self.tcp, &details, None);
+        let tcp = connected.inspect_err(|_| self.resolver.forget(name, port));
+        match tcp.map_err(|error| ExchangeError::connecting(Phase::Connect, error))? {
+            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp))),
+            _ => Err(ExchangeError::connecting(Phase::Connect, Error::ConnectionFailed)),
+        }
     }
 }
 
@@ -68,6 +86,9 @@ impl Connector for EndpointConnector {
     }
 }
 
+/// The capacity of ureq's list of addresses.
+const MAX_ADDRESSES: usize = 16;
+
 fn copy_of<'a>(details: &ConnectionDetails<'a>) -> ConnectionDetails<'a> {
     ConnectionDetails {
         uri: details.uri,
@@ -93,4 +114,13 @@ fn lookup_error(error: LookupError) -> Error {
 
 fn limit(after: UreqDuration) -> Option<Duration> {
     if after.is_not_happening() { None } else { Some(*after) }
+}
+
+fn left(after: UreqDuration, since: Instant, now: Instant) -> UreqDuration {
+    match (after, since, now) {
+        (UreqDuration::Exact(after), Instant::Exact(since), Instant::Exact(now)) => {
+            UreqDuration::Exact(after.saturating_sub(now.saturating_duration_since(since)))
+        }
+        (after, _, _) => after,
+    }
 }

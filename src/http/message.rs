@@ -35,7 +35,9 @@ impl Origin {
             port => with_port(authority.host(), port.strip_prefix(':')?, tls)?,
         };
         let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Some((Self { tls, authority: authority.to_ascii_lowercase() }, format!("{}{query}", uri.path())))
+        let origin = Self { tls, authority: authority.to_ascii_lowercase() };
+        // `[]` is a host for the parser.
+        if origin.host().is_empty() { None } else { Some((origin, format!("{}{query}", uri.path()))) }
     }
 
     /// `http` or `https`.
@@ -86,6 +88,7 @@ pub(crate) struct Request<'a> {
 
 /// Status and headers of a response, and how long the exchange took until they were there.
 #[derive(Debug)]
+#[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
 pub struct ResponseHead {
     pub(crate) status: u16,
     pub(crate) headers: Headers,

@@ -157,7 +157,7 @@ fn matches_address(address: IpAddr, pattern: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::FakeSystem;
+    use crate::testing::{FakeSystem, assert_shown_safely, fuzz_text};
 
     fn origin(url: &str) -> Origin {
         Origin::split_url(url).unwrap().0
@@ -241,5 +241,27 @@ mod tests {
         for url in ["http://h", "h:8080", "http://me:secret@[::1]:8080/", "https://h:8443"] {
             assert!(parse("proxy", url).is_ok(), "{url}");
         }
+    }
+
+    #[test]
+    fn fuzz_proxies() {
+        let samples = [
+            "http://me:p%40ss@proxy:3128",
+            "https://[::1]:443/",
+            "socks5://h",
+            "proxy:65535",
+            "*, .example.com:443 [fd00::1]:80,10.0.0.0/8,fd00::/7\t127.0.0.1/32",
+        ];
+        let origins = ["https://a.example.com", "http://10.1.2.3:80", "https://[fd00::1]"].map(origin);
+        fuzz_text(&samples, |text| {
+            let system = FakeSystem::new(&[("no_proxy", text), ("https_proxy", text), ("ALL_PROXY", text)]);
+            for origin in &origins {
+                for proxy in [Proxy::Environment, Proxy::Url(text.to_owned())] {
+                    if let Err(error) = resolve(&proxy, origin, &system) {
+                        assert_shown_safely(&error.to_string());
+                    }
+                }
+            }
+        });
     }
 }

@@ -201,6 +201,7 @@ pub(super) fn advice(_: &Error) -> Option<&'static str> {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::testing::{assert_shown_safely, fuzz};
 
     fn problem(pem: &str) -> Option<String> {
         certificates_in(pem.as_bytes()).err().map(|error| error.to_string())
@@ -252,5 +253,29 @@ mod tests {
             let problem = problem(&bundle).unwrap();
             assert!(problem.starts_with(&format!("CA bundle {expected}")), "{problem}: {bundle}");
         }
+    }
+
+    /// Made by `openssl req -x509 -newkey ed25519 -subj /CN=a`; always the same, so that all runs have the same inputs.
+    const CERTIFICATE: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBLjCB4aADAgECAhRXhNWGdQduJ830gcWABvjNhkr2/DAFBgMrZXAwDDEKMAgG
+A1UEAwwBYTAgFw0yNjExMjUwOTM0NDFaGA8yMTI2MTEwMTA5MzQ0MVowDDEKMAgG
+A1UEAwwBYTAqMAUGAytlcAMhAGS0WFUKZ2p6PndzvZ+Humyq3QVg2M0rR6oGHSrL
+kDOVo1MwUTAdBgNVHQ4EFgQUIJDCzSczDY+daWg2YCwajXqb7WAwHwYDVR0jBBgw
+FoAUIJDCzSczDY+daWg2YCwajXqb7WAwDwYDVR0TAQH/BAUwAwEB/zAFBgMrZXAD
+QQDfRBZ7ECHjSzb3827xKKrB2Fi472ET9QdU7Z6CusYQeu5R4j8kqfF3uH2F/lw+
+l44RMvz5nfMyTtTXIg3/FYYE
+-----END CERTIFICATE-----
+";
+
+    #[test]
+    fn fuzz_bundles() {
+        let trusted = CERTIFICATE.replace(" CERTIFICATE", " TRUSTED CERTIFICATE").replace('\n', "\r\n");
+        let samples = [CERTIFICATE, &format!("\u{feff}# a comment\n{CERTIFICATE}\n{trusted}")];
+        fuzz(&samples, |pem| {
+            if let Err(error) = certificates_in(pem) {
+                assert_shown_safely(&error.to_string());
+            }
+        });
     }
 }

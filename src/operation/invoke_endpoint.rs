@@ -117,6 +117,10 @@ impl Operation for InvokeEndpoint<'_> {
 }
 
 impl sealed::Input for InvokeEndpoint<'_> {
+    fn endpoint_name(&self) -> &str {
+        self.endpoint_name
+    }
+
     fn check(&self) -> Result<(), InvalidInput> {
         check_all(self.endpoint_name, &self.members())
     }

@@ -141,6 +141,10 @@ impl Operation for InvokeEndpointAsync<'_> {
 impl sealed::Input for InvokeEndpointAsync<'_> {
     const NEEDS_SAGEMAKER: bool = true;
 
+    fn endpoint_name(&self) -> &str {
+        self.endpoint_name
+    }
+
     fn check(&self) -> Result<(), InvalidInput> {
         check_all(self.endpoint_name, &self.members(&self.numbers()))?;
         if self.body().len() > MAX_ASYNC_BODY_BYTES {

@@ -112,6 +112,10 @@ impl Operation for InvokeEndpointWithResponseStream<'_> {
 impl sealed::Input for InvokeEndpointWithResponseStream<'_> {
     const IS_STREAMED: bool = true;
 
+    fn endpoint_name(&self) -> &str {
+        self.endpoint_name
+    }
+
     fn check(&self) -> Result<(), InvalidInput> {
         check_all(self.endpoint_name, &self.members(false))
     }

@@ -118,7 +118,8 @@ fn message_length(bytes: &[u8], max_bytes: u64) -> Result<Option<usize>, FrameEr
 /// A whole message whose checksum is right.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message<'a> {
-    headers: &'a [u8],
+    /// The bytes of all headers.
+    pub(super) header_bytes: &'a [u8],
     pub(super) payload: &'a [u8],
 }
 
@@ -138,7 +139,7 @@ pub(super) enum HeaderValue<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads the bytes of one message. All headers are checked.
+    /// Reads the bytes of one message. Its headers are not checked yet: see [`check_headers`](Self::check_headers).
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
         let (content, checksum) = bytes.split_last_chunk::<4>().ok_or(FrameError::Lengths)?;
         if crc32fast::hash(content) != u32::from_be_bytes(*checksum) {
@@ -149,10 +150,8 @@ impl<'a> Message<'a> {
         let headers_length =
             usize::try_from(u32::from_be_bytes(*headers_length)).map_err(|_| FrameError::Lengths)?;
         let rest = content.get(PRELUDE_BYTES..).ok_or(FrameError::Lengths)?;
-        let (headers, payload) = rest.split_at_checked(headers_length).ok_or(FrameError::Lengths)?;
-        let message = Self { headers, payload };
-        message.check_headers()?;
-        Ok(message)
+        let (header_bytes, payload) = rest.split_at_checked(headers_length).ok_or(FrameError::Lengths)?;
+        Ok(Self { header_bytes, payload })
     }
 
     /// The text of a header; `None` if it is missing or has another type.
@@ -164,10 +163,11 @@ impl<'a> Message<'a> {
     }
 
     pub(super) fn headers(&self) -> Headers<'a> {
-        Headers(self.headers)
+        Headers(self.header_bytes)
     }
 
-    fn check_headers(&self) -> Result<(), FrameError> {
+    /// Fails if a header is malformed or occurs twice.
+    pub(super) fn check_headers(&self) -> Result<(), FrameError> {
         let mut names = HashSet::new();
         for (index, header) in self.headers().enumerate() {
             let (name, _) = header?;

@@ -22,6 +22,9 @@ const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 /// First bytes of a response that is not an event stream, in its error.
 const SHOWN_BYTES: usize = 200;
 
+/// Headers of parts up to this size are remembered; the usual three take 89 bytes.
+const MAX_REMEMBERED_BYTES: usize = 1024;
+
 /// Longest wait for the last chunk after an exception, so that the connection can be used again.
 const LAST_CHUNK_LIMIT: Duration = Duration::from_secs(1);
 
@@ -91,6 +94,8 @@ impl<R: Read + Send> PartReader for PlainReader<R> {
 pub(super) struct Parts {
     reader: Box<dyn PartReader>,
     decoder: Decoder,
+    /// The headers of the last part, which were checked. Empty before the first one.
+    part_headers: Vec<u8>,
     /// The unread rest of the current part, in the decoder's buffer.
     part: Range<usize>,
     /// Whether the caller has not seen the current part at all: an empty one must be given once.
@@ -113,6 +118,7 @@ impl Parts {
         Self {
             reader,
             decoder: Decoder::new(options.max_bytes),
+            part_headers: Vec::new(),
             part: 0..0,
             is_new: false,
             end: None,
@@ -172,17 +178,27 @@ impl Parts {
     }
 
     fn read_part(&mut self) -> Result<bool, Error> {
+        // A part that is here already needs no deadline: reading the clock takes as long as decoding the part.
+        let part = match self.decoded_part()? {
+            Some(part) => Some(part),
+            None => self.wait_for_part()?,
+        };
+        let Some(part) = part else { return Ok(false) };
+        self.begin_part(part);
+        Ok(true)
+    }
+
+    fn wait_for_part(&mut self) -> Result<Option<Range<usize>>, Error> {
         let deadline =
             self.options.part_limit.and_then(|limit| self.options.system.instant().checked_add(limit));
         loop {
-            if let Some(part) = self.decoded_part()? {
-                self.begin_part(part);
-                return Ok(true);
-            }
             let room = self.decoder.room(READ_BYTES);
             match self.reader.read_some(room, deadline).map_err(|error| self.transport_error(error))? {
-                0 => return self.check_end().map(|()| false),
+                0 => return self.check_end().map(|()| None),
                 bytes => self.decoder.filled(bytes),
+            }
+            if let Some(part) = self.decoded_part()? {
+                return Ok(Some(part));
             }
         }
     }
@@ -209,13 +225,23 @@ impl Parts {
             let Some(place) = next.map_err(|error| self.frame_error(error))? else { return Ok(None) };
             let message = Message::parse(self.decoder.bytes(place.clone()));
             let message = message.map_err(|error| self.frame_error(error))?;
+            // The payload is before the checksum at the end of the message.
+            let payload_end = place.end - 4;
+            let payload = payload_end - message.payload.len()..payload_end;
+            // Most parts have the headers of the part before, and checking them takes longer than all the rest.
+            if !self.part_headers.is_empty() && message.header_bytes == self.part_headers {
+                return Ok(Some(payload));
+            }
+            message.check_headers().map_err(|error| self.frame_error(error))?;
             self.has_messages = true;
             match meaning_of(&message, &self.options.redactor) {
                 Meaning::Ignored => {}
                 Meaning::Part => {
-                    // The payload is before the checksum at the end of the message.
-                    let payload_end = place.end - 4;
-                    return Ok(Some(payload_end - message.payload.len()..payload_end));
+                    if message.header_bytes.len() <= MAX_REMEMBERED_BYTES {
+                        self.part_headers.clear();
+                        self.part_headers.extend_from_slice(message.header_bytes);
+                    }
+                    return Ok(Some(payload));
                 }
                 Meaning::Failed(error) => {
                     let error = self.stream_error(error);

@@ -75,7 +75,10 @@ impl fmt::Debug for AmzDate {
 mod tests {
     use std::time::Duration;
 
+    use time::format_description::well_known::Iso8601;
+
     use super::*;
+    use crate::testing::{Random, fuzz};
 
     #[test]
     fn formats_year_month_day_and_time() {
@@ -95,5 +98,18 @@ mod tests {
         assert_eq!(AmzDate::from_unix_seconds(253_402_300_800), None);
         assert_eq!(AmzDate::from_unix_seconds(u64::MAX), None);
         assert_eq!(AmzDate::from_system_time(UNIX_EPOCH - Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn fuzz_amz_dates() {
+        let mut random = Random::new(13);
+        fuzz(&[[0; 8]], |_| {
+            let seconds = random.next() >> random.below(64);
+            let Some(date) = AmzDate::from_unix_seconds(seconds) else {
+                return assert!(seconds > 253_402_300_799, "{seconds}");
+            };
+            let parsed = OffsetDateTime::parse(date.as_str(), &Iso8601::DEFAULT).unwrap();
+            assert_eq!(parsed.unix_timestamp().cast_unsigned(), seconds);
+        });
     }
 }

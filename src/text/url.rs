@@ -7,7 +7,8 @@ pub(crate) fn masked_url(url: &str) -> String {
     let (location, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
     let authority = location.split('/').next().unwrap_or_default();
     // Perhaps a password with a question mark, or one whose `@` was encoded: then no part is certain to be the host.
-    if query.contains('@') || authority.contains('%') {
+    let host = location.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    if query.contains('@') || authority.contains('%') || host.contains('%') {
         return format!("{scheme}{MASK}");
     }
     let mark = query.get(..1).unwrap_or_default();
@@ -30,6 +31,7 @@ fn split_scheme(url: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::fuzz_text;
 
     #[test]
     fn user_information_query_and_fragment_are_left_out() {
@@ -50,9 +52,26 @@ mod tests {
             ("https://me:hid?den@example.com", "https://.."),
             ("example.com?mail=hidden@example.com", ".."),
             ("https://me:hidden%40example.com", "https://.."),
+            ("https://me:hid/d@en%40example.com", "https://.."),
             ("https://example.com/a%20b", "https://example.com/a%20b"),
         ] {
             assert_eq!(masked_url(url), masked, "{url}");
         }
+    }
+
+    #[test]
+    fn fuzz_masked_urls() {
+        let samples =
+            ["https://me:a@example.com:8443/base/path?token=b#c", "//me:a%40b@h", "example.com?mail=a@b"];
+        fuzz_text(&samples, |url| {
+            let masked = masked_url(url);
+            // Masking twice gives the same: nothing is left to mask.
+            assert_eq!(masked_url(&masked), masked);
+            let (authority, secret) = (url.replace(['/', '?', '#', '@', '%', '\\'], ""), "hidden");
+            assert!(
+                !masked_url(&format!("https://me:{secret}@{authority}?{secret}")).contains(secret),
+                "{authority}"
+            );
+        });
     }
 }

@@ -47,6 +47,26 @@ def on_threads(client, endpoint, count, seconds):
     return str(sum(rates))
 
 
+def read_stream(client, endpoint, words):
+    size, count, is_paced = int(words[0]), int(words[1]), int(words[3]) > 0
+    parts, total, latencies = 0, 0, []
+    cpu = time.process_time_ns()
+    answer = client.invoke_endpoint_with_response_stream(
+        EndpointName=endpoint, ContentType="application/json", Body=" ".join(words).encode()
+    )
+    for event in answer["Body"]:
+        part = event["PayloadPart"]["Bytes"]
+        if is_paced:
+            # The same clock as the server's.
+            latencies.append(time.monotonic_ns() - int.from_bytes(part[:8], "big"))
+        parts += 1
+        total += len(part)
+    cpu = (time.process_time_ns() - cpu) / count
+    assert (parts, total) == (count, count * size)
+    latencies.sort()
+    return f"{cpu} 0 {latencies[count // 2] if is_paced else 0}"
+
+
 def main():
     config = boto3.session.Config(max_pool_connections=64)
     client = boto3.client("sagemaker-runtime", config=config)
@@ -58,6 +78,8 @@ def main():
         words = line.split()
         if words[0] == "calls":
             print(measure(client, endpoint, int(words[1]), int(words[2])), flush=True)
+        elif words[0] == "stream":
+            print(read_stream(client, endpoint, words[1:]), flush=True)
         else:
             print(on_threads(client, endpoint, int(words[1]), int(words[2]) / 1000), flush=True)
 

@@ -56,6 +56,13 @@ impl Talking {
     pub fn numbers(&mut self, line: &str) -> Vec<f64> {
         self.ask(line).split(' ').map(|it| it.parse().expect("a number")).collect()
     }
+
+    /// The most memory that the process has had so far; not a number where the system does not count it.
+    pub fn peak_memory_kibibytes(&self) -> f64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(f64::NAN)
+    }
 }
 
 impl Drop for Talking {

@@ -10,6 +10,7 @@ pub struct Program {
     pub package: &'static str,
     pub features: &'static str,
     pub speaks_tls: bool,
+    pub reads_streams: bool,
     /// Which certificates it has to load before it can trust the peer.
     pub roots: Roots,
 }
@@ -30,11 +31,12 @@ pub fn all() -> Vec<Program> {
         package,
         features,
         speaks_tls: package != "raw",
+        reads_streams: matches!(package, "ours" | "sdk" | "unsigned" | "boto3"),
         roots: Roots::One,
     };
     vec![
         rust("ours (ring)", "ours", "ring"),
-        rust("ours (aws-lc)", "ours", "aws-lc"),
+        Program { reads_streams: false, ..rust("ours (aws-lc)", "ours", "aws-lc") },
         Program { roots: Roots::System, ..rust("official SDK", "sdk", "") },
         rust("straight ureq + SigV4", "straight", ""),
         rust("unsigned ureq", "unsigned", ""),

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::*;
-use crate::testing::FakeSystem;
+use crate::aws::Service;
+use crate::aws::settings::Settings;
+use crate::testing::{FakeSystem, assert_shown_safely, fuzz};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors");
 
@@ -174,45 +176,40 @@ fn a_tilde_is_expanded_only_as_a_whole_component() {
     assert_eq!(expanded("/~/x"), "/~/x");
 }
 
-/// Parses bytes as both files. Must neither panic nor hang; the result may be an error.
+/// Parses bytes as both files, and reads settings from them. The result may be an error.
 fn parse_without_panic(bytes: &[u8]) {
     let system = FakeSystem::new(&[("HOME", "/h")])
         .with_file("/h/.aws/config", bytes)
         .with_file("/h/.aws/credentials", bytes);
-    if let Ok(profiles) = Profiles::load(&system) {
-        for section in profiles.merged.profiles.values().chain(profiles.merged.services.values()) {
-            let names: Vec<&str> = section.pairs().map(|(name, _)| name).collect();
-            assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
-            names.iter().for_each(|name| drop(section.sub_property(name, "a")));
-        }
+    let profiles = match Profiles::load(&system) {
+        Ok(profiles) => profiles,
+        Err(error) => return assert_shown_safely(&error.to_string()),
+    };
+    for section in profiles.merged.profiles.values().chain(profiles.merged.services.values()) {
+        let names: Vec<&str> = section.pairs().map(|(name, _)| name).collect();
+        assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
+        names.iter().for_each(|name| drop(section.sub_property(name, "a")));
+    }
+    let settings = match Settings::new(&system, &profiles) {
+        Ok(settings) => settings,
+        Err(error) => return assert_shown_safely(&error.to_string()),
+    };
+    if let Err(error) = settings.flag("UNSET", "use_fips_endpoint") {
+        assert_shown_safely(&error.to_string());
+    }
+    if let Err(error) = settings.endpoint_url(Service::STS) {
+        assert_shown_safely(&error.to_string());
     }
 }
 
 #[test]
-fn random_bytes_do_not_panic() {
-    let pieces: [&[u8]; 16] = [
-        b"[",
-        b"]",
-        b"=",
-        b"#",
-        b";",
-        b" ",
-        b"\t",
-        b"\n",
-        b"\r\n",
-        b"profile ",
-        b"default",
-        b"services x",
-        b"a",
-        b"\xff",
-        "\u{1F600}".as_bytes(),
-        b"\0",
+fn fuzz_shared_files() {
+    let samples = [
+        "[default]\nregion = us-east-1 # comment\nuse_fips_endpoint=true\nservices = s\n[services s]\nsts =\n  endpoint_url = http://h\n",
+        "\u{feff}[profile \"a b\"]\r\naws_access_key_id=id;\r\n[default] ; c\r\nkey =\r\n\ta = 1\r\n\tb=2\r\n",
+        "# c\n[profile default]\nIgnore_Configured_Endpoint_URLs = yes\n more\n[sso-session s]\nsso_region=r\n[x y]\n",
     ];
-    let mut random = crate::testing::Random::new(4);
-    for _ in 0..20_000 {
-        let text: Vec<u8> = (0..random.below(24)).flat_map(|_| *random.pick(&pieces)).copied().collect();
-        parse_without_panic(&text);
-    }
+    fuzz(&samples, parse_without_panic);
 }
 
 #[test]

@@ -137,7 +137,8 @@ mod tests {
     use crate::credentials::context::AwsHosts;
     use crate::credentials::progress::Progress;
     use crate::credentials::sender::fake::NoNetwork;
-    use crate::testing::FakeSystem;
+    use crate::http::Headers;
+    use crate::testing::{FakeSystem, assert_shown_safely, fuzz, fuzz_text};
 
     /// The error texts of the official cases, and ours for the same problem.
     const PROBLEMS: [(&str, &str); 2] = [
@@ -213,6 +214,38 @@ mod tests {
         assert_eq!(text, "the container's authorization token cannot be read from /t x [1m");
         let variable = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\nb")]);
         assert!(with_context(&variable, token).is_err());
+    }
+
+    #[test]
+    fn fuzz_responses() {
+        let samples = [
+            r#"{"Code":"Success","AccessKeyId":"id","SecretAccessKey":"s","Token":"t","Expiration":"2030-01-01T00:00:00Z"}"#,
+            r#"{"code":"AccessDenied\n","message":"not\u0000allowed"}"#,
+        ];
+        fuzz(&samples, |body| {
+            for status in [200, 429] {
+                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                if let Err(failed) = credentials_in(&response) {
+                    assert_shown_safely(&failed.error.into_failure().to_string());
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn fuzz_urls_and_tokens() {
+        let samples =
+            ["http://127.0.0.1:80/v2?a=b", "/v2/credentials", "https://[::1]", "Bearer abc\r\nx: y"];
+        fuzz_text(&samples, |text| {
+            for name in [FULL_URI, RELATIVE_URI] {
+                if let Err(error) = url(&[(name, text)]) {
+                    assert_shown_safely(&error);
+                }
+            }
+            if let Ok(token) = header_value(text.as_bytes().to_vec(), "TOKEN") {
+                assert_shown_safely(&token);
+            }
+        });
     }
 
     #[test]

@@ -242,7 +242,7 @@ mod tests {
     use crate::credentials::context::AwsHosts;
     use crate::credentials::progress::Progress;
     use crate::credentials::sender::fake::NoNetwork;
-    use crate::testing::FakeSystem;
+    use crate::testing::{FakeSystem, assert_shown_safely, fuzz_text};
 
     /// Cases with settings that this crate does not have, which must keep failing.
     const EXCEPTIONS: [&str; 2] = ["explicit endpoint override", "explicit mode override"];
@@ -277,6 +277,21 @@ mod tests {
             _ => false,
         };
         if is_same { Ok(()) } else { Err(format!("{}: {outcome:?}", case["docs"])) }
+    }
+
+    #[test]
+    fn fuzz_responses() {
+        let samples = [
+            r#"{"Code":"Success","AccessKeyId":"id","SecretAccessKey":"s","Token":"t","Expiration":"2030-01-01T00:00:00Z"}"#,
+            r#"{"Code":"AssumeRoleUnauthorizedAccess"}"#,
+            r#"{"Code":"\u202e\n"}"#,
+        ];
+        fuzz_text(&samples, |answer| {
+            if let Err(error) = credentials_in(answer) {
+                assert_shown_safely(&error.to_string());
+            }
+            let _ = is_role_name(answer);
+        });
     }
 
     #[test]

@@ -83,7 +83,23 @@ fn check_expiry(
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
+    use crate::testing::{assert_shown_safely, fuzz};
+
+    #[test]
+    fn fuzz_outputs() {
+        let samples = [
+            r#"{"Version":1,"AccessKeyId":"id","SecretAccessKey":"s","SessionToken":"t","Expiration":"2030-01-01T00:00:00Z"}"#,
+            r#"{"Version":1,"AccessKeyId":"id","SecretAccessKey":"s","Expiration":"19991231T235959Z"}"#,
+        ];
+        let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        fuzz(&samples, |stdout| match credentials_in(stdout, now) {
+            Ok(credentials) => assert!(credentials.expires_at.is_none_or(|expires_at| expires_at > now)),
+            Err(error) => assert_shown_safely(&error.to_string()),
+        });
+    }
 
     #[test]
     fn the_error_of_a_time_out_has_what_was_written() {

@@ -90,6 +90,7 @@ fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError
 mod tests {
     use super::*;
     use crate::http::Headers;
+    use crate::testing::{assert_shown_safely, fuzz};
 
     fn problem(expiration: u64) -> String {
         let body = format!(
@@ -107,5 +108,21 @@ mod tests {
         for expiration in [253_402_300_800_000, u64::MAX - 1, u64::MAX] {
             assert_eq!(problem(expiration), "its answer has an expiration that is not a date");
         }
+    }
+
+    #[test]
+    fn fuzz_responses() {
+        let samples = [
+            r#"{"roleCredentials":{"accessKeyId":"a","secretAccessKey":"s","sessionToken":"t","expiration":1893456000000}}"#,
+            r#"{"message":"Session token not found\n"}"#,
+        ];
+        fuzz(&samples, |body| {
+            for status in [200, 401] {
+                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                if let Err(failed) = credentials_in(&response) {
+                    assert_shown_safely(&failed.error.into_failure().to_string());
+                }
+            }
+        });
     }
 }

@@ -198,3 +198,46 @@ fn store(
     }
     refreshed.token
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credentials::clocks::Clocks;
+    use crate::credentials::context::AwsHosts;
+    use crate::credentials::progress::Progress;
+    use crate::credentials::sender::fake::NoNetwork;
+    use crate::http::Headers;
+    use crate::testing::{FakeSystem, assert_shown_safely, fuzz};
+
+    #[test]
+    fn fuzz_tokens() {
+        let samples = [
+            r#"{"accessToken":"t","expiresAt":"2030-01-01T00:00:00Z","refreshToken":"r","clientId":"i","clientSecret":"s","registrationExpiresAt":"2030-01-01T00:00:00Z"}"#,
+            r#"{"accessToken":"t","expiresIn":28800,"refreshToken":"r"}"#,
+            r#"{"error":"invalid_grant\n"}"#,
+        ];
+        let system = FakeSystem::default().at(1_700_000_000);
+        let (hosts, progress, clocks) = (AwsHosts::default(), Progress::default(), Clocks::default());
+        let context = Context::new(&system, &NoNetwork, &hosts, &progress, &clocks);
+        fuzz(&samples, |body| {
+            for status in [200, 400] {
+                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                match refreshed(&context, &response) {
+                    Ok(refreshed) => check(refreshed.token),
+                    Err(failed) => assert_shown_safely(&failed.error.into_failure().to_string()),
+                }
+            }
+            if let Ok(cached) = Document::parse(body, "the file") {
+                check(token_in(&cached, Path::new("/token.json")));
+                let _ = Refresh::of(&cached, context.system.now());
+            }
+        });
+    }
+
+    fn check(token: Result<Token, CredentialsError>) {
+        match token {
+            Ok(token) => assert_shown_safely(token.text.expose()),
+            Err(error) => assert_shown_safely(&error.to_string()),
+        }
+    }
+}

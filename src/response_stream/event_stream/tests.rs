@@ -7,7 +7,7 @@ use aws_smithy_types::event_stream::{
 use aws_smithy_types::{Blob, DateTime};
 
 use super::*;
-use crate::testing::Random;
+use crate::testing::{Random, fuzz};
 
 /// One message with headers of every type, bytes 28 to 40 being the payload.
 fn encode(message: &SmithyMessage) -> Vec<u8> {
@@ -26,7 +26,9 @@ fn decode(
     let mut left = bytes;
     loop {
         while let Some(place) = decoder.next_message()? {
-            take(Message::parse(decoder.bytes(place))?);
+            let message = Message::parse(decoder.bytes(place))?;
+            message.check_headers()?;
+            take(message);
         }
         if left.is_empty() {
             return Ok(decoder.pending().len());
@@ -300,4 +302,34 @@ fn the_vectors_of_smithy_rs() {
             other => panic!("{name}: {other:?}"),
         }
     }
+}
+
+/// Makes both checksums right where the lengths allow it, so that what is behind them is tested too.
+fn with_checksums(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if let Some((lengths, [a, b, c, d, ..])) = bytes.split_first_chunk_mut::<8>() {
+        [*a, *b, *c, *d] = crc32fast::hash(lengths).to_be_bytes();
+    }
+    let length = bytes.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    let message = bytes.get_mut(..usize::try_from(length).unwrap());
+    if let Some((content, checksum)) = message.and_then(|message| message.split_last_chunk_mut::<4>()) {
+        *checksum = crc32fast::hash(content).to_be_bytes();
+    }
+    bytes
+}
+
+#[test]
+fn fuzz_frames() {
+    let mut random = Random::new(1);
+    let mut samples: Vec<Vec<u8>> = (0..20).map(|_| encode(&random_message(&mut random))).collect();
+    samples.retain(|sample| sample.len() < 2000);
+    samples.push(sample());
+    fuzz(&samples, |bytes| {
+        for bytes in [bytes, &with_checksums(bytes)] {
+            let whole = decode(bytes, || usize::MAX, |message| drop(Owned::new(message)));
+            let mut pieces = Random::new(1);
+            let in_pieces = decode(bytes, || pieces.below(40), |message| drop(Owned::new(message)));
+            assert_eq!(whole, in_pieces);
+        }
+    });
 }

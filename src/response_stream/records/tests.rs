@@ -1,7 +1,7 @@
 use std::io::{BufReader, Read};
 
 use super::*;
-use crate::testing::Random;
+use crate::testing::{Random, fuzz};
 
 /// Gives the bytes in random pieces.
 struct Pieces<'a> {
@@ -114,4 +114,19 @@ fn a_record_over_the_limit_is_an_error() {
         let error = reader.next_record(&mut body.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{body}");
     }
+}
+
+#[test]
+fn fuzz_records() {
+    let samples = [
+        "data: {\"a\":1}\n\n: keep-alive\n\ndata: [DONE]\n\n",
+        "event: token\r\nid: 7\r\nretry: 1500\r\ndata: a\r\ndata\r\n\r\n",
+        "{\"a\":1}\n\n{\"a\":2}\r{}",
+    ];
+    let mut seed = 0;
+    fuzz(&samples, |body| {
+        seed += 1;
+        let pieces = Pieces { left: body, random: Random::new(seed) };
+        assert_eq!(read_events(&mut BufReader::with_capacity(8, pieces)), read_events(&mut &*body));
+    });
 }

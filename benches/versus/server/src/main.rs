@@ -1,7 +1,10 @@
-//! The loopback peer: HTTP and HTTPS on ports of its own, a thread for each connection, fixed answers.
+//! The loopback peer: HTTP and HTTPS on ports of its own, a thread for each connection, fixed answers, and streams as
+//! the request wants them.
 //!
 //! `server FILE` writes the authority to trust to the file and prints both ports. To each further line on standard
 //! input it answers with the number of connections that it has taken so far; it ends when the input does.
+
+mod stream;
 
 use std::io::{BufRead, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,6 +15,8 @@ use std::thread;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::stream::Stream;
 
 /// The answer to a request for the endpoint `large`.
 const LARGE_BYTES: usize = 25 << 20;
@@ -57,6 +62,17 @@ fn serve(mut stream: impl Read + Write, answers: &[Vec<u8>; 2]) {
     while let Ok(bytes @ 1..) = stream.read(&mut buffer[filled..]) {
         filled += bytes;
         let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) else { continue };
+        if is_for_stream(&buffer[..head_bytes]) {
+            let Some(body) = buffer.get(head_bytes..filled).filter(|body| body.len() == body_bytes) else {
+                continue;
+            };
+            let wanted = Stream::parse(body).expect("a stream that can be written");
+            filled = 0;
+            if wanted.write_to(&mut stream).is_err() {
+                return;
+            }
+            continue;
+        }
         let is_large = buffer.starts_with(b"POST /endpoints/large/");
         let mut left = body_bytes - (filled - head_bytes);
         while left > 0 {
@@ -70,6 +86,11 @@ fn serve(mut stream: impl Read + Write, answers: &[Vec<u8>; 2]) {
             return;
         }
     }
+}
+
+fn is_for_stream(head: &[u8]) -> bool {
+    let mut words = head.split(|byte| *byte == b' ');
+    words.nth(1).is_some_and(|path| path.ends_with(b"/invocations-response-stream"))
 }
 
 /// Bytes of the head and of the body that it announces, once the head is whole.

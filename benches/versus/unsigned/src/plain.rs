@@ -12,13 +12,14 @@ impl Plain {
     }
 
     pub fn call(&self, endpoint: &str, body: &[u8]) -> Vec<u8> {
-        let mut response = self
-            .agent
-            .post(format!("{}/endpoints/{endpoint}/invocations", self.base))
-            .header("content-type", "application/json")
-            .send(body)
-            .expect("an answer");
-        response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("a body")
+        let mut answer = self.post(&format!("endpoints/{endpoint}/invocations"), body);
+        answer.with_config().limit(64 << 20).read_to_vec().expect("a body")
+    }
+
+    pub fn post(&self, path: &str, body: &[u8]) -> ureq::Body {
+        let url = format!("{}/{path}", self.base);
+        let request = self.agent.post(url).header("content-type", "application/json");
+        request.send(body).expect("an answer").into_body()
     }
 }
 

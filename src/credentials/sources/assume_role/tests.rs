@@ -7,7 +7,7 @@ use crate::credentials::context::AwsHosts;
 use crate::credentials::progress::Progress;
 use crate::credentials::sender::SendHttp;
 use crate::http::{Headers, Origin, TransportError};
-use crate::testing::FakeSystem;
+use crate::testing::{FakeSystem, assert_shown_safely, fuzz};
 
 /// An STS whose clock shows `date`: it accepts signatures for that second only.
 #[derive(Debug, Default)]
@@ -53,4 +53,23 @@ fn a_corrected_clock_stays_corrected_in_the_next_search() {
         assume_role(&context, &Role::new("arn", None), Proof::Credentials(&base)).unwrap();
     }
     assert_eq!(*sts.signed_for.lock().unwrap(), ["20231114T221320Z", AMZ_DATE, AMZ_DATE]);
+}
+
+#[test]
+fn fuzz_responses() {
+    let samples = [
+        "<R><R><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>t</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></R></R>",
+        "<E><Error><Code>AccessDenied</Code><Message>a&#10;b</Message></Error></E>",
+        "<E><Error><Code>InvalidIdentityToken</Code><Message>Couldn't retrieve verification key</Message></Error></E>",
+    ];
+    fuzz(&samples, |body| {
+        let response = HttpResponse { status: 403, headers: Headers::default(), body: body.to_vec() };
+        if let Err(error) = credentials_in(&response) {
+            assert_shown_safely(&error.to_string());
+        }
+        let refusal = Refusal::new(&response);
+        let _ = (refusal.is_of_clock(), refusal.is_of_missing_key(), refusal.backoff_base());
+        assert_shown_safely(&refusal.into_error(true).to_string());
+    });
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::location::is_host_label;
+use super::target::user_agent;
 use crate::aws::xml::Document;
 use crate::aws::{Credentials, Service, Signer, region, request_id};
-use crate::client::target::USER_AGENT;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
@@ -25,7 +25,7 @@ const MAX_BUCKETS: usize = 16;
 
 /// The buckets that the client has used, each in its region.
 #[derive(Debug, Default)]
-pub(in crate::client) struct Buckets(Mutex<HashMap<String, Arc<Bucket>>>);
+pub(super) struct Buckets(Mutex<HashMap<String, Arc<Bucket>>>);
 
 impl Buckets {
     /// The bucket, at first in the region of the client.
@@ -52,7 +52,7 @@ impl Buckets {
         Ok(bucket)
     }
 
-    pub(in crate::client) fn shut_down(&self) {
+    pub(super) fn shut_down(&self) {
         self.lock().values().for_each(|bucket| bucket.transport.shut_down());
     }
 
@@ -69,6 +69,7 @@ pub(super) struct Bucket {
     base_path: String,
     signer: Signer,
     transport: Transport,
+    user_agent: String,
 }
 
 /// What Amazon S3 answered.
@@ -107,7 +108,8 @@ impl Bucket {
             system: Arc::clone(&config.system),
         };
         let transport = Transport::new(&origin, &settings)?;
-        Ok(Self { origin, base_path, signer: Signer::new(region, "s3"), transport })
+        let (signer, user_agent) = (Signer::new(region, "s3"), user_agent(config)?);
+        Ok(Self { origin, base_path, signer, transport, user_agent })
     }
 
     /// Requests the object at `path`.
@@ -124,7 +126,7 @@ impl Bucket {
         let mut request = Request { method: "GET", path: &path, headers, body: &[] };
         let signature = self.signer.sign(&request, credentials, amz_date);
         request.headers.extend(signature.headers());
-        request.headers.push(USER_AGENT);
+        request.headers.push(("user-agent", &self.user_agent));
         let (head, mut body) = self.transport.send(&request, limits, deadline)?;
         if head.status == 200 {
             return Ok(Answer::Object(Box::new(Object { head, body })));

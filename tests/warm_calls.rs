@@ -1,0 +1,38 @@
+//! Threads and lookups of warm calls. A test of its own, because the calls of other tests start threads too.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint};
+use support::{Peer, TestSystem, own_threads, response};
+
+#[test]
+fn warm_calls_start_no_thread_and_do_no_lookup() {
+    let peer = Peer::responding(response(200, &[], "answer"));
+    let system =
+        TestSystem::new(&[]).with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
+    let system = Arc::new(system);
+    let endpoint = Endpoint::Url(format!("http://name.test:{}", peer.address.port()));
+    let config = Config {
+        endpoint,
+        system: Arc::<TestSystem>::clone(&system),
+        // Expired at every call; an open connection needs no lookup.
+        address_ttl: std::time::Duration::ZERO,
+        ..peer.config()
+    };
+    let client = Client::new(config).unwrap();
+    client.invoke(&InvokeEndpoint::new("e", b"first")).unwrap();
+    // The threads of the first call have done their work and are about to end.
+    while !own_threads().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    for _ in 0..1000 {
+        client.invoke(&InvokeEndpoint::new("e", b"warm")).unwrap();
+        assert_eq!(own_threads(), [""; 0]);
+    }
+    assert_eq!(system.lookups(), 1);
+    assert_eq!(peer.connections(), 1);
+    assert_eq!(peer.requests().len(), 1001);
+}
