@@ -190,6 +190,40 @@ fn a_second_clock_error_is_final_and_so_is_the_first_without_correction() {
     assert_eq!((uncorrected.result.unwrap_err().attempts(), uncorrected.requests.len()), (1, 1));
 }
 
+fn is_signed_for_now(request: &Received) -> bool {
+    let (time, now) = (time_of(request.header("x-amz-date").unwrap()).unwrap(), SystemTime::now());
+    now.duration_since(time).unwrap_or_else(|early| early.duration()) < Duration::from_secs(60)
+}
+
+/// A success with a wrong Date, then a refusal without one: the next request is signed with our own time.
+#[test]
+fn a_correction_that_a_refusal_does_not_confirm_is_dropped() {
+    for ahead in [true, false] {
+        let hour = Duration::from_secs(3600);
+        let wrong = if ahead { SystemTime::now() + hour } else { SystemTime::now() - hour };
+        let wrong = response(200, &[("date", &http_date(wrong))], "first");
+        let refused = response(403, &[("x-amzn-errortype", "InvalidSignatureException")], "{}");
+        let peer = peer_with(vec![wrong, refused]);
+        let client = Client::new(Config { system: system(0), ..peer.config() }).unwrap();
+        for attempts in [1, 2, 1] {
+            assert_eq!(client.invoke(&request()).unwrap().timings.attempts, attempts);
+        }
+        let is_right: Vec<bool> = peer.requests().iter().map(|it| is_signed_for_now(it)).collect();
+        assert_eq!(is_right, [true, false, true, true], "{ahead}");
+    }
+}
+
+/// A refusal whose Date confirms the correction is final.
+#[test]
+fn a_correction_that_a_refusal_confirms_stays() {
+    let date = http_date(SystemTime::now() + Duration::from_secs(3600));
+    let headers = [("x-amzn-errortype", "InvalidSignatureException"), ("date", date.as_str())];
+    let peer = peer_with(vec![response(200, &[("date", &date)], "first"), response(403, &headers, "{}")]);
+    let client = Client::new(Config { system: system(0), ..peer.config() }).unwrap();
+    client.invoke(&request()).unwrap();
+    assert_eq!(client.invoke(&request()).unwrap_err().attempts(), 1);
+}
+
 #[test]
 fn sign_uses_the_corrected_time_unless_correction_is_off() {
     for (correct_clock, is_corrected) in [(true, true), (false, false)] {

@@ -34,26 +34,46 @@ impl ClockSkew {
     }
 
     /// Measures the skew with the Date of a response. The request was signed for the time `signed_for`, and our clock
-    /// showed `sent_at` and `received_at`. Returns whether `signed_for` was far from the service's time, so that a
-    /// rejected request may succeed with a new signature.
+    /// showed `sent_at` and `received_at`. Returns whether `signed_for` was far from the service's time; `None` without a
+    /// usable Date.
     pub(crate) fn learn(
         &self,
         headers: &Headers,
         signed_for: SystemTime,
         sent_at: SystemTime,
         received_at: SystemTime,
-    ) -> bool {
-        let Some(date) = usable_date(headers) else { return false };
-        let Ok(round_trip) = received_at.duration_since(sent_at) else { return false };
+    ) -> Option<bool> {
+        let date = usable_date(headers)?;
+        let round_trip = received_at.duration_since(sent_at).ok()?;
         if round_trip > MAX_ROUND_TRIP {
-            return false;
+            return None;
         }
         let skew = milliseconds_between(sent_at + round_trip / 2, date);
         self.milliseconds.store(skew, Ordering::Relaxed);
-        add_milliseconds(sent_at, skew).is_some_and(|right_time| {
-            milliseconds_between(signed_for, right_time).unsigned_abs() > SUSPICIOUS_SKEW_MILLISECONDS
+        Some(add_milliseconds(sent_at, skew).is_some_and(|right_time| is_far(signed_for, right_time)))
+    }
+
+    /// Whether a request may succeed with a new signature, after it was rejected with a [clock code](is_clock_code) and
+    /// [`learn`](Self::learn) returned `was_far_off`. A rejection without a usable Date does not confirm the correction
+    /// that the request was signed with, and the Date which that came from may have been wrong: our own time is next.
+    pub(crate) fn may_sign_again(
+        &self,
+        was_far_off: Option<bool>,
+        signed_for: SystemTime,
+        sent_at: SystemTime,
+    ) -> bool {
+        was_far_off.unwrap_or_else(|| {
+            let was_corrected = is_far(signed_for, sent_at);
+            if was_corrected {
+                self.milliseconds.store(0, Ordering::Relaxed);
+            }
+            was_corrected
         })
     }
+}
+
+fn is_far(signed_for: SystemTime, right_time: SystemTime) -> bool {
+    milliseconds_between(signed_for, right_time).unsigned_abs() > SUSPICIOUS_SKEW_MILLISECONDS
 }
 
 /// Whether an error code can mean a wrong time of signing; all but `RequestTimeTooSkewed` have other causes too.
@@ -112,7 +132,7 @@ mod tests {
         let skew = ClockSkew::default();
         let sent_at = at("2026-01-01T00:00:00Z");
         let received_at = sent_at + Duration::from_secs(round_trip);
-        let was_far_off = skew.learn(&headers(list), sent_at, sent_at, received_at);
+        let was_far_off = skew.learn(&headers(list), sent_at, sent_at, received_at) == Some(true);
         (was_far_off, skew.milliseconds.load(Ordering::Relaxed))
     }
 
@@ -171,8 +191,8 @@ mod tests {
         let skew = ClockSkew::default();
         let now = at("2026-01-01T00:00:00Z");
         let late = headers(&[("date", "Thu, 01 Jan 2026 00:10:00 GMT")]);
-        assert!(skew.learn(&late, now, now, now));
-        assert!(!skew.learn(&late, skew.service_time(now), now, now));
+        assert_eq!(skew.learn(&late, now, now, now), Some(true));
+        assert_eq!(skew.learn(&late, skew.service_time(now), now, now), Some(false));
     }
 
     #[test]
@@ -203,7 +223,7 @@ mod tests {
                 fields.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap())).collect();
             let list: Vec<(&str, &str)> = list.iter().map(|(name, value)| (name.as_str(), *value)).collect();
             let (sent_at, received_at) = (time("clientTimeAtSend"), time("clientTimeAtReceive"));
-            let was_far_off = skew.learn(&headers(&list), signed_for, sent_at, received_at);
+            let was_far_off = skew.learn(&headers(&list), signed_for, sent_at, received_at) == Some(true);
             let is_refused = attempt["response"]["errorCode"].as_str().is_some_and(is_clock_code);
             let is_resent = index + 1 < attempts.len();
             let may_resend = u64::try_from(index).unwrap() + 1 < max_attempts;

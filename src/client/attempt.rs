@@ -78,9 +78,10 @@ impl Inner {
         let (mut head, body) = target.transport.send(&request, &limits, call.deadline())?;
         head.timings.credentials = signing_at.saturating_duration_since(begun_at);
         head.timings.signing = sending_at.saturating_duration_since(signing_at);
-        let was_skewed = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
+        let was_far_off = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
         read(head, body, &self.read_options(&request, target, sending_at, call)).map_err(|error| {
-            let is_clock_error = was_skewed && error.code().is_some_and(is_clock_code);
+            let is_clock_error = error.code().is_some_and(is_clock_code)
+                && state.clock_skew.may_sign_again(was_far_off, signing_time, sent_at);
             let is_corrected = (call.policy().correct_clock && is_clock_error)
                 || was_renewed(target, &credentials, &error, call.deadline());
             AttemptError { error, is_corrected }

@@ -124,12 +124,12 @@ impl StsRequest<'_> {
         self.clock.as_ref().map_or(now, |clock| clock.service_time(now))
     }
 
-    /// Corrects the clock by the Date of a refusal; false if the clock was right, and after the first correction.
+    /// Corrects the clock by a refusal; false if the clock was right, and after the first correction.
     fn correct_clock(&self, response: &HttpResponse, sent_at: SystemTime) -> bool {
         let Some(clock) = &self.clock else { return false };
         let (signed_for, received_at) = (clock.service_time(sent_at), self.call.context.system.now());
         let was_far_off = clock.learn(&response.headers, signed_for, sent_at, received_at);
-        was_far_off && !self.has_corrected_clock.replace(true)
+        clock.may_sign_again(was_far_off, signed_for, sent_at) && !self.has_corrected_clock.replace(true)
     }
 
     fn unsigned(&self) -> Request<'_> {
