@@ -27,12 +27,15 @@ pub(crate) mod sealed {
 
     use crate::error::{Error, InvalidInput};
     use crate::http::{Body, Request, ResponseHead, Timings};
+    use crate::sigv4::percent_encode;
     use crate::system::System;
     use crate::text::Redactor;
 
     pub(crate) type Numbers = [Option<String>; 2];
 
     pub trait Input {
+        /// What follows the endpoint's name in the path.
+        const PATH_END: &'static str;
         /// Whether the body of the response is given to the caller while it arrives.
         const IS_STREAMED: bool = false;
         /// Whether a container that is called without SageMaker cannot carry it out.
@@ -44,11 +47,11 @@ pub(crate) mod sealed {
         fn check(&self) -> Result<(), InvalidInput>;
 
         /// Appends the path, percent-encoded, to the base path of the endpoint.
-        fn write_path(&self, path: &mut String);
-
-        /// The path at a container that is called without SageMaker.
-        fn container_path(&self) -> &'static str {
-            "/invocations"
+        fn write_path(&self, path: &mut String) {
+            path.push_str("/endpoints/");
+            // Writing to a String cannot fail.
+            let _ = percent_encode(self.endpoint_name(), path);
+            path.push_str(Self::PATH_END);
         }
 
         /// The members that are numbers, as texts for [`headers`](Self::headers) to borrow.

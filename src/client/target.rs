@@ -19,6 +19,9 @@ pub(super) const SIGNING_NAME: &str = "sagemaker";
 /// Identifies this crate to the service, as AWS asks of every client.
 const PRODUCT: &str = concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"));
 
+/// Where a container takes requests. Source: "Custom Inference Code with Hosting Services" in the SageMaker Developer Guide.
+const CONTAINER_PATH: &str = "/invocations";
+
 /// Ends the sentence that the name of the setting begins.
 const NO_REGION: &str =
     "is missing: set AWS_REGION, or region in the profile; instance metadata gives none here either";
@@ -89,7 +92,7 @@ impl Target {
         } else if O::NEEDS_SAGEMAKER {
             return Err(ConfigError::new("endpoint", "is a container, and a container has no queue"));
         } else {
-            path.push_str(operation.container_path());
+            path.push_str(CONTAINER_PATH);
         }
         Ok(Prepared { path, numbers: operation.numbers() })
     }

@@ -3,14 +3,12 @@ use std::fmt;
 
 use super::Operation;
 use super::members::{
-    ASCII, Bytes, EXPRESSION, Member, NAME, PRINTABLE_64, PRINTABLE_1024, SESSION, check_all, fmt_request,
-    headers,
+    ASCII, Bytes, EXPRESSION, Member, PRINTABLE_1024, SESSION, check_all, fmt_request, headers,
 };
 use super::sealed::{self, Numbers, ReadOptions};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
-use crate::sigv4::percent_encode;
 
 /// A request for one inference, with the members of AWS's `InvokeEndpoint`.
 ///
@@ -88,26 +86,18 @@ impl<'a> InvokeEndpoint<'a> {
     /// The optional members, in the order of the headers' names.
     const fn members(&self) -> [Member<'a>; 11] {
         const EXPLANATIONS: &str = "x-amzn-sagemaker-enable-explanations";
-        const COMPONENT: &str = "x-amzn-sagemaker-inference-component";
-        const HOSTNAME: &str = "x-amzn-sagemaker-target-container-hostname";
-        const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
         [
             Member::new("Accept", "accept", self.accept, ASCII),
             Member::new("ContentType", "content-type", self.content_type, ASCII),
-            Member::new("CustomAttributes", ATTRIBUTES, self.custom_attributes, ASCII),
+            Member::custom_attributes(self.custom_attributes),
             Member::new("EnableExplanations", EXPLANATIONS, self.enable_explanations, EXPRESSION),
-            Member::new("InferenceComponentName", COMPONENT, self.inference_component_name, NAME),
-            Member::new("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
-            Member::new(
-                "PrefixAwareId",
-                "x-amzn-sagemaker-prefix-aware-id",
-                self.prefix_aware_id,
-                PRINTABLE_64,
-            ),
+            Member::inference_component_name(self.inference_component_name),
+            Member::inference_id(self.inference_id),
+            Member::prefix_aware_id(self.prefix_aware_id),
             Member::new("SessionId", "x-amzn-sagemaker-session-id", self.session_id, SESSION),
-            Member::new("TargetContainerHostname", HOSTNAME, self.target_container_hostname, NAME),
+            Member::target_container_hostname(self.target_container_hostname),
             Member::new("TargetModel", "x-amzn-sagemaker-target-model", self.target_model, PRINTABLE_1024),
-            Member::new("TargetVariant", "x-amzn-sagemaker-target-variant", self.target_variant, NAME),
+            Member::target_variant(self.target_variant),
         ]
     }
 }
@@ -117,19 +107,14 @@ impl Operation for InvokeEndpoint<'_> {
 }
 
 impl sealed::Input for InvokeEndpoint<'_> {
+    const PATH_END: &'static str = "/invocations";
+
     fn endpoint_name(&self) -> &str {
         self.endpoint_name
     }
 
     fn check(&self) -> Result<(), InvalidInput> {
         check_all(self.endpoint_name, &self.members())
-    }
-
-    fn write_path(&self, path: &mut String) {
-        path.push_str("/endpoints/");
-        // Writing to a String cannot fail.
-        let _ = percent_encode(self.endpoint_name, path);
-        path.push_str("/invocations");
     }
 
     fn headers<'n>(&'n self, _: &'n Numbers, _: bool) -> Vec<(&'static str, &'n str)> {

@@ -4,15 +4,13 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::members::{
-    ASCII, Bytes, FILE_NAME, LOCATION, Member, NUMBER, PATH_EXTENSION, PRINTABLE_64, check_all, fmt_request,
-    headers,
+    ASCII, Bytes, FILE_NAME, LOCATION, Member, NUMBER, PATH_EXTENSION, check_all, fmt_request, headers,
 };
 use super::sealed::{self, Numbers, ReadOptions};
 use super::{AsyncTicket, Operation};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
-use crate::sigv4::percent_encode;
 
 /// The longest body of an asynchronous request. Source: `service-2.json` of botocore 1.44.5.
 pub const MAX_ASYNC_BODY_BYTES: usize = 128_000;
@@ -111,7 +109,6 @@ impl<'a> InvokeEndpointAsync<'a> {
     where
         'a: 'n,
     {
-        const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
         const TIMEOUT: &str = "x-amzn-sagemaker-invocationtimeoutseconds";
         const TTL: &str = "x-amzn-sagemaker-requestttlseconds";
         const EXTENSION: &str = "x-amzn-sagemaker-s3outputpathextension";
@@ -123,9 +120,9 @@ impl<'a> InvokeEndpointAsync<'a> {
         [
             Member::new("Accept", "x-amzn-sagemaker-accept", self.accept, ASCII),
             Member::new("ContentType", "x-amzn-sagemaker-content-type", self.content_type, ASCII),
-            Member::new("CustomAttributes", ATTRIBUTES, self.custom_attributes, ASCII),
+            Member::custom_attributes(self.custom_attributes),
             Member::new("Filename", "x-amzn-sagemaker-filename", self.file_name, FILE_NAME),
-            Member::new("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
+            Member::inference_id(self.inference_id),
             Member::new("InputLocation", "x-amzn-sagemaker-inputlocation", location, LOCATION),
             Member::new("InvocationTimeoutSeconds", TIMEOUT, timeout.as_deref(), NUMBER),
             Member::new("RequestTTLSeconds", TTL, ttl.as_deref(), NUMBER),
@@ -139,6 +136,7 @@ impl Operation for InvokeEndpointAsync<'_> {
 }
 
 impl sealed::Input for InvokeEndpointAsync<'_> {
+    const PATH_END: &'static str = "/async-invocations";
     const NEEDS_SAGEMAKER: bool = true;
 
     fn endpoint_name(&self) -> &str {
@@ -160,13 +158,6 @@ impl sealed::Input for InvokeEndpointAsync<'_> {
             return Err(InvalidInput::new("InvocationTimeoutSeconds", "must be 1 to 3600 whole seconds"));
         }
         Ok(())
-    }
-
-    fn write_path(&self, path: &mut String) {
-        path.push_str("/endpoints/");
-        // Writing to a String cannot fail.
-        let _ = percent_encode(self.endpoint_name, path);
-        path.push_str("/async-invocations");
     }
 
     fn numbers(&self) -> Numbers {

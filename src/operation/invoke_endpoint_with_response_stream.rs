@@ -1,15 +1,12 @@
 use std::fmt;
 
 use super::Operation;
-use super::members::{
-    ASCII, Bytes, Member, NAME, OPEN_SESSION, PRINTABLE_64, check_all, fmt_request, headers,
-};
+use super::members::{ASCII, Bytes, Member, OPEN_SESSION, check_all, fmt_request, headers};
 use super::sealed::{self, Numbers, ReadOptions};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
 use crate::response_stream::{ResponseStream, StreamOptions};
-use crate::sigv4::percent_encode;
 
 /// A request for an inference whose response is read while the model makes it, with the members of AWS's
 /// `InvokeEndpointWithResponseStream`.
@@ -79,9 +76,6 @@ impl<'a> InvokeEndpointWithResponseStream<'a> {
     /// The optional members, in the order of the headers' names. A container gets `Accept` under its own name, which
     /// SageMaker would give it.
     const fn members(&self, is_container: bool) -> [Member<'a>; 9] {
-        const COMPONENT: &str = "x-amzn-sagemaker-inference-component";
-        const HOSTNAME: &str = "x-amzn-sagemaker-target-container-hostname";
-        const ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
         let content_type = Member::new("ContentType", "content-type", self.content_type, ASCII);
         let accept = if is_container { "accept" } else { "x-amzn-sagemaker-accept" };
         let accept = Member::new("Accept", accept, self.accept, ASCII);
@@ -89,18 +83,13 @@ impl<'a> InvokeEndpointWithResponseStream<'a> {
         [
             first,
             second,
-            Member::new("CustomAttributes", ATTRIBUTES, self.custom_attributes, ASCII),
-            Member::new("InferenceComponentName", COMPONENT, self.inference_component_name, NAME),
-            Member::new("InferenceId", "x-amzn-sagemaker-inference-id", self.inference_id, PRINTABLE_64),
-            Member::new(
-                "PrefixAwareId",
-                "x-amzn-sagemaker-prefix-aware-id",
-                self.prefix_aware_id,
-                PRINTABLE_64,
-            ),
+            Member::custom_attributes(self.custom_attributes),
+            Member::inference_component_name(self.inference_component_name),
+            Member::inference_id(self.inference_id),
+            Member::prefix_aware_id(self.prefix_aware_id),
             Member::new("SessionId", "x-amzn-sagemaker-session-id", self.session_id, OPEN_SESSION),
-            Member::new("TargetContainerHostname", HOSTNAME, self.target_container_hostname, NAME),
-            Member::new("TargetVariant", "x-amzn-sagemaker-target-variant", self.target_variant, NAME),
+            Member::target_container_hostname(self.target_container_hostname),
+            Member::target_variant(self.target_variant),
         ]
     }
 }
@@ -110,6 +99,7 @@ impl Operation for InvokeEndpointWithResponseStream<'_> {
 }
 
 impl sealed::Input for InvokeEndpointWithResponseStream<'_> {
+    const PATH_END: &'static str = "/invocations-response-stream";
     const IS_STREAMED: bool = true;
 
     fn endpoint_name(&self) -> &str {
@@ -118,13 +108,6 @@ impl sealed::Input for InvokeEndpointWithResponseStream<'_> {
 
     fn check(&self) -> Result<(), InvalidInput> {
         check_all(self.endpoint_name, &self.members(false))
-    }
-
-    fn write_path(&self, path: &mut String) {
-        path.push_str("/endpoints/");
-        // Writing to a String cannot fail.
-        let _ = percent_encode(self.endpoint_name, path);
-        path.push_str("/invocations-response-stream");
     }
 
     fn headers<'n>(&'n self, _: &'n Numbers, is_container: bool) -> Vec<(&'static str, &'n str)> {

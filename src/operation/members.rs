@@ -96,6 +96,30 @@ impl<'a> Member<'a> {
         Self { name, header, value, rule }
     }
 
+    pub(super) const fn custom_attributes(value: Option<&'a str>) -> Self {
+        Self::new("CustomAttributes", "x-amzn-sagemaker-custom-attributes", value, ASCII)
+    }
+
+    pub(super) const fn inference_component_name(value: Option<&'a str>) -> Self {
+        Self::new("InferenceComponentName", "x-amzn-sagemaker-inference-component", value, NAME)
+    }
+
+    pub(super) const fn inference_id(value: Option<&'a str>) -> Self {
+        Self::new("InferenceId", "x-amzn-sagemaker-inference-id", value, PRINTABLE_64)
+    }
+
+    pub(super) const fn prefix_aware_id(value: Option<&'a str>) -> Self {
+        Self::new("PrefixAwareId", "x-amzn-sagemaker-prefix-aware-id", value, PRINTABLE_64)
+    }
+
+    pub(super) const fn target_container_hostname(value: Option<&'a str>) -> Self {
+        Self::new("TargetContainerHostname", "x-amzn-sagemaker-target-container-hostname", value, NAME)
+    }
+
+    pub(super) const fn target_variant(value: Option<&'a str>) -> Self {
+        Self::new("TargetVariant", "x-amzn-sagemaker-target-variant", value, NAME)
+    }
+
     #[cfg(test)]
     pub(super) const fn header(&self) -> &'static str {
         self.header
