@@ -252,6 +252,18 @@ fn a_large_result_is_read_in_pieces() {
     assert_eq!(content.len(), 100_000);
 }
 
+/// The parent reads from the same socket.
+#[test]
+fn a_result_that_is_open_at_a_fork_is_not_read_by_the_child() {
+    let peer = peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], "answer") });
+    let (client, system) = client(&peer);
+    let AsyncResult::Ready { mut body, .. } = client.async_result_reader(&ticket()).unwrap() else {
+        unreachable!("there is an object")
+    };
+    system.become_another_process();
+    assert!(body.read(&mut [0; 8]).unwrap_err().to_string().contains("was lost"));
+}
+
 #[test]
 fn a_slow_answer_ends_with_the_wait() {
     let peer = Peer::new(|mut connection| connection.stall());

@@ -105,15 +105,22 @@ impl Body {
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
         let until = self.polled_limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
-        self.read_before(buffer, until)
+        self.read_until(buffer, until)
     }
 
     /// Reads some bytes, or none at the end. Where the limits poll, a read goes on until `until`.
+    ///
+    /// A body that is read in pieces can be open at a fork, and the child must leave it to its parent.
     pub(crate) fn read_before(
         &mut self,
         buffer: &mut [u8],
         until: Option<Instant>,
     ) -> Result<usize, TransportError> {
+        self.check_process()?;
+        self.read_until(buffer, until)
+    }
+
+    fn read_until(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, TransportError> {
         if self.is_failed {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
@@ -139,8 +146,7 @@ impl Body {
         outcome
     }
 
-    /// Fails in a forked child: its parent reads from the same socket.
-    pub(crate) fn check_process(&self) -> Result<(), TransportError> {
+    fn check_process(&self) -> Result<(), TransportError> {
         if self.shared.system.process_id() == self.shared.process_id {
             return Ok(());
         }

@@ -76,7 +76,6 @@ pub(crate) trait PartReader: Send {
 
 impl PartReader for Body {
     fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
-        self.check_process()?;
         self.read_before(buffer, deadline)
     }
 }
