@@ -58,6 +58,7 @@ use crate::error::{ConfigError, Error};
 pub use crate::http::Proxy;
 use crate::retry::RetryPolicy;
 use crate::system::{OsSystem, System};
+use crate::text::masked_url;
 
 /// Default of [`Timeouts::connect`]. The AWS SDKs use 3.1 s; a TLS handshake over a slow link can take more.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -280,9 +281,7 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ca_bundle = self.ca_bundle_pem.as_ref().map(|pem| format!("{} bytes", pem.len()));
-        // A URL may hold a password before an '@'.
-        let s3_endpoint_url =
-            self.s3_endpoint_url.as_deref().map(|url| if url.contains('@') { ".." } else { url });
+        let s3_endpoint_url = self.s3_endpoint_url.as_deref().map(masked_url);
         f.debug_struct("Config")
             .field("region", &self.region)
             .field("credentials", &self.credentials)

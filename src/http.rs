@@ -28,7 +28,7 @@ pub(crate) use self::body::Body;
 pub(crate) use self::body::BodyError;
 pub(crate) use self::limits::Limits;
 pub(crate) use self::message::ResponseHead;
-pub(crate) use self::message::{Headers, Origin, Request};
+pub(crate) use self::message::{Headers, Origin, Request, is_secret_header};
 pub use self::proxy::Proxy;
 pub(crate) use self::setting_error::SettingError;
 pub use self::timings::Timings;

@@ -26,7 +26,7 @@ pub(crate) mod sealed {
     use std::time::{Duration, Instant};
 
     use crate::error::{Error, InvalidInput};
-    use crate::http::{Body, Request, ResponseHead, Timings};
+    use crate::http::{Body, Request, ResponseHead, Timings, is_secret_header};
     use crate::sigv4::percent_encode;
     use crate::system::System;
     use crate::text::Redactor;
@@ -96,7 +96,7 @@ pub(crate) mod sealed {
                 "authorization" => {
                     Some((name, value.rsplit_once("Signature=").map_or(value, |(_, hex)| hex)))
                 }
-                "x-amz-security-token" | "x-amzn-sagemaker-custom-attributes" => Some((name, value)),
+                _ if is_secret_header(name) => Some((name, value)),
                 _ => None,
             }))
         }

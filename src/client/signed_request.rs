@@ -3,11 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::http::{Origin, Request};
-
-/// Headers with values that authenticate the caller or hold the caller's own data.
-const SECRET_HEADERS: [&str; 3] =
-    ["authorization", "x-amz-security-token", "x-amzn-sagemaker-custom-attributes"];
+use crate::http::{Origin, Request, is_secret_header};
 
 /// How long AWS accepts a signature. Source: "Elements of an AWS API request signature" in the AWS IAM User Guide.
 pub(super) const SIGNATURE_LIFETIME: Duration = Duration::from_secs(300);
@@ -100,7 +96,7 @@ impl<'a> SignedRequest<'a> {
 
 /// Masks the value of a secret header.
 fn masked<'v>(name: &str, value: &'v str) -> &'v str {
-    if SECRET_HEADERS.contains(&name) { "***" } else { value }
+    if is_secret_header(name) { "***" } else { value }
 }
 
 /// Quotes text for a POSIX shell: within single quotes, only the single quote itself is special.

@@ -11,6 +11,7 @@ use crate::credentials::Provider;
 use crate::endpoint::Endpoint;
 use crate::http::SettingError;
 use crate::system::System;
+use crate::text::masked_url;
 
 /// Maximum size of a CA bundle; that of a Linux distribution has about 220 KiB.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
@@ -52,7 +53,7 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     Ok(Config { system, ..config })
 }
 
-/// Logs where a setting was found. Values with an `@` may hold a password.
+/// Logs where a setting was found. A URL may hold a password or a token.
 fn text(settings: Settings<'_>, variables: &[&'static str], property: &'static str) -> Option<Setting> {
     let setting = settings.text(variables, property)?;
     log_found(&setting);
@@ -60,8 +61,7 @@ fn text(settings: Settings<'_>, variables: &[&'static str], property: &'static s
 }
 
 fn log_found(setting: &Setting) {
-    let value = if setting.value.contains('@') { ".." } else { &setting.value };
-    log::debug!("{value:?} comes from {}", setting.source);
+    log::debug!("{:?} comes from {}", masked_url(&setting.value), setting.source);
 }
 
 fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {

@@ -16,19 +16,11 @@ use ureq::{Agent, AsSendBody, SendBody};
 use super::body::{Body, Shared};
 use super::exchange_error::{failure, is_no_idle_connection};
 use super::limits::Limits;
+use super::message::is_secret_header;
 use super::request_reader::RequestReader;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use super::{Headers, Origin, Proxy, Request, Resolver, ResponseHead, SettingError, agent};
 use crate::system::System;
-
-/// Headers whose values ureq must not show in its log.
-const SENSITIVE_HEADERS: [&str; 5] = [
-    "authorization",
-    "x-amz-security-token",
-    "x-amzn-sagemaker-custom-attributes",
-    "x-amz-sso_bearer_token",
-    "x-aws-ec2-metadata-token",
-];
 
 /// What a transport is made of.
 #[derive(Clone, Debug)]
@@ -137,7 +129,7 @@ impl Transport {
             headers.reserve(request.headers.len() + 1);
             for (name, value) in &request.headers {
                 let mut value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
-                value.set_sensitive(SENSITIVE_HEADERS.contains(name));
+                value.set_sensitive(is_secret_header(name));
                 headers.append(HeaderName::from_static(name), value);
             }
         }
@@ -211,8 +203,13 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static s
 /// The length of the head as ureq writes it.
 fn head_bytes(request: &Request<'_>) -> u64 {
     let lines = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
-    let length = format!("content-length: {}\r\n", request.body.len()).len();
+    let length = "content-length: \r\n".len() + digits(request.body.len());
     let request_line = request.method.len() + request.path.len() + "  HTTP/1.1\r\n".len();
     let bytes = request_line + lines.sum::<usize>() + length + "\r\n".len();
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn digits(number: usize) -> usize {
+    let further = number.checked_ilog10().unwrap_or_default();
+    1 + usize::try_from(further).unwrap_or_default()
 }
