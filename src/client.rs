@@ -161,7 +161,7 @@ impl Client {
         }
         let call = self.inner.begin_call(state, operation, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
-        let signing_time = self.inner.signing_time(state, call.policy());
+        let signing_time = self.inner.signing_time(state, call.policy(), self.inner.config.system.now());
         let limits = self.inner.limits::<O>();
         let signed = self.inner.sign(target, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
@@ -250,8 +250,7 @@ impl Inner {
     }
 
     /// The time of the service's clock, if the policy allows to correct ours.
-    fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy) -> SystemTime {
-        let now = self.config.system.now();
+    fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
         if policy.correct_clock { state.clock_skew.service_time(now) } else { now }
     }
 

@@ -12,9 +12,9 @@ use super::bucket::{Answer, Bucket, Object, Refusal};
 use super::call::wait_or_shut_down;
 use super::location::Location;
 use super::process_state::ProcessState;
-use super::target::Target;
+use super::target::{Target, no_queue};
 use super::{Client, Inner};
-use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, ConfigError, Error, InvalidInput};
+use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
 use crate::http::{BodyError, Cause, TransportError};
 
 /// The wait after the first look; it doubles up to [`MAX_WAIT`].
@@ -49,7 +49,7 @@ impl Client {
         options: &AsyncResultOptions,
     ) -> Result<AsyncResult, Error> {
         let look = Look::new(&self.inner, ticket, *options)?;
-        look.read(look.run(self.inner.call_deadline())?)
+        look.run(self.inner.call_deadline())?.with_body(|object| look.content(object))
     }
 
     /// Like [`async_result`](Self::async_result), but gives the body of a result to read, however large it is.
@@ -59,13 +59,7 @@ impl Client {
     /// Those of [`async_result`](Self::async_result).
     pub fn async_result_reader(&self, ticket: &AsyncTicket) -> Result<AsyncResult<AsyncResultBody>, Error> {
         let look = Look::new(&self.inner, ticket, AsyncResultOptions::default())?;
-        Ok(match look.run(self.inner.call_deadline())? {
-            AsyncResult::Ready { body, content_type } => {
-                AsyncResult::Ready { body: AsyncResultBody(body.body), content_type }
-            }
-            AsyncResult::Failed(text) => AsyncResult::Failed(text),
-            AsyncResult::NotYet => AsyncResult::NotYet,
-        })
+        look.run(self.inner.call_deadline())?.with_body(|object| Ok(AsyncResultBody(object.body)))
     }
 
     /// Looks again and again until there is a result, after waits that grow from 1 s to 15 s. Never submits anything.
@@ -99,10 +93,10 @@ impl Client {
         let look = Look::new(&self.inner, ticket, *options)?;
         let system = &*self.inner.config.system;
         let started_at = system.instant();
+        let deadline = started_at.checked_add(timeout);
         let mut wait = FIRST_WAIT;
         loop {
-            let deadline = started_at.checked_add(timeout);
-            let outcome = look.run(deadline).and_then(|found| look.read(found));
+            let outcome = look.run(deadline).and_then(|found| found.with_body(|object| look.content(object)));
             let last_error = match outcome {
                 Ok(AsyncResult::NotYet) => None,
                 Err(error) if can_pass(&error) => Some(error),
@@ -167,16 +161,6 @@ impl<'a> Look<'a> {
         })
     }
 
-    fn read(&self, found: AsyncResult<Box<Object>>) -> Result<AsyncResult, Error> {
-        Ok(match found {
-            AsyncResult::Ready { body, content_type } => {
-                AsyncResult::Ready { body: self.content(body)?, content_type }
-            }
-            AsyncResult::Failed(text) => AsyncResult::Failed(text),
-            AsyncResult::NotYet => AsyncResult::NotYet,
-        })
-    }
-
     fn content(&self, mut object: Box<Object>) -> Result<Vec<u8>, Error> {
         let limit = self.inner.config.max_response_bytes;
         object.body.read_whole(limit).map_err(|error| match error {
@@ -212,7 +196,7 @@ impl<'a> Look<'a> {
         let state = self.inner.state();
         let target = self.inner.target(state, deadline)?;
         if target.endpoint.is_container {
-            return Err(ConfigError::new("endpoint", "is a container, and a container has no queue").into());
+            return Err(no_queue().into());
         }
         let config = &self.inner.config;
         let bucket = state.buckets.get(config, target.signer.region(), location.bucket)?;
@@ -235,7 +219,11 @@ impl<'a> Look<'a> {
             return Err(TransportError::before_sending(bucket.authority(), Cause::ShutDown).into());
         }
         let credentials = self.inner.credentials(target, deadline)?;
-        let amz_date = Inner::amz_date(self.inner.signing_time(state, &self.inner.config.retry))?;
+        let amz_date = Inner::amz_date(self.inner.signing_time(
+            state,
+            &self.inner.config.retry,
+            self.inner.config.system.now(),
+        ))?;
         let limits = self.inner.config.timeouts.limits();
         let answer = bucket.object(&location.path(), &credentials, amz_date, &limits, deadline);
         answer.map_err(|error| self.connection_error(error))

@@ -71,7 +71,7 @@ impl Inner {
         }
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
-        let signing_time = self.signing_time(state, call.policy());
+        let signing_time = self.signing_time(state, call.policy(), sent_at);
         let signed = self.sign(target, &request, &credentials, signing_time, &limits, call)?;
         request.headers.extend(signed.headers());
         let sending_at = system.instant();

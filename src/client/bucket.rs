@@ -5,16 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::location::is_host_label;
-use super::target::user_agent;
+use super::target::{transport_settings, user_agent};
 use crate::aws::xml::Document;
 use crate::aws::{Credentials, Service, Signer, region, request_id};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
-use crate::http::{
-    Body, BodyError, Limits, Origin, Request, Resolver, ResponseHead, Transport, TransportError,
-    TransportSettings,
-};
+use crate::http::{Body, BodyError, Limits, Origin, Request, ResponseHead, Transport, TransportError};
 use crate::sigv4::{AmzDate, EMPTY_PAYLOAD_SHA256};
 
 /// Maximum size of an error's body.
@@ -98,16 +95,7 @@ impl Bucket {
     /// Opens nothing.
     fn new(config: &Config, region: &str, name: &str) -> Result<Self, ConfigError> {
         let (origin, base_path) = address(config, region, name)?;
-        let settings = TransportSettings {
-            limits: config.timeouts.limits(),
-            max_idle_connections: config.max_idle_connections,
-            max_idle_age: config.max_idle_age,
-            proxy: &config.proxy,
-            ca_bundle_pem: config.ca_bundle_pem.as_deref(),
-            resolver: Resolver::new(Arc::clone(&config.system), config.address_ttl),
-            system: Arc::clone(&config.system),
-        };
-        let transport = Transport::new(&origin, &settings)?;
+        let transport = Transport::new(&origin, &transport_settings(config, &config.proxy))?;
         let (signer, user_agent) = (Signer::new(region, "s3"), user_agent(config)?);
         Ok(Self { origin, base_path, signer, transport, user_agent })
     }

@@ -47,23 +47,10 @@ impl Target {
     pub(super) fn new(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Result<Self, ConfigError> {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
         let signer = Signer::new(config.region.clone().unwrap_or_default(), SIGNING_NAME);
-        let is_container = endpoint.is_container;
-        let settings = TransportSettings {
-            limits: config.timeouts.limits(),
-            max_idle_connections: config.max_idle_connections,
-            max_idle_age: config.max_idle_age,
-            proxy: if is_container && config.proxy == Proxy::Environment {
-                &Proxy::Off
-            } else {
-                &config.proxy
-            },
-            ca_bundle_pem: config.ca_bundle_pem.as_deref(),
-            resolver: Resolver::new(config.system.clone(), config.address_ttl),
-            system: config.system.clone(),
-        };
-        let transport = Transport::new(&endpoint.origin, &settings)?;
-        let search = Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() };
-        let credentials = credentials::Cache::new(search);
+        let has_no_proxy = endpoint.is_container && config.proxy == Proxy::Environment;
+        let proxy = if has_no_proxy { &Proxy::Off } else { &config.proxy };
+        let transport = Transport::new(&endpoint.origin, &transport_settings(config, proxy))?;
+        let credentials = credentials::Cache::new(search(config, is_shut_down));
         Ok(Self { endpoint, signer, transport, credentials, user_agent: user_agent(config)? })
     }
 
@@ -73,8 +60,7 @@ impl Target {
         is_shut_down: &Arc<AtomicBool>,
         deadline: Option<Instant>,
     ) -> Result<Self, Error> {
-        let search = Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() };
-        match credentials::region_of_instance(search, deadline) {
+        match credentials::region_of_instance(search(config, is_shut_down), deadline) {
             Ok(Some(region)) => {
                 Ok(Self::new(&Config { region: Some(region), ..config.clone() }, is_shut_down)?)
             }
@@ -90,7 +76,7 @@ impl Target {
         if !self.endpoint.is_container {
             operation.write_path(&mut path);
         } else if O::NEEDS_SAGEMAKER {
-            return Err(ConfigError::new("endpoint", "is a container, and a container has no queue"));
+            return Err(no_queue());
         } else {
             path.push_str(CONTAINER_PATH);
         }
@@ -118,6 +104,27 @@ impl Target {
     pub(super) fn authority(&self) -> &str {
         &self.endpoint.origin.authority
     }
+}
+
+pub(super) fn transport_settings<'a>(config: &'a Config, proxy: &'a Proxy) -> TransportSettings<'a> {
+    TransportSettings {
+        limits: config.timeouts.limits(),
+        max_idle_connections: config.max_idle_connections,
+        max_idle_age: config.max_idle_age,
+        proxy,
+        ca_bundle_pem: config.ca_bundle_pem.as_deref(),
+        resolver: Resolver::new(Arc::clone(&config.system), config.address_ttl),
+        system: Arc::clone(&config.system),
+    }
+}
+
+fn search(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Search {
+    Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() }
+}
+
+/// The error of asynchronous requests at a container.
+pub(super) fn no_queue() -> ConfigError {
+    ConfigError::new("endpoint", "is a container, and a container has no queue")
 }
 
 /// The value of `user-agent`.
