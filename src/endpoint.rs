@@ -10,9 +10,6 @@ use crate::error::ConfigError;
 use crate::http::Origin;
 use crate::text::{OneLine, masked_url};
 
-/// Maximum characters of a setting in an error or Debug.
-const MAX_SHOWN_CHARACTERS: usize = 300;
-
 /// Where requests go. Debug shows a URL without user information and query.
 ///
 /// ```
@@ -120,7 +117,7 @@ fn invalid_url(url: &str, problem: &str) -> ConfigError {
 }
 
 fn shown(text: &str) -> OneLine<'_> {
-    OneLine { text, max_characters: MAX_SHOWN_CHARACTERS }
+    OneLine::short(text)
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@ mod refusal;
 mod response_too_large;
 mod service;
 mod service_error_kind;
-mod shown;
 mod stream;
 
 use std::error::Error as StdError;

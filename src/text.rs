@@ -49,6 +49,18 @@ pub(crate) struct OneLine<'a> {
     pub(crate) max_characters: usize,
 }
 
+impl<'a> OneLine<'a> {
+    /// For a name, a path or the value of a setting: at most 300 characters.
+    pub(crate) fn short(text: &'a str) -> Self {
+        Self { text, max_characters: 300 }
+    }
+
+    /// For a message: at most 1000 characters.
+    pub(crate) fn long(text: &'a str) -> Self {
+        Self { text, max_characters: 1000 }
+    }
+}
+
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut characters = self.text.trim().chars();
@@ -68,12 +80,9 @@ impl fmt::Debug for OneLine<'_> {
     }
 }
 
-/// Maximum characters of a path in an error.
-const MAX_PATH_CHARACTERS: usize = 300;
-
 /// The path of a file on one line.
 pub(crate) fn shown_path(path: &Path) -> String {
-    OneLine { text: &path.to_string_lossy(), max_characters: MAX_PATH_CHARACTERS }.to_string()
+    OneLine::short(&path.to_string_lossy()).to_string()
 }
 
 /// Whether a terminal does not show the character but obeys it: controls, line and paragraph separators, marks of the

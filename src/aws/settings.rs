@@ -6,9 +6,6 @@ use crate::http::SettingError;
 use crate::system::System;
 use crate::text::OneLine;
 
-/// Maximum characters of a value in an error.
-const MAX_SHOWN_CHARACTERS: usize = 300;
-
 /// The environment and the selected profile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings<'a> {
@@ -93,7 +90,7 @@ impl Setting {
         let line = self.source.strip_prefix(self.name).unwrap_or_default().replacen(" in ", ", set in ", 1);
         // A URL may hold a password before an '@'.
         let text = if self.value.contains('@') { ".." } else { &self.value };
-        let value = OneLine { text, max_characters: MAX_SHOWN_CHARACTERS };
+        let value = OneLine::short(text);
         SettingError::new(self.name, format!("is {value:?}{line}: {problem}"))
     }
 }

@@ -3,17 +3,14 @@
 use crate::text::OneLine;
 pub(super) use crate::text::shown_path;
 
-/// Maximum characters of a text.
-const MAX_CHARACTERS: usize = 300;
-
 /// One line of bounded length.
 pub(super) fn shown(text: &str) -> String {
-    OneLine { text, max_characters: MAX_CHARACTERS }.to_string()
+    OneLine::short(text).to_string()
 }
 
 /// The same in quotes, with escapes, for names and values of settings.
 pub(super) fn quoted(text: &str) -> String {
-    format!("{:?}", OneLine { text, max_characters: MAX_CHARACTERS })
+    format!("{:?}", OneLine::short(text))
 }
 
 #[cfg(test)]

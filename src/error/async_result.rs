@@ -2,9 +2,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use super::shown::one_line;
 use super::{AsyncTicket, Error};
 use crate::http::TransportError;
+use crate::text::OneLine;
 
 /// A look for the result of an asynchronous request that failed, or a wait that ended before there was one.
 ///
@@ -81,12 +81,12 @@ impl fmt::Display for AsyncResultError {
         if let Some(status) = self.status {
             write!(f, " (HTTP {status}")?;
             for detail in [&self.code, &self.request_id].into_iter().flatten() {
-                write!(f, ", {}", one_line(detail))?;
+                write!(f, ", {}", OneLine::long(detail))?;
             }
             f.write_str(")")?;
         }
         if let Some(message) = &self.message {
-            write!(f, ": {}", one_line(message))?;
+            write!(f, ": {}", OneLine::long(message))?;
         }
         f.write_str("; the job may still run")
     }

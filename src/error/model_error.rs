@@ -1,6 +1,5 @@
+use crate::text::OneLine;
 use std::fmt;
-
-use super::shown::one_line;
 
 /// The answer of the model's container. The inference may have run.
 ///
@@ -31,10 +30,10 @@ impl ModelError {
             None => {}
         }
         if let Some(original) = self.original_message.as_deref().filter(|it| !message.contains(*it)) {
-            write!(f, ": {}", one_line(original))?;
+            write!(f, ": {}", OneLine::long(original))?;
         }
         if let Some(arn) = &self.log_stream_arn {
-            write!(f, "; logs: {}", one_line(arn))?;
+            write!(f, "; logs: {}", OneLine::long(arn))?;
         }
         Ok(())
     }
@@ -45,8 +44,8 @@ impl fmt::Debug for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ModelError")
             .field("original_status_code", &self.original_status_code)
-            .field("original_message", &self.original_message.as_deref().map(one_line))
-            .field("log_stream_arn", &self.log_stream_arn.as_deref().map(one_line))
+            .field("original_message", &self.original_message.as_deref().map(OneLine::long))
+            .field("log_stream_arn", &self.log_stream_arn.as_deref().map(OneLine::long))
             .finish()
     }
 }

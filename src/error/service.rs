@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::refusal;
 use super::service_error_kind::ServiceErrorKind;
-use super::shown::one_line;
+use crate::text::OneLine;
 
 /// An answer of the service that is not an inference.
 ///
@@ -83,10 +83,10 @@ impl std::error::Error for ServiceError {}
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", one_line(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
+        write!(f, "{}", OneLine::long(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
         write!(f, " (HTTP {}", self.status)?;
         if let Some(request_id) = &self.request_id {
-            write!(f, ", request id {}", one_line(request_id))?;
+            write!(f, ", request id {}", OneLine::long(request_id))?;
         }
         if self.attempts > 1 {
             write!(f, ", attempt {}", self.attempts)?;
@@ -94,10 +94,10 @@ impl fmt::Display for ServiceError {
         f.write_str(")")?;
         let message = self.message.as_deref().unwrap_or(&self.body);
         if !message.trim().is_empty() {
-            write!(f, ": {}", one_line(message))?;
+            write!(f, ": {}", OneLine::long(message))?;
         }
         if let Some(location) = &self.location {
-            write!(f, "; redirected to {}", one_line(location))?;
+            write!(f, "; redirected to {}", OneLine::long(location))?;
         }
         match &self.kind {
             ServiceErrorKind::Model(model_error) => model_error.write_after(message, f),
@@ -115,11 +115,11 @@ impl fmt::Debug for ServiceError {
         f.debug_struct("ServiceError")
             .field("kind", &self.kind)
             .field("status", &self.status)
-            .field("code", &self.code.as_deref().map(one_line))
-            .field("message", &self.message.as_deref().map(one_line))
-            .field("request_id", &self.request_id.as_deref().map(one_line))
-            .field("location", &self.location.as_deref().map(one_line))
-            .field("body", &one_line(&self.body))
+            .field("code", &self.code.as_deref().map(OneLine::long))
+            .field("message", &self.message.as_deref().map(OneLine::long))
+            .field("request_id", &self.request_id.as_deref().map(OneLine::long))
+            .field("location", &self.location.as_deref().map(OneLine::long))
+            .field("body", &OneLine::long(&self.body))
             .field("attempts", &self.attempts)
             .field("retry_after", &self.retry_after)
             .field("may_have_run", &self.may_have_run())

@@ -1,7 +1,6 @@
 use std::fmt;
 
-use super::shown::one_line;
-use crate::text::{Redactor, word};
+use crate::text::{OneLine, Redactor, word};
 
 /// A response stream that did not end well. The inference has begun.
 ///
@@ -72,12 +71,12 @@ impl fmt::Display for StreamError {
             f.write_str(" (")?;
             for (index, detail) in details.into_iter().flatten().enumerate() {
                 let separator = if index > 0 { ", " } else { "" };
-                write!(f, "{separator}{}", one_line(detail))?;
+                write!(f, "{separator}{}", OneLine::long(detail))?;
             }
             f.write_str(")")?;
         }
         if let Some(message) = &self.message {
-            write!(f, ": {}", one_line(message))?;
+            write!(f, ": {}", OneLine::long(message))?;
         }
         write!(f, "; {} bytes had been delivered", self.bytes_delivered)
     }
@@ -90,10 +89,10 @@ impl fmt::Debug for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StreamError")
             .field("kind", &self.kind)
-            .field("name", &self.name.as_deref().map(one_line))
-            .field("code", &self.code.as_deref().map(one_line))
-            .field("message", &self.message.as_deref().map(one_line))
-            .field("request_id", &self.request_id.as_deref().map(one_line))
+            .field("name", &self.name.as_deref().map(OneLine::long))
+            .field("code", &self.code.as_deref().map(OneLine::long))
+            .field("message", &self.message.as_deref().map(OneLine::long))
+            .field("request_id", &self.request_id.as_deref().map(OneLine::long))
             .field("bytes_delivered", &self.bytes_delivered)
             .finish()
     }

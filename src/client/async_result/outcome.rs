@@ -6,9 +6,6 @@ use std::io::{self, Read};
 use crate::http::Body;
 use crate::text::OneLine;
 
-/// Maximum characters of the text of a failure in Debug.
-const MAX_SHOWN_CHARACTERS: usize = 1000;
-
 /// What a look for a result found.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,10 +55,7 @@ impl<B> AsyncResult<B> {
                 .field("body", &format_args!("{}", shown(body)))
                 .field("content_type", content_type)
                 .finish(),
-            Self::Failed(text) => {
-                let text = OneLine { text, max_characters: MAX_SHOWN_CHARACTERS };
-                f.debug_tuple("Failed").field(&text).finish()
-            }
+            Self::Failed(text) => f.debug_tuple("Failed").field(&OneLine::long(text)).finish(),
         }
     }
 }
