@@ -3,15 +3,20 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-/// What Linux uses when nobody chose another.
-const CONGESTION_CONTROL: &str = "cubic";
+/// Makes the loopback network, with the congestion control that Linux uses when nobody chose another. It is a property
+/// of the routes, because the setting of the whole network takes a privilege that containers do not have.
+const PREPARE: &str = "
+    set -e
+    ip link set lo up
+    for addresses in 127.0.0.0/8 127.0.0.1; do
+        ip route replace local $addresses dev lo table local proto kernel scope host src 127.0.0.1 congctl lock cubic
+    done";
 
 const CONGESTION_CONTROL_FILE: &str = "/proc/sys/net/ipv4/tcp_congestion_control";
 
 /// Runs this program with `word` in such a network, or says why it cannot: then nothing has run.
 pub fn run_in_own(word: &str) -> bool {
-    let prepare = format!("ip link set lo up && echo {CONGESTION_CONTROL} >{CONGESTION_CONTROL_FILE}");
-    if !unshared(&prepare, &[]).stderr(Stdio::null()).status().is_ok_and(|it| it.success()) {
+    if !unshared(PREPARE, &[]).stderr(Stdio::null()).status().is_ok_and(|it| it.success()) {
         println!(
             "No network of our own (unshare, ip): measured in the machine's, whose TCP is {}.\n",
             used()
@@ -19,7 +24,7 @@ pub fn run_in_own(word: &str) -> bool {
         return false;
     }
     let own = env::current_exe().expect("this program");
-    let run = format!("{prepare} && exec \"$@\"");
+    let run = format!("{PREPARE}\nexec \"$@\"");
     let status = unshared(&run, &["sh", own.to_str().expect("a path in UTF-8"), word]).status();
     assert!(status.expect("it starts").success(), "{word}");
     true
