@@ -10,7 +10,7 @@
 //!
 //! A search runs on its own thread, with its own time limit, and callers wait for it until their deadlines. So a
 //! short deadline of one caller does not end the search of the others. All callers that wait share the outcome, which
-//! may be an error.
+//! may be an error. Where the keys are in the environment, a search needs no thread.
 //!
 //! No lock is held while the log, the [`System`](crate::system::System) or a provider runs, since each of them may call the
 //! client. On the thread of the search such a call gets the old credentials while they are valid, and else an error: it
@@ -224,8 +224,12 @@ impl State {
 }
 
 impl Shared {
-    /// Runs the search on a new thread.
+    /// Runs the search on a new thread, or here if nothing in it can wait.
     fn start(self: &Arc<Self>, search: &Arc<PendingSearch>) -> Result<(), CredentialsError> {
+        if self.loader.ends_with_environment() {
+            self.run(search);
+            return Ok(());
+        }
         let (shared, running) = (Arc::clone(self), Arc::clone(search));
         let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || shared.run(&running));
         let Err(error) = thread else { return Ok(()) };

@@ -89,6 +89,12 @@ impl Loader {
         Ok(credentials)
     }
 
+    /// Whether a search goes no further than to the environment.
+    pub(super) fn ends_with_environment(&self) -> bool {
+        let begins_there = matches!(self.provider, Provider::DefaultChain | Provider::Environment);
+        begins_there && environment::is_configured(&self.context(&Progress::default()))
+    }
+
     fn context<'a>(&'a self, progress: &'a Progress) -> Context<'a> {
         Context::new(&*self.system, &*self.sender, &self.hosts, progress, &self.clocks)
     }

@@ -71,7 +71,7 @@ impl PendingSearch {
     /// It is an error if the deadline passes, if the search takes longer than its limit, and on the thread of the search,
     /// which would wait for itself.
     pub(super) fn wait(&self, deadline: Option<Instant>, now: Instant) -> Option<Outcome> {
-        if self.thread.get() == Some(&thread::current().id()) {
+        if self.is_running_here() {
             return Some(Err(CredentialsError::new(REENTRANT)));
         }
         let time_left = deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -90,6 +90,11 @@ impl PendingSearch {
             Some(time_left) if time_left <= limit => self.out_of_time(time_left),
             _ => self.overdue(now),
         }))
+    }
+
+    fn is_running_here(&self) -> bool {
+        let has_ended = self.end.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        !has_ended && self.thread.get() == Some(&thread::current().id())
     }
 
     /// The payload of a panic, once.

@@ -210,10 +210,30 @@ fn a_secret_key_in_the_place_of_the_key_id_is_not_logged() {
     for (id, expected) in [("AKIDEXAMPLE", "credentials AKIDEXAMPLE come"), (secret, "credentials .. come")] {
         let variables = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)];
         capture_log();
-        cache(Provider::DefaultChain, &Arc::new(FakeSystem::new(&variables)))
-            .search_on_this_thread()
-            .unwrap();
+        cache(Provider::DefaultChain, &Arc::new(FakeSystem::new(&variables))).get(None).unwrap();
         let log = captured_log();
         assert!(log.contains(expected) && !log.contains(secret), "{log}");
+    }
+}
+
+#[test]
+fn a_search_that_ends_with_the_environment_starts_no_thread() {
+    let id = ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    let both = [id, ("AWS_SECRET_ACCESS_KEY", "secret")];
+    for (provider, variables, is_here) in [
+        (Provider::DefaultChain, &both[..], true),
+        (Provider::Environment, &both[..], true),
+        // An error, and no wait either.
+        (Provider::DefaultChain, &[id][..], true),
+        (Provider::Environment, &[][..], false),
+        (Provider::Chain(vec![Provider::Environment]), &both[..], false),
+    ] {
+        let context = format!("{provider:?} {variables:?}");
+        let cache = cache(provider, &Arc::new(FakeSystem::new(variables)));
+        // The log that is captured is that of this thread.
+        capture_log();
+        let outcome = cache.get(None);
+        assert_eq!(outcome.is_ok(), variables.len() == 2, "{context}");
+        assert_eq!(captured_log().contains("credentials"), is_here, "{context}");
     }
 }
