@@ -129,8 +129,8 @@ mod system_calls {
     const LARGE_CALLS: usize = 20;
     const LARGE_BYTES: usize = 5_000_000;
 
-    /// Sending, receiving and its timer, the process id, and three to check that an idle connection is still open.
-    const PER_CALL: usize = 7;
+    /// Sending, receiving, the process id, and three to check that an idle connection is still open.
+    const PER_CALL: usize = 6;
 
     /// Some calls set a socket timeout again.
     const MAX_EXTRA: usize = 50;

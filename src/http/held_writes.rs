@@ -66,6 +66,17 @@ impl<T: Transport> HeldWrites<T> {
     }
 }
 
+/// Rounds up, so that the limit of a response is the same number in each call, and is not set anew in the socket. The
+/// timers of sockets are not finer.
+fn in_whole_milliseconds(mut timeout: NextTimeout) -> NextTimeout {
+    if let UreqDuration::Exact(after) = timeout.after
+        && let Ok(milliseconds) = u64::try_from(after.as_nanos().div_ceil(1_000_000))
+    {
+        timeout.after = UreqDuration::from_millis(milliseconds);
+    }
+    timeout
+}
+
 impl<T: Transport> Transport for HeldWrites<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
         self.inner.buffers()
@@ -93,6 +104,7 @@ impl<T: Transport> Transport for HeldWrites<T> {
         if !self.held.is_empty() {
             self.flush(timeout);
         }
+        let timeout = in_whole_milliseconds(timeout);
         if self.failed.is_some() { self.last_words(timeout) } else { self.inner.await_input(timeout) }
     }
 
