@@ -19,6 +19,9 @@ pub(super) const SIGNING_NAME: &str = "sagemaker";
 /// Identifies this crate to the service, as AWS asks of every client.
 const PRODUCT: &str = concat!("sagemaker-invoke/", env!("CARGO_PKG_VERSION"));
 
+/// Room for an endpoint name of 63 characters, the words around it and a short base path, so that the path does not grow.
+const PATH_BYTES: usize = 128;
+
 /// Where a container takes requests. Source: "Custom Inference Code with Hosting Services" in the SageMaker Developer Guide.
 const CONTAINER_PATH: &str = "/invocations";
 
@@ -72,7 +75,8 @@ impl Target {
 
     /// What the requests of a call borrow.
     pub(super) fn prepare<O: Operation>(&self, operation: &O) -> Result<Prepared, ConfigError> {
-        let mut path = self.endpoint.base_path.clone();
+        let mut path = String::with_capacity(PATH_BYTES);
+        path.push_str(&self.endpoint.base_path);
         if !self.endpoint.is_container {
             operation.write_path(&mut path);
         } else if O::NEEDS_SAGEMAKER {
