@@ -13,6 +13,7 @@ mod connection;
 mod connector;
 mod exchange_error;
 mod held_writes;
+mod impatience;
 mod limits;
 mod message;
 mod proxy;

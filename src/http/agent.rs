@@ -1,5 +1,6 @@
 //! The ureq agent, with everything switched off that would add to the request or follow the response.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ureq::config::AutoHeaderValue;
@@ -8,6 +9,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Agent, http};
 
 use super::connector::EndpointConnector;
+use super::impatience::Impatience;
 use super::{Origin, SettingError, TransportSettings, proxy, tls};
 
 /// Size of a connection's output buffer. More saves no time over loopback; ureq fills the whole of it at its first use.
@@ -15,9 +17,14 @@ const OUTPUT_BYTES: usize = 32 * 1024;
 /// Size of a connection's input buffer: the largest head that ureq accepts, 64 KiB, and room to see that it is larger.
 const INPUT_BYTES: usize = 65 * 1024;
 
-pub(super) fn build(settings: &TransportSettings<'_>, origin: &Origin) -> Result<Agent, SettingError> {
+pub(super) fn build(
+    settings: &TransportSettings<'_>,
+    origin: &Origin,
+    impatience: &Arc<Impatience>,
+) -> Result<Agent, SettingError> {
     let proxy = proxy::resolve(settings.proxy, origin, &*settings.system)?;
-    let connector = EndpointConnector::new(settings.resolver.clone(), proxy.is_some());
+    let connector =
+        EndpointConnector::new(settings.resolver.clone(), proxy.is_some(), Arc::clone(impatience));
     let config = ureq::config::Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)

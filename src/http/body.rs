@@ -9,12 +9,17 @@ use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
 use super::exchange_error::failure;
+use super::impatience::Impatience;
 use super::limits::Limits;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use crate::system::System;
 
 /// First allocation for a body that is read whole; it doubles as bytes arrive.
 const FIRST_READ_BYTES: usize = 16 * 1024;
+
+/// How much is read of a body that nobody wants, in the hope for its end: as much as a connection's input buffer holds.
+const MAX_REST_READS: usize = 64;
+const REST_BYTES: usize = 1024;
 
 /// The body of a response, with its connection. It can be read on any thread, at any time; the connection returns to
 /// the pool when the end is read, and is closed when the body is dropped before.
@@ -37,6 +42,7 @@ pub struct Body {
 pub(super) struct Shared {
     pub(super) authority: Authority,
     pub(super) is_shut_down: AtomicBool,
+    pub(super) impatience: Arc<Impatience>,
     pub(super) system: Arc<dyn System>,
     /// The process that the connections belong to.
     pub(super) process_id: u32,
@@ -118,6 +124,21 @@ impl Body {
     ) -> Result<usize, TransportError> {
         self.check_process()?;
         self.read_until(buffer, until)
+    }
+
+    /// Reads to the end, without waiting, if all that is left has arrived: then the connection can be used again.
+    pub(crate) fn end_if_arrived(&mut self) {
+        let Ok(impatience) = self.check_process().map(|()| Arc::clone(&self.shared.impatience)) else {
+            return;
+        };
+        impatience.on_this_thread(|| {
+            let mut rest = [0; REST_BYTES];
+            for _ in 0..MAX_REST_READS {
+                if !matches!(self.reader.read(&mut rest), Ok(1..)) {
+                    break;
+                }
+            }
+        });
     }
 
     fn read_until(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, TransportError> {

@@ -13,6 +13,7 @@ use super::addresses::{LookupError, Resolver};
 use super::connection::Connection;
 use super::exchange_error::{ExchangeError, ForbiddenAddress, NoIdleConnection};
 use super::held_writes::HeldWrites;
+use super::impatience::Impatience;
 use super::tls;
 use super::transport_error::Phase;
 
@@ -24,16 +25,18 @@ pub(super) struct EndpointConnector {
     proxy: ConnectProxyConnector,
     tcp: TcpConnector,
     tls: tls::TlsConnector,
+    impatience: Arc<Impatience>,
 }
 
 impl EndpointConnector {
-    pub(super) fn new(resolver: Resolver, has_proxy: bool) -> Self {
+    pub(super) fn new(resolver: Resolver, has_proxy: bool, impatience: Arc<Impatience>) -> Self {
         Self {
             resolver,
             has_proxy,
             proxy: ConnectProxyConnector::default(),
             tcp: TcpConnector::default(),
             tls: tls::TlsConnector::default(),
+            impatience,
         }
     }
 
@@ -82,7 +85,10 @@ impl Connector for EndpointConnector {
             .map_err(|error| ExchangeError::connecting(Phase::Handshake, error))?;
         // ureq connects to the proxy itself through this connector, with a configuration without a proxy.
         let is_to_proxy = self.has_proxy && details.config.proxy().is_none();
-        Ok(Some(if is_to_proxy { transport } else { Box::new(Connection::new(transport)) }))
+        if is_to_proxy {
+            return Ok(Some(transport));
+        }
+        Ok(Some(Box::new(Connection::new(transport, Arc::clone(&self.impatience)))))
     }
 }
 

@@ -55,11 +55,13 @@ pub(crate) struct Transport {
 impl Transport {
     /// Opens nothing; reads the proxy's variables.
     pub(crate) fn new(origin: &Origin, settings: &TransportSettings<'_>) -> Result<Self, SettingError> {
-        let agent = agent::build(settings, origin)?;
+        let impatience = Arc::default();
+        let agent = agent::build(settings, origin, &impatience)?;
         let invalid = |error| SettingError::new("endpoint URL", "is invalid").with_source(error);
         let shared = Shared {
             authority: origin.authority.parse().map_err(invalid)?,
             is_shut_down: AtomicBool::new(false),
+            impatience,
             system: Arc::clone(&settings.system),
             process_id: settings.system.process_id(),
         };

@@ -72,11 +72,18 @@ impl StreamOptions {
 pub(crate) trait PartReader: Send {
     /// Reads some bytes, or none at the end. Gives up at `deadline`.
     fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError>;
+
+    /// Called when the stream is dropped before its end.
+    fn give_up(&mut self) {}
 }
 
 impl PartReader for Body {
     fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
         self.read_before(buffer, deadline)
+    }
+
+    fn give_up(&mut self) {
+        self.end_if_arrived();
     }
 }
 
@@ -313,6 +320,14 @@ impl Parts {
 
     fn elapsed(&self) -> Duration {
         self.options.system.instant().saturating_duration_since(self.options.sent_at)
+    }
+}
+
+impl Drop for Parts {
+    fn drop(&mut self) {
+        if self.end.is_none() {
+            self.reader.give_up();
+        }
     }
 }
 

@@ -113,6 +113,67 @@ fn a_stream_dropped_early_closes_its_connection() {
 }
 
 #[test]
+fn a_stream_dropped_after_its_end_has_arrived_frees_its_connection() {
+    let certificates = Certificates::trusted();
+    let server = Arc::clone(&certificates.server);
+    let (sender, sent) = mpsc::channel();
+    let tls_sender = sender.clone();
+    let plain = Peer::new(move |connection| send_and_report(connection, &sender));
+    let tls = Peer::new(move |connection| {
+        if let Some(connection) = connection.accept_tls(&server) {
+            send_and_report(connection, &tls_sender);
+        }
+    });
+    for (peer, config) in [(&plain, plain.config()), (&tls, certificates.config(&tls))] {
+        let client = client(config);
+        for parts in [0, 1, 2, 2, 1, 0] {
+            let mut stream = open(&client, "e").unwrap();
+            sent.recv_timeout(Duration::from_secs(5)).unwrap();
+            (0..parts).for_each(|_| assert!(stream.next_part().unwrap().is_some()));
+            drop(stream);
+        }
+        assert_eq!(peer.connections(), 1);
+    }
+}
+
+/// Reports each time that a whole stream has been sent. The last chunk is a write of its own.
+fn send_and_report(mut connection: Connection, sent: &mpsc::Sender<()>) {
+    while connection.request().is_some() {
+        connection.send([STREAM_HEAD.as_bytes(), &chunk(part("a")), &chunk(part("b"))].concat());
+        connection.send(LAST_CHUNK);
+        sent.send(()).unwrap();
+    }
+}
+
+/// The look for the end of a stream does not shorten the reads of other threads.
+#[test]
+fn a_stream_dropped_early_disturbs_no_other_call() {
+    let peer = Peer::new(|mut connection| {
+        while let Some(request) = connection.request() {
+            if request.path().contains("plain") {
+                let answer = response(200, &[], [b'7'; 50]);
+                let (head, body) = answer.split_at(answer.len() - 50);
+                connection.send(head);
+                for byte in body {
+                    thread::sleep(Duration::from_millis(5));
+                    connection.send([*byte]);
+                }
+                continue;
+            }
+            connection.send([STREAM_HEAD.as_bytes(), &chunk(part("a"))].concat());
+        }
+    });
+    let client = client(peer.config());
+    thread::scope(|scope| {
+        let calling = scope.spawn(|| client.invoke(&InvokeEndpoint::new("plain", b"")));
+        while !calling.is_finished() {
+            drop(open(&client, "endless").unwrap());
+        }
+        assert_eq!(calling.join().unwrap().unwrap().body, [b'7'; 50]);
+    });
+}
+
+#[test]
 fn a_stream_is_read_on_another_thread_beside_ten_calls() {
     let peer = Peer::new(|mut connection| {
         while let Some(request) = connection.request() {
