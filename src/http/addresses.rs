@@ -137,16 +137,9 @@ impl Lookup {
 
     /// `None` when the limit passes first.
     fn wait(&self, limit: Option<Duration>) -> Option<Outcome> {
-        let is_running = |outcome: &mut Option<Outcome>| outcome.is_none();
-        let outcome = lock(&self.outcome);
-        let outcome = match limit {
-            None => self.is_done.wait_while(outcome, is_running).unwrap_or_else(PoisonError::into_inner),
-            Some(limit) => {
-                let waited = self.is_done.wait_timeout_while(outcome, limit, is_running);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-        };
-        outcome.clone()
+        let limit = limit.unwrap_or(Duration::MAX);
+        let waited = self.is_done.wait_timeout_while(lock(&self.outcome), limit, |outcome| outcome.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 

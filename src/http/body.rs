@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ureq::BodyReader;
 use ureq::http::uri::Authority;
@@ -28,9 +28,7 @@ pub struct Body {
     reader: BodyReader<'static>,
     announced_bytes: Option<u64>,
     is_reused: bool,
-    /// The limit of a read, where ureq's own is only the interval of looking at the clock.
-    polled_limit: Option<Duration>,
-    is_polled: bool,
+    limits: Limits,
     deadline: Option<Instant>,
     shared: Arc<Shared>,
     /// ureq's reader gives an error once and then the end of the body: the error must stay.
@@ -65,19 +63,8 @@ impl Body {
         shared: Arc<Shared>,
     ) -> Self {
         let announced_bytes = body.content_length();
-        let is_polled = limits.poll.is_some();
-        let polled_limit = if is_polled { limits.read } else { None };
         let reader = body.into_reader();
-        Self {
-            reader,
-            announced_bytes,
-            is_reused,
-            polled_limit,
-            is_polled,
-            deadline,
-            shared,
-            is_failed: false,
-        }
+        Self { reader, announced_bytes, is_reused, limits: *limits, deadline, shared, is_failed: false }
     }
 
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
@@ -110,8 +97,14 @@ impl Body {
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
-        let until = self.polled_limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
+        let limit = if self.is_polled() { self.limits.read } else { None };
+        let until = limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
         self.read_until(buffer, until)
+    }
+
+    /// Whether ureq's limit of a read is only the interval of looking at the clock.
+    fn is_polled(&self) -> bool {
+        self.limits.poll.is_some()
     }
 
     /// Reads some bytes, or none at the end. Where the limits poll, a read goes on until `until`.
@@ -148,7 +141,7 @@ impl Body {
         let until = [until, self.deadline].into_iter().flatten().min();
         let outcome = loop {
             // Bytes that keep coming never let a read time out.
-            if self.is_polled && self.is_past(until) {
+            if self.is_polled() && self.is_past(until) {
                 break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
             }
             match self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error))) {
@@ -176,7 +169,7 @@ impl Body {
 
     /// Whether a read that timed out has only come to its next look at the clock.
     fn goes_on(&self, until: Option<Instant>) -> bool {
-        self.is_polled && !self.is_past(until) && !self.is_shut_down()
+        self.is_polled() && !self.is_past(until) && !self.is_shut_down()
     }
 
     fn is_past(&self, until: Option<Instant>) -> bool {

@@ -68,15 +68,17 @@ pub(super) fn configure(
 pub(super) fn configure(
     builder: Builder,
     ca_bundle_pem: Option<&[u8]>,
+    #[cfg_attr(not(feature = "rustls-no-provider"), expect(unused_variables, reason = "one TLS for all"))]
     origin: &Origin,
 ) -> Result<Builder, SettingError> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
-    let provider =
-        if cfg!(feature = "rustls-no-provider") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
-    if origin.tls && provider == TlsProvider::Rustls {
+    #[cfg(feature = "rustls-no-provider")]
+    if origin.tls {
         check_crypto_provider()?;
     }
+    let provider =
+        if cfg!(feature = "rustls-no-provider") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
     let root_certs = match ca_bundle_pem {
         Some(pem) => certificates_in(pem)?,
         None if cfg!(feature = "platform-verifier") => RootCerts::PlatformVerifier,
@@ -141,19 +143,13 @@ fn is_usable(_: &[u8]) -> bool {
 }
 
 /// ureq panics when rustls has no crypto provider.
-#[cfg(all(feature = "_tls", feature = "rustls-no-provider", not(feature = "rustls")))]
+#[cfg(feature = "rustls-no-provider")]
 fn check_crypto_provider() -> Result<(), SettingError> {
-    if rustls::crypto::CryptoProvider::get_default().is_some() {
+    if cfg!(feature = "rustls") || rustls::crypto::CryptoProvider::get_default().is_some() {
         return Ok(());
     }
     let problem = "needs a crypto provider: call rustls::crypto::CryptoProvider::install_default first";
     Err(SettingError::new("feature rustls-no-provider", problem))
-}
-
-#[cfg(all(feature = "_tls", not(all(feature = "rustls-no-provider", not(feature = "rustls")))))]
-#[expect(clippy::unnecessary_wraps, reason = "the twin of a function that can fail")]
-fn check_crypto_provider() -> Result<(), SettingError> {
-    Ok(())
 }
 
 /// Whether the peer's certificate is not trusted: it would show the same one again.
