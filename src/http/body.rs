@@ -68,6 +68,7 @@ impl Body {
     }
 
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
+    #[expect(clippy::expect_used, reason = "a reader fills no more than the buffer that it was given")]
     pub(crate) fn read_whole(&mut self, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
         if self.announced_bytes.is_some_and(|bytes| bytes > max_bytes) {
             return Err(BodyError::TooLarge(self.announced_bytes));
@@ -83,7 +84,7 @@ impl Body {
                 content.reserve_exact(length - filled);
                 content.resize(length, 0);
             }
-            let room = content.get_mut(filled..).unwrap_or_default();
+            let room = content.get_mut(filled..).expect("what is filled is inside the buffer");
             match self.read_some(room).map_err(BodyError::Transport)? {
                 0 => break,
                 bytes => filled += bytes,

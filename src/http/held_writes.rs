@@ -82,13 +82,14 @@ impl<T: Transport> Transport for HeldWrites<T> {
         self.inner.buffers()
     }
 
+    #[expect(clippy::expect_used, reason = "ureq fills no more than the buffer that it was given")]
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         if self.held.is_empty() && amount > MAX_HELD_BYTES {
             self.write(amount, timeout);
             return Ok(());
         }
         let output = self.inner.buffers().output();
-        self.held.extend_from_slice(output.get(..amount).unwrap_or_default());
+        self.held.extend_from_slice(output.get(..amount).expect("the output is inside its buffer"));
         if self.held.len() > MAX_HELD_BYTES {
             self.flush(timeout);
         }

@@ -46,8 +46,9 @@ impl<'a> RequestReader<'a> {
 }
 
 impl Read for RequestReader<'_> {
+    #[expect(clippy::expect_used, reason = "no more is taken than there is")]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut rest = self.body.get(self.taken..).unwrap_or_default();
+        let mut rest = self.body.get(self.taken..).expect("what is taken is inside the body");
         let is_last = rest.len() <= buffer.len();
         if self.connected_at.is_none() || is_last {
             let now = self.system.instant();

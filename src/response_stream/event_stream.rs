@@ -44,6 +44,7 @@ impl Decoder {
     }
 
     /// Room for more bytes, at least `bytes`. What is pending moves to the front; decoded messages are gone.
+    #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn room(&mut self, bytes: usize) -> &mut [u8] {
         if self.pending.is_empty() {
             self.pending = 0..0;
@@ -57,7 +58,7 @@ impl Decoder {
                 self.buffer.resize(wanted.max(2 * self.pending.end), 0);
             }
         }
-        self.buffer.get_mut(self.pending.end..).unwrap_or_default()
+        self.buffer.get_mut(self.pending.end..).expect("what is pending is inside the buffer")
     }
 
     /// Notes that `bytes` of the room are filled.
@@ -66,8 +67,9 @@ impl Decoder {
     }
 
     /// The bytes that are not decoded yet.
+    #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn pending(&self) -> &[u8] {
-        self.buffer.get(self.pending.clone()).unwrap_or_default()
+        self.buffer.get(self.pending.clone()).expect("what is pending is inside the buffer")
     }
 
     /// Takes the next message off the pending bytes, as its place in the buffer; `None` while it is not whole. The
@@ -83,8 +85,9 @@ impl Decoder {
     }
 
     /// The bytes of a message, until the next call of [`room`](Self::room).
+    #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn bytes(&self, place: Range<usize>) -> &[u8] {
-        self.buffer.get(place).unwrap_or_default()
+        self.buffer.get(place).expect("a message is inside the buffer")
     }
 
     /// Takes all pending bytes, of a body without messages.
