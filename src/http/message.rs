@@ -114,7 +114,9 @@ impl Headers {
     /// The first value of the header with this lower-case name. One that is not UTF-8 is read as Latin-1, the historical
     /// encoding of HTTP (RFC 9110, section 5.5).
     pub(crate) fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        let value = self.0.get(name)?.as_bytes();
+        // Responses have about ten headers: to look at each is faster than to hash the name.
+        let (_, value) = self.0.iter().find(|(known, _)| known.as_str() == name)?;
+        let value = value.as_bytes();
         Some(match std::str::from_utf8(value) {
             Ok(value) => value.into(),
             Err(_) => value.iter().copied().map(char::from).collect(),
