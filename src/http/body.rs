@@ -17,10 +17,6 @@ use crate::system::System;
 /// First allocation for a body that is read whole; it doubles as bytes arrive.
 const FIRST_READ_BYTES: usize = 16 * 1024;
 
-/// How much is read of a body that nobody wants, in the hope for its end: as much as a connection's input buffer holds.
-const MAX_REST_READS: usize = 64;
-const REST_BYTES: usize = 1024;
-
 /// The body of a response, with its connection. It can be read on any thread, at any time; the connection returns to
 /// the pool when the end is read, and is closed when the body is dropped before.
 #[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
@@ -120,19 +116,15 @@ impl Body {
         self.read_until(buffer, until)
     }
 
-    /// Reads to the end, without waiting, if all that is left has arrived: then the connection can be used again.
+    /// Reads to the end if it has arrived and little is left, so that the connection can be used again. Waits a few
+    /// milliseconds at most.
     pub(crate) fn end_if_arrived(&mut self) {
-        let Ok(impatience) = self.check_process().map(|()| Arc::clone(&self.shared.impatience)) else {
+        if self.is_failed || self.check_process().is_err() {
             return;
-        };
-        impatience.on_this_thread(|| {
-            let mut rest = [0; REST_BYTES];
-            for _ in 0..MAX_REST_READS {
-                if !matches!(self.reader.read(&mut rest), Ok(1..)) {
-                    break;
-                }
-            }
-        });
+        }
+        let _impatience = self.shared.impatience.begin();
+        let mut rest = [0; 1024];
+        while let Ok(1..) = self.reader.read(&mut rest) {}
     }
 
     fn read_until(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, TransportError> {
@@ -140,6 +132,7 @@ impl Body {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
         let until = [until, self.deadline].into_iter().flatten().min();
+        let _patience = self.shared.impatience.pause();
         let outcome = loop {
             // Bytes that keep coming never let a read time out.
             if self.is_polled() && self.is_past(until) {

@@ -1,7 +1,6 @@
 //! The transport above TLS: it knows which part of an exchange ureq is at, and says so in every error.
 
 use std::io;
-use std::sync::Arc;
 
 use ureq::Error;
 use ureq::unversioned::transport::time::Duration;
@@ -9,11 +8,7 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::exchange_error::ExchangeError;
 use super::held_writes::WriteFailed;
-use super::impatience::Impatience;
 use super::transport_error::{Phase, Sent};
-
-/// The shortest wait for input that a socket knows: no time at all is a timeout before it looks.
-const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// A connection to the endpoint.
 #[derive(Debug)]
@@ -24,7 +19,6 @@ pub(super) struct Connection {
     is_reused: bool,
     /// Whether the last thing that happened was a successful read.
     is_fresh: bool,
-    impatience: Arc<Impatience>,
 }
 
 /// Where an exchange is.
@@ -44,8 +38,8 @@ enum Stage {
 }
 
 impl Connection {
-    pub(super) fn new(inner: Box<dyn Transport>, impatience: Arc<Impatience>) -> Self {
-        Self { inner, stage: Stage::New, is_reused: false, is_fresh: false, impatience }
+    pub(super) fn new(inner: Box<dyn Transport>) -> Self {
+        Self { inner, stage: Stage::New, is_reused: false, is_fresh: false }
     }
 
     /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
@@ -106,8 +100,6 @@ impl Transport for Connection {
             self.stage = Stage::Waiting;
             // The wait for the model has a limit of its own.
             timeout.per_read = None;
-        } else if self.impatience.is_here() {
-            timeout.after = SHORTEST_WAIT;
         }
         self.is_fresh = false;
         let has_input = self.inner.await_input(timeout).map_err(|error| self.tag(error))?;

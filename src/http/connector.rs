@@ -58,7 +58,7 @@ impl EndpointConnector {
         let connected = Connector::<()>::connect(&self.tcp, &details, None);
         let tcp = connected.inspect_err(|_| self.resolver.forget(name, port));
         match tcp.map_err(|error| ExchangeError::connecting(Phase::Connect, error))? {
-            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp))),
+            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.impatience)))),
             _ => Err(ExchangeError::connecting(Phase::Connect, Error::ConnectionFailed)),
         }
     }
@@ -85,10 +85,7 @@ impl Connector for EndpointConnector {
             .map_err(|error| ExchangeError::connecting(Phase::Handshake, error))?;
         // ureq connects to the proxy itself through this connector, with a configuration without a proxy.
         let is_to_proxy = self.has_proxy && details.config.proxy().is_none();
-        if is_to_proxy {
-            return Ok(Some(transport));
-        }
-        Ok(Some(Box::new(Connection::new(transport, Arc::clone(&self.impatience)))))
+        Ok(Some(if is_to_proxy { transport } else { Box::new(Connection::new(transport)) }))
     }
 }
 

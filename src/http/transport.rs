@@ -143,6 +143,7 @@ impl Transport {
         message: ureq::http::Request<impl AsSendBody>,
         run: Run<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let _patience = self.shared.impatience.pause();
         let has_own_limits = *run.limits != self.limits;
         if run.deadline.is_none() && !run.may_connect && !has_own_limits {
             return self.agent.run(message);

@@ -141,6 +141,22 @@ fn interim_responses_are_skipped() {
     assert_eq!(send(&transport).0.status, 204);
 }
 
+/// As when a log sink uses the client while its thread looks for the end of a stream.
+#[test]
+fn an_exchange_waits_on_a_thread_that_does_not() {
+    let transport = transport(&peer(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").unwrap();
+        for byte in b"whole" {
+            thread::sleep(Duration::from_millis(20));
+            stream.write_all(&[*byte]).unwrap();
+        }
+    }));
+    let _impatience = transport.shared.impatience.begin();
+    for _ in 0..2 {
+        assert_eq!(send(&transport).1.read_whole(1_000_000).unwrap(), b"whole");
+    }
+}
+
 #[test]
 fn a_request_after_a_shutdown_is_refused() {
     let transport = transport(&peer(answer));
