@@ -73,11 +73,15 @@ impl Connection {
         Err(self.tag(Error::Other(Box::new(WriteFailed(error)))))
     }
 
-    /// The final response has begun: interim ones (status 1xx) may come long before it.
+    /// The final response has begun: interim ones (status 1xx) may come long before it, or together with it.
     fn has_final_head(&mut self) -> bool {
-        let input = self.inner.buffers().input();
-        // The first digit of the status in `HTTP/1.1 200`.
-        input.get(9).is_some_and(|digit| *digit != b'1')
+        let mut input = self.inner.buffers().input();
+        // The first digit of the status in `HTTP/1.1 103`.
+        while let Some(b'1') = input.get(9) {
+            let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+            input = input.get(end + 4..).unwrap_or_default();
+        }
+        input.len() > 9
     }
 }
 

@@ -2,6 +2,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
+use super::super::body::BodyError;
 use super::*;
 use crate::system::OsSystem;
 
@@ -139,6 +140,22 @@ fn interim_responses_are_skipped() {
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
     }));
     assert_eq!(send(&transport).0.status, 204);
+}
+
+#[test]
+fn reads_are_limited_behind_interim_responses() {
+    let transport = transport(&peer(|_, stream| {
+        let head = "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n";
+        // In one piece, and nothing more.
+        stream.write_all(format!("{head}half").as_bytes()).unwrap();
+    }));
+    let limits = Limits { read: Some(Duration::from_millis(100)), ..transport.limits };
+    let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
+    let (_, mut body) = transport.send(&request, &limits, None).unwrap();
+    match body.read_whole(1_000_000) {
+        Err(BodyError::Transport(error)) => assert!(error.timed_out(), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// As when a log sink uses the client while its thread looks for the end of a stream.
