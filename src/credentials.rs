@@ -47,8 +47,8 @@
 //!
 //! Credentials are refreshed before they expire, in the background: calls use the old ones while they are valid, and the
 //! thread of the search ends with it. Without valid credentials, calls wait for the search, each until its own deadline.
-//! Credentials without an expiry are loaded again after 15 minutes, because a file may have changed. A forked child loads
-//! its own.
+//! Keys in the environment need no thread: the call reads them. Credentials without an expiry are loaded again after
+//! 15 minutes, because a file may have changed. A forked child loads its own.
 //!
 //! # Errors
 //!

@@ -21,7 +21,8 @@ pub use self::process::{Finished, TimedOut};
 /// No method has a default, so that a wrapper forwards each one on purpose. A new method is a minor release of this
 /// crate.
 pub trait System: fmt::Debug + Send + Sync {
-    /// An environment variable; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// An environment variable; bytes that are not UTF-8 are replaced by U+FFFD. Must not wait: calls read variables on
+    /// their own threads.
     fn variable(&self, name: &str) -> Option<String>;
 
     /// The content of a regular file of at most `max_bytes`; symbolic links are followed.

@@ -10,7 +10,7 @@
 //!
 //! A search runs on its own thread, with its own time limit, and callers wait for it until their deadlines. So a
 //! short deadline of one caller does not end the search of the others. All callers that wait share the outcome, which
-//! may be an error. Where the keys are in the environment, a search needs no thread.
+//! may be an error. A search that begins with the environment and finds AWS_ACCESS_KEY_ID there needs no thread.
 //!
 //! No lock is held while the log, the [`System`](crate::system::System) or a provider runs, since each of them may call the
 //! client. On the thread of the search such a call gets the old credentials while they are valid, and else an error: it
@@ -224,14 +224,16 @@ impl State {
 }
 
 impl Shared {
-    /// Runs the search on a new thread, or here if nothing in it can wait.
+    /// Looks at the environment here, where nothing can wait, and searches further on a new thread.
     fn start(self: &Arc<Self>, search: &Arc<PendingSearch>) -> Result<(), CredentialsError> {
-        if self.loader.ends_with_environment() {
-            self.run(search);
+        if self.run(search, || self.loader.load_from_environment(&search.progress)) {
             return Ok(());
         }
+        search.leave_thread();
         let (shared, running) = (Arc::clone(self), Arc::clone(search));
-        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || shared.run(&running));
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
+            shared.run(&running, || Some(shared.loader.load(running.started_at, &running.progress)));
+        });
         let Err(error) = thread else { return Ok(()) };
         let error =
             CredentialsError::new("no thread could be started to load credentials").with_source(error);
@@ -240,13 +242,18 @@ impl Shared {
         Err(error)
     }
 
-    /// Runs the search on this thread. Failures are logged before the search ends: a log that calls the client would
-    /// otherwise start the next search, and that one another.
-    fn run(&self, search: &PendingSearch) {
+    /// Runs the search, or a part of it, on this thread, and returns whether it has ended. Failures are logged before the
+    /// search ends: a log that calls the client would otherwise start the next search, and that one another.
+    fn run(
+        &self,
+        search: &PendingSearch,
+        load: impl FnOnce() -> Option<Result<Credentials, CredentialsError>>,
+    ) -> bool {
         search.run_here();
         // A panic leaves no state half changed: none is touched before the search ends.
-        match panic::catch_unwind(AssertUnwindSafe(|| self.load(search))) {
-            Ok(found) => {
+        match panic::catch_unwind(AssertUnwindSafe(|| load().map(|outcome| self.found(outcome)))) {
+            Ok(None) => return false,
+            Ok(Some(found)) => {
                 self.lock().finish_search(&found);
                 search.end(End::With(found.outcome));
             }
@@ -255,10 +262,11 @@ impl Shared {
                 search.end(End::Panicked(Some(payload)));
             }
         }
+        true
     }
 
-    fn load(&self, search: &PendingSearch) -> Found {
-        let outcome = self.loader.load(search.started_at, &search.progress).map(Arc::new);
+    fn found(&self, outcome: Result<Credentials, CredentialsError>) -> Found {
+        let outcome = outcome.map(Arc::new);
         if let Err(error) = &outcome {
             self.log_failure(error);
         }

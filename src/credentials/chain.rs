@@ -80,8 +80,7 @@ impl Loader {
         let mut search = ChainSearch { context: &context, tried: Vec::new() };
         let found = search.try_provider(&self.provider)?;
         let (credentials, source) = found.ok_or_else(|| nothing_found(&search.tried))?;
-        credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
-        log::debug!("credentials {} come from: {source}", credentials.shown_key_id());
+        let credentials = accept(credentials, source)?;
         if source == INSTANCE_METADATA {
             let mut last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner);
             *last = Some(credentials.clone());
@@ -89,10 +88,19 @@ impl Loader {
         Ok(credentials)
     }
 
-    /// Whether a search goes no further than to the environment.
-    pub(super) fn ends_with_environment(&self) -> bool {
-        let begins_there = matches!(self.provider, Provider::DefaultChain | Provider::Environment);
-        begins_there && environment::is_configured(&self.context(&Progress::default()))
+    /// The first step of a search, which cannot wait; `None` if the search goes on from there, or begins elsewhere.
+    pub(super) fn load_from_environment(
+        &self,
+        progress: &Progress,
+    ) -> Option<Result<Credentials, CredentialsError>> {
+        if !matches!(self.provider, Provider::DefaultChain | Provider::Environment) {
+            return None;
+        }
+        match environment::load(&self.context(progress)) {
+            Ok(credentials) => Some(accept(credentials, ENVIRONMENT.name)),
+            Err(ProviderError::NotConfigured(_)) => None,
+            Err(ProviderError::Failed(error)) => Some(Err(error)),
+        }
     }
 
     fn context<'a>(&'a self, progress: &'a Progress) -> Context<'a> {
@@ -120,6 +128,12 @@ impl Loader {
             }
         }
     }
+}
+
+fn accept(credentials: Credentials, source: &'static str) -> Result<Credentials, CredentialsError> {
+    credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
+    log::debug!("credentials {} come from: {source}", credentials.shown_key_id());
+    Ok(credentials)
 }
 
 /// The region of the EC2 instance; `None` elsewhere.

@@ -20,7 +20,7 @@ impl Cache {
     pub(in crate::credentials) fn search_on_this_thread(&self) -> Outcome {
         let system = &self.shared.loader.system;
         let search = self.shared.lock().new_search(system.now(), system.instant());
-        let found = self.shared.load(&search);
+        let found = self.shared.found(self.shared.loader.load(search.started_at, &search.progress));
         self.shared.lock().finish_search(&found);
         found.outcome
     }

@@ -4,7 +4,7 @@
 mod tests;
 
 use std::any::Any;
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -29,7 +29,7 @@ pub(super) struct PendingSearch {
     /// The time of day at the start.
     pub(super) start_time: SystemTime,
     /// The thread that runs the search.
-    thread: OnceLock<ThreadId>,
+    thread: Mutex<Option<ThreadId>>,
     end: Mutex<Option<End>>,
     ended: Condvar,
 }
@@ -48,7 +48,7 @@ impl PendingSearch {
             progress: Progress::default(),
             started_at,
             start_time,
-            thread: OnceLock::new(),
+            thread: Mutex::default(),
             end: Mutex::default(),
             ended: Condvar::new(),
         }
@@ -56,8 +56,16 @@ impl PendingSearch {
 
     /// Called by the thread of the search before it runs foreign code.
     pub(super) fn run_here(&self) {
-        // Fails only if it is set, and a search has one thread.
-        let _ = self.thread.set(thread::current().id());
+        *self.thread() = Some(thread::current().id());
+    }
+
+    /// Called before the search moves to another thread.
+    pub(super) fn leave_thread(&self) {
+        *self.thread() = None;
+    }
+
+    fn thread(&self) -> MutexGuard<'_, Option<ThreadId>> {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the search and wakes all callers that wait.
@@ -94,7 +102,7 @@ impl PendingSearch {
 
     fn is_running_here(&self) -> bool {
         let has_ended = self.end.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        !has_ended && self.thread.get() == Some(&thread::current().id())
+        !has_ended && *self.thread() == Some(thread::current().id())
     }
 
     /// The payload of a panic, once.

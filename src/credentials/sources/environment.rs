@@ -4,16 +4,9 @@ use crate::aws::Credentials;
 use crate::credentials::context::{Context, ProviderError};
 use crate::error::CredentialsError;
 
-const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
-
-/// Whether [`load`] will have an answer: credentials or an error.
-pub(in crate::credentials) fn is_configured(context: &Context<'_>) -> bool {
-    context.variable(ACCESS_KEY_ID).is_some()
-}
-
 /// Reads the variables; a blank one counts as not set.
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
-    let Some(access_key_id) = context.variable(ACCESS_KEY_ID) else {
+    let Some(access_key_id) = context.variable("AWS_ACCESS_KEY_ID") else {
         return Err(ProviderError::not_configured("AWS_ACCESS_KEY_ID is not set"));
     };
     // The second name is from the oldest SDKs; the official SDK for Rust reads it as well.

@@ -1,15 +1,16 @@
 use std::net::SocketAddr;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Barrier, Weak};
+use std::sync::{Barrier, OnceLock, Weak};
 use std::time::SystemTime;
 
 use super::*;
 use crate::config::Config;
 use crate::credentials::Provider;
+use crate::credentials::cache::Cache;
 use crate::credentials::cache::fake::{PATIENCE, Rig, cache};
-use crate::credentials::cache::{Cache, Shared};
 use crate::system::{Finished, System};
 use crate::testing::FakeSystem;
 
@@ -233,85 +234,132 @@ fn a_refresh_that_panics_is_no_callers_panic_and_pauses() {
     assert_eq!(searches.load(Ordering::SeqCst), 2);
 }
 
-/// A system that looks at each call whether the lock of the cache is held.
-#[derive(Debug, Default)]
-struct LockProbe {
+/// Called with the name of each method of the system before it runs.
+type Watch = Box<dyn Fn(&'static str) + Send + Sync>;
+
+#[derive(Default)]
+struct WatchedSystem {
     system: FakeSystem,
-    shared: OnceLock<Weak<Shared>>,
-    free: AtomicU64,
-    held: AtomicU64,
+    watch: OnceLock<Watch>,
 }
 
-impl LockProbe {
-    fn probe(&self) -> &FakeSystem {
-        if let Some(shared) = self.shared.get().and_then(Weak::upgrade) {
-            // Another thread may hold it for a moment.
-            let is_free = (0..10_000).any(|_| {
-                thread::yield_now();
-                shared.state.try_lock().is_ok()
-            });
-            if is_free { &self.free } else { &self.held }.fetch_add(1, Ordering::SeqCst);
+impl WatchedSystem {
+    /// A cache whose system is watched from now on.
+    fn with_keys() -> (Arc<Self>, Arc<Cache>) {
+        let variables = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+        let system = Arc::new(Self { system: FakeSystem::new(&variables), watch: OnceLock::new() });
+        let config = Config { system: Arc::<Self>::clone(&system), ..Config::default() };
+        let cache = Arc::new(Cache::new(config.search()));
+        (system, cache)
+    }
+
+    fn watch(&self, watch: impl Fn(&'static str) + Send + Sync + 'static) {
+        assert!(self.watch.set(Box::new(watch)).is_ok());
+    }
+
+    fn watched(&self, method: &'static str) -> &FakeSystem {
+        if let Some(watch) = self.watch.get() {
+            watch(method);
         }
         &self.system
     }
 }
 
-impl System for LockProbe {
+impl std::fmt::Debug for WatchedSystem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WatchedSystem")
+    }
+}
+
+impl System for WatchedSystem {
     fn variable(&self, name: &str) -> Option<String> {
-        self.probe().variable(name)
+        self.watched("variable").variable(name)
     }
 
     fn read_file(&self, path: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
-        self.probe().read_file(path, max_bytes)
+        self.watched("read_file").read_file(path, max_bytes)
     }
 
     fn replace_file(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
-        self.probe().replace_file(path, content)
+        self.watched("replace_file").replace_file(path, content)
     }
 
     fn run(&self, command_line: &str, limit: Duration) -> std::io::Result<Finished> {
-        self.probe().run(command_line, limit)
+        self.watched("run").run(command_line, limit)
     }
 
     fn now(&self) -> SystemTime {
-        self.probe().now()
+        self.watched("now").now()
     }
 
     fn instant(&self) -> Instant {
-        self.probe().instant()
+        self.watched("instant").instant()
     }
 
     fn sleep(&self, duration: Duration) {
-        self.probe().sleep(duration);
+        self.watched("sleep").sleep(duration);
     }
 
     fn random(&self) -> u64 {
-        self.probe().random()
+        self.watched("random").random()
     }
 
     fn lookup(&self, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-        self.probe().lookup(host, port)
+        self.watched("lookup").lookup(host, port)
     }
 
     fn process_id(&self) -> u32 {
-        self.probe().process_id()
+        self.watched("process_id").process_id()
     }
 }
 
 #[test]
 fn no_lock_is_held_while_the_system_is_called() {
-    let variables = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let system = Arc::new(LockProbe { system: FakeSystem::new(&variables), ..LockProbe::default() });
-    let config = Config { system: Arc::<LockProbe>::clone(&system), ..Config::default() };
-    let cache = Cache::new(config.search());
-    system.shared.set(Arc::downgrade(&cache.shared)).unwrap();
+    let (system, cache) = WatchedSystem::with_keys();
+    let (shared, counts) = (Arc::downgrade(&cache.shared), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+    let counted = Arc::clone(&counts);
+    system.watch(move |_| {
+        let Some(shared) = shared.upgrade() else { return };
+        // Another thread may hold it for a moment.
+        let is_free = (0..10_000).any(|_| {
+            thread::yield_now();
+            shared.state.try_lock().is_ok()
+        });
+        counted[usize::from(is_free)].fetch_add(1, Ordering::SeqCst);
+    });
     let credentials = cache.get(None).unwrap();
     cache.get(None).unwrap();
     system.system.sleep(Duration::from_secs(15 * 60));
     cache.get(None).unwrap();
     cache.settle();
     assert!(!cache.refresh_after_rejection(&credentials, None).unwrap());
-    assert_eq!(system.held.load(Ordering::SeqCst), 0);
-    let calls = system.free.load(Ordering::SeqCst);
-    assert!(calls > 15, "{calls}");
+    let [held, free] = [0, 1].map(|index: usize| counts[index].load(Ordering::SeqCst));
+    assert!(held == 0 && free > 15, "{held} {free}");
+}
+
+/// The system panics in the look at the environment, on the thread of the caller.
+#[test]
+fn a_panic_of_the_system_is_its_callers_and_the_next_one_searches_again() {
+    let (system, cache) = WatchedSystem::with_keys();
+    let is_first = AtomicBool::new(true);
+    system.watch(move |method| {
+        assert!(method != "variable" || !is_first.swap(false, Ordering::SeqCst), "the system panics");
+    });
+    assert!(panic::catch_unwind(AssertUnwindSafe(|| cache.get(None))).is_err());
+    assert_eq!(cache.get(Some(system.instant() + PATIENCE)).unwrap().access_key_id, "id");
+}
+
+#[test]
+fn a_system_that_calls_the_client_gets_an_error() {
+    let (system, cache) = WatchedSystem::with_keys();
+    let (own, is_first) = (Arc::downgrade(&cache), AtomicBool::new(true));
+    let (sender, returned) = mpsc::channel();
+    system.watch(move |method| {
+        if method == "variable" && is_first.swap(false, Ordering::SeqCst) {
+            sender.send(own.upgrade().unwrap().get(None)).unwrap();
+        }
+    });
+    assert_eq!(cache.get(None).unwrap().access_key_id, "id");
+    let error = returned.recv_timeout(PATIENCE).unwrap().unwrap_err();
+    assert!(error.to_string().starts_with("the search for credentials needs its own result"), "{error}");
 }
