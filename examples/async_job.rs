@@ -20,10 +20,11 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    exit_code::end(match arguments.as_slice() {
+    exit_code::run(include_str!("async_job.rs"), || match arguments.as_slice() {
         ["submit", name, body] => from_env().and_then(|client| submit(&client, name, body)).map(drop),
         ["wait", ticket] => from_env().and_then(|client| wait(&client, ticket)),
-        _ => demo(),
+        [] => demo(),
+        _ => Err(exit_code::unknown_arguments()),
     })
 }
 

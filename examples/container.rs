@@ -17,9 +17,10 @@ use verifying_endpoint::VerifyingEndpoint;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    exit_code::end(match arguments.as_slice() {
+    exit_code::run(include_str!("container.rs"), || match arguments.as_slice() {
         [url, body] => container(url).and_then(|client| predict(&client, body)),
-        _ => demo(),
+        [] => demo(),
+        _ => Err(exit_code::unknown_arguments()),
     })
 }
 

@@ -32,7 +32,7 @@ impl ProvideCredentials for Vault {
 }
 
 fn main() -> process::ExitCode {
-    exit_code::end(env::args().nth(1).map_or_else(demo, |profile| check(&profile)))
+    exit_code::run(include_str!("credentials.rs"), || env::args().nth(1).as_deref().map_or_else(demo, check))
 }
 
 fn check(profile: &str) -> Result<(), Box<dyn Error>> {

@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    exit_code::end(match arguments.as_slice() {
+    exit_code::run(include_str!("openai.rs"), || match arguments.as_slice() {
         [name, prompt] => chat_with_sagemaker(name, prompt),
-        _ => demo(),
+        [] => demo(),
+        _ => Err(exit_code::unknown_arguments()),
     })
 }
 

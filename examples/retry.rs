@@ -16,9 +16,10 @@ use verifying_endpoint::VerifyingEndpoint;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    exit_code::end(match arguments.as_slice() {
+    exit_code::run(include_str!("retry.rs"), || match arguments.as_slice() {
         [name, body] => call_sagemaker(&InvokeEndpoint::new(name, body)),
-        _ => demo(),
+        [] => demo(),
+        _ => Err(exit_code::unknown_arguments()),
     })
 }
 

@@ -15,11 +15,10 @@ use verifying_endpoint::VerifyingEndpoint;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    run(&arguments).map_or_else(|error| exit_code::end(Err(error)), ExitCode::from)
+    exit_code::run(include_str!("rows.rs"), || run(&arguments))
 }
 
-/// Returns the exit code.
-fn run(arguments: &[String]) -> Result<u8, Box<dyn Error>> {
+fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let text = arguments.first().map_or(Ok("1,2,3\n4,5\n6\n".to_owned()), fs::read_to_string)?;
     let is_json = arguments.first().is_some_and(|file| file.ends_with(".jsonl"));
     let name = arguments.get(1).map(String::as_str);
@@ -55,6 +54,6 @@ fn run(arguments: &[String]) -> Result<u8, Box<dyn Error>> {
         for (row, error) in &failed {
             writeln!(io::stderr(), "row {row}: {error} [may have run: {}]", error.may_have_run())?;
         }
-        Ok(failed.first().map_or(0, |(_, error)| exit_code::of(error)))
+        Ok(failed.first().map_or(0, |(_, error)| exit_code::of(error)).into())
     })
 }

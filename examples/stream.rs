@@ -14,7 +14,7 @@ use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpointWith
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    exit_code::end(run())
+    exit_code::run(include_str!("stream.rs"), run)
 }
 
 fn run() -> Result<(), Box<dyn Error>> {

@@ -56,6 +56,28 @@
 //!
 //! More in the README, and in the folder `examples` of the package.
 //!
+//! # Types
+//!
+//! The types for most programs are at the top of the crate. These are in its modules:
+//!
+//! | types | what they are |
+//! | --- | --- |
+//! | [`client::AsyncResultOptions`], [`AsyncResultBody`](client::AsyncResultBody) | how to look for the result of an asynchronous request, and its body while it is read |
+//! | [`credentials::Provider`], [`ProvideCredentials`](credentials::ProvideCredentials) | a source of credentials, and the trait of one that the program implements |
+//! | [`credentials::Custom`], [`Secret`](credentials::Secret) | such a source inside a [`Config`], and a text that `Debug` does not show |
+//! | [`error::ConfigError`], [`InvalidInput`](error::InvalidInput), [`CredentialsError`](error::CredentialsError) | errors before anything is sent: the setting, the member of the request, the sources that were tried |
+//! | [`error::TransportError`], [`Phase`](error::Phase), [`Sent`](error::Sent) | an exchange without a whole response: its step, and how much of the request was sent |
+//! | [`error::ServiceError`], [`ServiceErrorKind`](error::ServiceErrorKind), [`ModelError`](error::ModelError) | an answer that is an error: of the service, or of the container of the model |
+//! | [`error::ResponseTooLarge`] | a response over [`Config::max_response_bytes`] |
+//! | [`error::StreamError`], [`StreamErrorKind`](error::StreamErrorKind) | a response stream that did not end well |
+//! | [`error::AsyncResultError`], [`AsyncResultErrorKind`](error::AsyncResultErrorKind) | a look for the result of an asynchronous request that failed |
+//! | [`response_stream::Records`], [`Event`](response_stream::Event), [`StreamSummary`](response_stream::StreamSummary) | records and server-sent events of a stream, and what it delivered |
+//! | [`response_stream::RecordReader`] | the same records from any reader |
+//! | [`sigv4::Request`], [`Payload`](sigv4::Payload), [`PathStyle`](sigv4::PathStyle) | the request to sign |
+//! | [`sigv4::CanonicalRequest`], [`AmzDate`](sigv4::AmzDate), [`Scope`](sigv4::Scope), [`StringToSign`](sigv4::StringToSign), [`SigningKey`](sigv4::SigningKey), [`Signature`](sigv4::Signature), [`Authorization`](sigv4::Authorization), [`Presign`](sigv4::Presign) | the steps of a signature |
+//! | [`system::System`], [`OsSystem`](system::OsSystem) | clock, files, environment, name lookup and programs, and those of this machine |
+//! | [`system::Finished`], [`TimedOut`](system::TimedOut) | how a program ended |
+//!
 //! # Flow
 //!
 //! ```text
@@ -117,14 +139,16 @@
 //! The crate follows semantic versioning; at 0.x, a minor release may break. The changelog lists every such change.
 //! These rules keep a program compiling:
 //!
-//! - [`Config`], [`Timeouts`], [`RetryPolicy`], [`CallOptions`] and the requests, [`InvokeEndpoint`] and
-//!   [`InvokeEndpointWithResponseStream`], are made with update syntax (`..Config::default()`,
-//!   `..InvokeEndpoint::new(name, body)`). A new field is a minor release.
-//! - Responses, [`Timings`], [`Credentials`], [`SignedRequest`] and the structs in [`error`] are `#[non_exhaustive]`:
-//!   read their fields, and make one by `new` or `default()` where it has them.
+//! - [`Config`], [`Timeouts`], [`RetryPolicy`], [`CallOptions`], [`client::AsyncResultOptions`] and the requests,
+//!   [`InvokeEndpoint`], [`InvokeEndpointAsync`] and [`InvokeEndpointWithResponseStream`], are made with update syntax
+//!   (`..Config::default()`, `..InvokeEndpoint::new(name, body)`). A new field is a minor release.
+//! - Responses, [`Timings`], [`Credentials`], [`BearerToken`], [`SignedRequest`] and the structs in [`error`],
+//!   [`response_stream`] and [`system`] are `#[non_exhaustive]` or have private fields: read them, and make one by `new`
+//!   or `default()` where it has them.
+//! - The structs in [`sigv4`] are complete: a new field is a breaking change.
 //! - These enums are `#[non_exhaustive]`, and a new variant is a minor release: [`Error`], [`error::ServiceErrorKind`],
-//!   [`error::StreamErrorKind`], [`error::Phase`], [`error::Sent`], [`Endpoint`], [`Proxy`], [`Resend`],
-//!   [`credentials::Provider`], [`sigv4::Payload`].
+//!   [`error::StreamErrorKind`], [`error::AsyncResultErrorKind`], [`error::Phase`], [`error::Sent`], [`AsyncInput`],
+//!   [`AsyncResult`], [`Endpoint`], [`Proxy`], [`Resend`], [`credentials::Provider`], [`sigv4::Payload`].
 //! - [`system::System`] has no default methods. A new method is a minor release.
 //! - The minimum Rust is raised in minor releases only.
 //!

@@ -58,9 +58,17 @@ const THROTTLING_RETRY_COST: u32 = 5;
 
 /// Which failures are retried, how often, and how long to wait for a model that is not ready.
 ///
-/// A plain struct for update syntax: `RetryPolicy { max_attempts: 5, ..RetryPolicy::default() }`. A new field is a minor
-/// release. Retries also stop at the call's deadline, and when the client's token bucket is empty: it holds 500 tokens,
-/// a retry takes 14 (5 after throttling), and a success puts back what the last retry took, or 1.
+/// Made with update syntax: a new field is a minor release. Retries also stop at the call's deadline, and when the client's
+/// token bucket is empty: it holds 500 tokens, a retry takes 14 (5 after throttling), and a success puts back what the
+/// last retry took, or 1.
+///
+/// ```
+/// use sagemaker_invoke::{Config, Resend, RetryPolicy};
+///
+/// // Retries lost connections and 5xx as well: for a model that may run several times.
+/// let retry = RetryPolicy { resend: Resend::Any, max_attempts: 5, ..RetryPolicy::default() };
+/// let config = Config { retry, ..Config::default() };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Maximum number of requests of one call, including the first. 0 counts as 1.

@@ -11,6 +11,9 @@ use std::process::{Command, Output};
 
 use verifying_endpoint::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, VerifyingEndpoint};
 
+const EXAMPLES: [&str; 8] =
+    ["invoke", "rows", "retry", "credentials", "container", "stream", "async_job", "openai"];
+
 /// The program of an example, in an environment without settings of AWS.
 fn example(name: &str) -> Command {
     // target/debug/deps/THIS and target/debug/examples/NAME
@@ -124,10 +127,22 @@ fn the_exit_code_is_that_of_the_first_failure() {
 
 #[test]
 fn every_example_runs_offline_without_arguments() {
-    for name in ["invoke", "rows", "retry", "credentials", "container", "stream", "async_job", "openai"] {
+    for name in EXAMPLES {
         let output = example(name).output().unwrap();
         assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
         assert_eq!(output.stderr.is_empty(), name != "stream", "{name}: {output:?}");
+    }
+}
+
+#[test]
+fn every_example_has_help_and_refuses_other_arguments() {
+    for name in EXAMPLES {
+        let output = example(name).arg("--help").output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        assert!(help.contains(name) && help.contains("Exit codes:"), "{help}");
+        let output = example(name).args(["--no-such-option", "1", "2", "3", "4"]).output().unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{name}: {output:?}");
     }
 }
 

@@ -1,9 +1,9 @@
-//! The end of a program: an error on standard error, and an exit code by what a script can do about it.
+//! The frame of a program: `--help`, an error on standard error, and an exit code by what a script can do about it.
 #![allow(dead_code, reason = "each program that includes this file uses a part of it")]
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use sagemaker_invoke::error::ServiceErrorKind;
 
@@ -20,13 +20,40 @@ Exit codes:
   8   the service failed
 ";
 
+/// Runs a program. If its first argument is `--help`, prints the comment at the top of its source instead.
+pub(crate) fn run<T: Termination>(
+    source: &str,
+    program: impl FnOnce() -> Result<T, Box<dyn Error>>,
+) -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some("--help") {
+        return end(show_help(source).map_err(Into::into));
+    }
+    match program() {
+        Ok(done) => done.report(),
+        Err(error) => end(Err(error)),
+    }
+}
+
+fn show_help(source: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for line in source.lines().map_while(|line| line.strip_prefix("//!")) {
+        writeln!(out, "{}", line.trim_start())?;
+    }
+    write!(out, "{HELP}")
+}
+
+pub(crate) fn unknown_arguments() -> Box<dyn Error> {
+    Box::new(lexopt::Error::from("these arguments are not known: see --help"))
+}
+
 /// Reports an error and returns the exit code.
 pub(crate) fn end(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     // Standard error may be closed; the exit code remains.
     let _ = report(&*error);
     let invocation = error.downcast_ref::<sagemaker_invoke::Error>();
-    let code = if error.is::<lexopt::Error>() { 2 } else { invocation.map_or(1, of) };
+    let is_argument = error.is::<lexopt::Error>() || error.is::<std::num::ParseIntError>();
+    let code = if is_argument { 2 } else { invocation.map_or(1, of) };
     ExitCode::from(code)
 }
 
