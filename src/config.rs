@@ -295,6 +295,7 @@ impl fmt::Debug for Config {
             .field("max_idle_connections", &self.max_idle_connections)
             .field("max_idle_age", &self.max_idle_age)
             .field("address_ttl", &self.address_ttl)
+            .field("app_name", &self.app_name)
             .finish_non_exhaustive()
     }
 }

@@ -31,7 +31,7 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     let settings = Settings::new(&*system, profiles)?;
     check_retry_mode(settings)?;
     let mut config = Config { endpoint: endpoint(settings)?, ..Config::default() };
-    config.s3_endpoint_url = settings.endpoint_url(Service::S3)?.map(|url| url.value);
+    config.s3_endpoint_url = endpoint_url(settings, Service::S3)?.map(|url| url.value);
     config.region = text(settings, &["AWS_REGION", "AWS_DEFAULT_REGION"], "region").map(|found| found.value);
     if config.region.is_none() {
         profiles.check_files()?;
@@ -64,13 +64,18 @@ fn log_found(setting: &Setting) {
     log::debug!("{:?} comes from {}", masked_url(&setting.value), setting.source);
 }
 
+fn endpoint_url(settings: Settings<'_>, service: Service) -> Result<Option<Setting>, SettingError> {
+    let url = settings.endpoint_url(service)?;
+    url.iter().for_each(log_found);
+    Ok(url)
+}
+
 fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {
     let fips = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
     let dual_stack = settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
-    let Some(url) = settings.endpoint_url(Service::SAGEMAKER_RUNTIME)? else {
+    let Some(url) = endpoint_url(settings, Service::SAGEMAKER_RUNTIME)? else {
         return Ok(Endpoint::Aws { fips, dual_stack });
     };
-    log_found(&url);
     let variant = match (fips, dual_stack) {
         (true, _) => settings.text(&["AWS_USE_FIPS_ENDPOINT"], "use_fips_endpoint"),
         (false, true) => settings.text(&["AWS_USE_DUALSTACK_ENDPOINT"], "use_dualstack_endpoint"),
@@ -103,4 +108,28 @@ fn read_ca_bundle(system: &dyn System, setting: &Setting) -> Result<Vec<u8>, Set
     system
         .read_file(&path, MAX_CA_BUNDLE_BYTES)
         .map_err(|error| setting.invalid("the file cannot be read").with_source(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{FakeSystem, capture_log, captured_log};
+
+    #[test]
+    fn where_settings_come_from_is_logged_without_secrets() {
+        let variables = [
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ENDPOINT_URL", "http://me:secret@endpoint"),
+            ("AWS_ENDPOINT_URL_S3", "http://me:secret@s3"),
+            ("AWS_SDK_UA_APP_ID", "app"),
+            ("AWS_MAX_ATTEMPTS", "5"),
+        ];
+        capture_log();
+        config(Arc::new(FakeSystem::new(&variables))).unwrap();
+        let log = captured_log();
+        for (name, _) in variables {
+            assert!(log.contains(&format!("comes from {name}")), "{name}: {log}");
+        }
+        assert!(!log.contains("secret"), "{log}");
+    }
 }
