@@ -19,7 +19,8 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
-    let text = arguments.first().map_or(Ok("1,2,3\n4,5\n6\n".to_owned()), fs::read_to_string)?;
+    let read = |file| fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
+    let text = arguments.first().map_or(Ok("1,2,3\n4,5\n6\n".to_owned()), read)?;
     let is_json = arguments.first().is_some_and(|file| file.ends_with(".jsonl"));
     let name = arguments.get(1).map(String::as_str);
     let threads = arguments.get(2).map_or(Ok(8), |threads| threads.parse())?.max(1);
