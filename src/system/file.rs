@@ -7,10 +7,13 @@ use std::path::Path;
 /// Reads a regular file. A FIFO or a device could block for ever or have no end.
 pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     // Before opening, because to open a FIFO waits for its writer.
-    if !fs::metadata(path)?.is_file() {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut content = Vec::new();
+    // One byte more, which finds the end without growing. A file of the kernel's may announce nothing.
+    let expected_bytes = metadata.len().min(max_bytes).saturating_add(1);
+    let mut content = Vec::with_capacity(usize::try_from(expected_bytes).unwrap_or(0));
     File::open(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut content)?;
     if u64::try_from(content.len()).is_ok_and(|bytes| bytes > max_bytes) {
         let problem = format!("larger than {max_bytes} bytes");
