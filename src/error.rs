@@ -170,6 +170,7 @@ impl Error {
         match self {
             Self::ResponseTooLarge(error) => error.attempts,
             Self::Service(error) => error.attempts,
+            Self::Stream(error) => error.attempts,
             _ => self.transport().map_or(0, |error| error.attempts),
         }
     }

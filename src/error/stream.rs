@@ -20,6 +20,8 @@ pub struct StreamError {
     pub request_id: Option<String>,
     /// Bytes of the body that had been given to the caller.
     pub bytes_delivered: u64,
+    /// How many requests the call began.
+    pub attempts: u32,
 }
 
 /// How a stream failed, by what the caller can do.
@@ -94,6 +96,7 @@ impl fmt::Debug for StreamError {
             .field("message", &self.message.as_deref().map(OneLine::long))
             .field("request_id", &self.request_id.as_deref().map(OneLine::long))
             .field("bytes_delivered", &self.bytes_delivered)
+            .field("attempts", &self.attempts)
             .finish()
     }
 }
@@ -121,6 +124,7 @@ mod tests {
             message: text(),
             request_id: text(),
             bytes_delivered: 0,
+            attempts: 1,
         }
     }
 

@@ -31,7 +31,9 @@ pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning 
         Some("exception") => Meaning::Failed(exception(message, redactor)),
         Some("error") => Meaning::Failed(StreamError {
             code: message.text(":error-code").map(str::to_owned),
-            message: message.text(":error-message").map(str::to_owned),
+            message: message
+                .text(":error-message")
+                .map_or_else(|| payload_text(message, redactor), |text| Some(text.to_owned())),
             ..failure(StreamErrorKind::Exception)
         }),
         Some(_) => Meaning::Failed(invalid("a message has an unknown type")),
@@ -49,8 +51,9 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
         names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
     };
     let (code, mut told) = (text(["ErrorCode", "errorCode"]), text(["Message", "message"]));
-    if document.is_none() && !payload.is_empty() {
-        told = Some(redactor.redact_start(payload, MAX_EXCEPTION_BYTES));
+    let is_silent = document.as_ref().is_some_and(Map::is_empty);
+    if code.is_none() && told.is_none() && !is_silent {
+        told = payload_text(message, redactor);
     }
     let kind = match (name.to_ascii_lowercase().as_str(), code.as_deref()) {
         ("internalstreamfailure", _) => StreamErrorKind::InternalFailure,
@@ -60,6 +63,14 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
     };
     let name = if name.is_empty() { None } else { Some(name.to_owned()) };
     StreamError { name, code, message: told, ..failure(kind) }
+}
+
+/// A payload in no form that is known, so that nothing of what it says is lost.
+fn payload_text(message: &Message<'_>, redactor: &Redactor) -> Option<String> {
+    if message.payload.is_empty() {
+        return None;
+    }
+    Some(redactor.redact_start(message.payload, MAX_EXCEPTION_BYTES))
 }
 
 /// A stream that does not follow the format.
@@ -80,5 +91,13 @@ fn invalid(problem: &str) -> StreamError {
 
 /// An error of this kind, without details.
 pub(super) fn failure(kind: StreamErrorKind) -> StreamError {
-    StreamError { kind, name: None, code: None, message: None, request_id: None, bytes_delivered: 0 }
+    StreamError {
+        kind,
+        name: None,
+        code: None,
+        message: None,
+        request_id: None,
+        bytes_delivered: 0,
+        attempts: 0,
+    }
 }

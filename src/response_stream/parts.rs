@@ -92,7 +92,12 @@ pub(super) struct PlainReader<R>(pub(super) R);
 
 impl<R: Read + Send> PartReader for PlainReader<R> {
     fn read_some(&mut self, buffer: &mut [u8], _: Option<Instant>) -> Result<usize, TransportError> {
-        self.0.read(buffer).map_err(TransportError::of_reader)
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome.map_err(TransportError::of_reader),
+            }
+        }
     }
 }
 
@@ -159,6 +164,7 @@ impl Parts {
         };
         let kind = failure(StreamErrorKind::TooLarge);
         let error = self.stream_error(StreamError { message: Some(error.to_string()), ..kind });
+        self.summary.elapsed = self.elapsed();
         self.end = Some(End::Failed(error.repeated()));
         self.part = 0..0;
         error
@@ -308,7 +314,8 @@ impl Parts {
 
     fn stream_error(&self, error: StreamError) -> Error {
         let request_id = self.options.request_id.clone();
-        let error = StreamError { request_id, bytes_delivered: self.summary.bytes, ..error };
+        let (bytes_delivered, attempts) = (self.summary.bytes, self.options.attempts);
+        let error = StreamError { request_id, bytes_delivered, attempts, ..error };
         Error::Stream(Box::new(error)).redacted(&self.options.redactor)
     }
 

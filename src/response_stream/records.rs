@@ -2,7 +2,8 @@
 //!
 //! Source: the HTML standard, "Server-sent events", section "Interpreting an event stream". Two differences: an event that
 //! the body ends without a blank line is delivered, because model servers leave the blank line out at times; and a line
-//! without a field of server-sent events is a record by itself, which is what JSON lines are.
+//! without a field of server-sent events is a record by itself, which is what JSON lines are. Between the lines of an event
+//! such a line is ignored, as the standard says.
 
 use std::io::{self, BufRead};
 
@@ -115,7 +116,7 @@ impl RecordReader {
 
     /// Whether a whole event is one for the caller; otherwise it is cleared.
     fn is_wanted(&mut self) -> bool {
-        self.is_done |= self.event.data == DONE;
+        self.is_done |= self.event.data.trim_ascii() == DONE;
         if self.is_done {
             self.clear_event();
         }
@@ -135,7 +136,10 @@ impl RecordReader {
             self.line.clear();
         }
         loop {
-            let mut piece = input.fill_buf()?;
+            let mut piece = match input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                piece => piece?,
+            };
             if piece.is_empty() {
                 self.is_line_done = true;
                 return Ok(!self.line.is_empty());
@@ -188,7 +192,7 @@ impl RecordReader {
             b"event" => self.event.event = String::from_utf8_lossy(value).into_owned(),
             b"id" if value.contains(&0) => {}
             b"id" => self.event.id = String::from_utf8_lossy(value).into_owned(),
-            b"retry" => self.event.retry = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()),
+            b"retry" => self.event.retry = milliseconds(value).or(self.event.retry),
             _ => return self.take_plain_line(),
         }
         false
@@ -204,6 +208,13 @@ impl RecordReader {
         self.has_data = true;
         true
     }
+}
+
+/// Digits and nothing else.
+fn milliseconds(value: &[u8]) -> Option<u64> {
+    let is_number = value.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(value).ok().filter(|_| is_number)?;
+    text.parse().ok()
 }
 
 #[cfg(test)]

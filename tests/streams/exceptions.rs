@@ -39,10 +39,14 @@ fn exceptions_keep_name_code_and_message() {
         ("NewError", "no JSON", None, Some("no JSON")),
         ("NewError", "", None, None),
         ("NewError", r#"["a list"]"#, None, Some(r#"["a list"]"#)),
+        ("NewError", r#"{"error":"boom"}"#, None, Some(r#"{"error":"boom"}"#)),
+        ("NewError", r#"{"ErrorCode":"StreamBroken"}"#, broken, None),
+        ("NewError", "{}", None, None),
     ] {
         let error = error_of(exception(name, payload));
         assert_eq!(details(&error), (Some(name), code, message));
         assert_eq!((error.request_id.as_deref(), error.bytes_delivered), (Some("request-1"), 5));
+        assert_eq!(error.attempts, 1);
     }
 }
 
@@ -53,6 +57,8 @@ fn error_messages_keep_code_and_message() {
     let error = error_of(frame(&headers, ""));
     assert_eq!(details(&error), (None, Some("InternalError"), Some("it failed")));
     assert_eq!(error.kind, StreamErrorKind::Exception);
+    let error = error_of(frame(&headers[..1], "it failed"));
+    assert_eq!(details(&error), (None, None, Some("it failed")));
 }
 
 #[test]

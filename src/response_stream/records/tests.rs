@@ -71,7 +71,7 @@ fn the_examples_of_the_standard() {
 
 #[test]
 fn an_event_has_its_fields() {
-    let body = b"event: token\nid: 7\nretry: 1500\ndata: a\n\ndata: b\n\nretry: x\nid: a\0b\ndata: c\n\n";
+    let body = b"event: token\nid: 7\nretry: 1500\ndata: a\n\ndata: b\n\nretry: 5\nretry: x\nretry: +6\nid: a\0b\ndata: c\n\n";
     let event = |event: &str, data: &[u8], retry| Event {
         event: event.to_owned(),
         data: data.to_vec(),
@@ -80,7 +80,7 @@ fn an_event_has_its_fields() {
     };
     assert_eq!(
         events(body),
-        [event("token", b"a", Some(1500)), event("", b"b", None), event("", b"c", None)]
+        [event("token", b"a", Some(1500)), event("", b"b", None), event("", b"c", Some(5))]
     );
 }
 
@@ -129,4 +129,23 @@ fn fuzz_records() {
         let pieces = Pieces { left: body, random: Random::new(seed) };
         assert_eq!(read_events(&mut BufReader::with_capacity(8, pieces)), read_events(&mut &*body));
     });
+}
+
+/// [`Read`] and [`BufRead`] may be interrupted by a signal, and read again.
+#[test]
+fn an_interrupted_read_is_tried_again() {
+    struct Interrupted<'a>(&'a [u8], bool);
+    impl std::io::Read for Interrupted<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
+        }
+    }
+    let body = b"data: a\n\ndata: b\n\ndata: [DONE] \n\n";
+    let mut reader = BufReader::with_capacity(4, Interrupted(body, false));
+    assert_eq!(read_events(&mut reader), read_events(&mut &body[..]));
+    let mut stream = crate::ResponseStream::from_reader(Interrupted(body, false));
+    assert_eq!(stream.next_record().unwrap(), Some(&b"a"[..]));
+    assert_eq!(stream.next_record().unwrap(), Some(&b"b"[..]));
+    assert_eq!(stream.next_record().unwrap(), None);
 }
