@@ -76,6 +76,19 @@ fn an_incomplete_response_is_a_lost_connection() {
     }
 }
 
+/// A coding that is not known would be read until the connection ends, and a cut body be a whole one.
+#[test]
+fn other_codings_than_chunked_are_refused() {
+    for coding in
+        ["chunked;q=1", "xchunked", "", "gzip, chunked", "identity", "chunked\r\ntransfer-encoding: chunked"]
+    {
+        let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n");
+        let error = error_for(format!("{head}40\r\n{{\"a\":"), |config| config);
+        assert!(matches!(error, Error::InvalidResponse(_)), "{coding}: {error:?}");
+        assert!(error.may_have_run(), "{coding}");
+    }
+}
+
 #[test]
 fn bytes_after_a_response_are_not_the_next_response() {
     let peer =

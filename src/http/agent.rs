@@ -9,7 +9,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Agent, http};
 
 use super::connector::EndpointConnector;
-use super::impatience::Impatience;
+use super::readers::Readers;
 use super::{Origin, SettingError, TransportSettings, proxy, tls};
 
 /// Size of a connection's output buffer. More saves no time over loopback; ureq fills the whole of it at its first use.
@@ -20,11 +20,10 @@ const INPUT_BYTES: usize = 65 * 1024;
 pub(super) fn build(
     settings: &TransportSettings<'_>,
     origin: &Origin,
-    impatience: &Arc<Impatience>,
+    readers: &Arc<Readers>,
 ) -> Result<Agent, SettingError> {
     let proxy = proxy::resolve(settings.proxy, origin, &*settings.system)?;
-    let connector =
-        EndpointConnector::new(settings.resolver.clone(), proxy.is_some(), Arc::clone(impatience));
+    let connector = EndpointConnector::new(settings.resolver.clone(), proxy.is_some(), Arc::clone(readers));
     let config = ureq::config::Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -9,8 +9,8 @@ use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
 use super::exchange_error::failure;
-use super::impatience::Impatience;
 use super::limits::Limits;
+use super::readers::Readers;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use crate::system::System;
 
@@ -36,7 +36,7 @@ pub struct Body {
 pub(super) struct Shared {
     pub(super) authority: Authority,
     pub(super) is_shut_down: AtomicBool,
-    pub(super) impatience: Arc<Impatience>,
+    pub(super) readers: Arc<Readers>,
     pub(super) system: Arc<dyn System>,
     /// The process that the connections belong to.
     pub(super) process_id: u32,
@@ -122,7 +122,7 @@ impl Body {
         if self.is_failed || self.check_process().is_err() {
             return;
         }
-        let _impatience = self.shared.impatience.begin();
+        let _mode = self.shared.readers.look();
         let mut rest = [0; 1024];
         while let Ok(1..) = self.reader.read(&mut rest) {}
     }
@@ -132,7 +132,7 @@ impl Body {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
         let until = [until, self.deadline].into_iter().flatten().min();
-        let _patience = self.shared.impatience.pause();
+        let _mode = self.shared.readers.wait();
         let outcome = loop {
             // Bytes that keep coming never let a read time out.
             if self.is_polled() && self.is_past(until) {

@@ -13,7 +13,7 @@ use super::addresses::{LookupError, Resolver};
 use super::connection::Connection;
 use super::exchange_error::{ExchangeError, ForbiddenAddress, NoIdleConnection};
 use super::held_writes::HeldWrites;
-use super::impatience::Impatience;
+use super::readers::Readers;
 use super::tls;
 use super::transport_error::Phase;
 
@@ -25,18 +25,18 @@ pub(super) struct EndpointConnector {
     proxy: ConnectProxyConnector,
     tcp: TcpConnector,
     tls: tls::TlsConnector,
-    impatience: Arc<Impatience>,
+    readers: Arc<Readers>,
 }
 
 impl EndpointConnector {
-    pub(super) fn new(resolver: Resolver, has_proxy: bool, impatience: Arc<Impatience>) -> Self {
+    pub(super) fn new(resolver: Resolver, has_proxy: bool, readers: Arc<Readers>) -> Self {
         Self {
             resolver,
             has_proxy,
             proxy: ConnectProxyConnector::default(),
             tcp: TcpConnector::default(),
             tls: tls::TlsConnector::default(),
-            impatience,
+            readers,
         }
     }
 
@@ -58,7 +58,7 @@ impl EndpointConnector {
         let connected = Connector::<()>::connect(&self.tcp, &details, None);
         let tcp = connected.inspect_err(|_| self.resolver.forget(name, port));
         match tcp.map_err(|error| ExchangeError::connecting(Phase::Connect, error))? {
-            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.impatience)))),
+            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.readers)))),
             _ => Err(ExchangeError::connecting(Phase::Connect, Error::ConnectionFailed)),
         }
     }

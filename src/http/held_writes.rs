@@ -6,7 +6,7 @@ use ureq::unversioned::transport::time::Duration as UreqDuration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-use super::impatience::Impatience;
+use super::readers::Readers;
 
 /// A write up to this size is held until something is read, so that the head and a small body leave together. Larger
 /// ones gain nothing: they fill packets by themselves.
@@ -22,7 +22,7 @@ pub(super) struct HeldWrites<T> {
     inner: T,
     held: Vec<u8>,
     failed: Option<Error>,
-    impatience: Arc<Impatience>,
+    readers: Arc<Readers>,
 }
 
 /// A write of the request failed, so that the peer cannot have all of it.
@@ -31,8 +31,8 @@ pub(super) struct HeldWrites<T> {
 pub(super) struct WriteFailed(#[source] pub(super) Error);
 
 impl<T: Transport> HeldWrites<T> {
-    pub(super) fn new(inner: T, impatience: Arc<Impatience>) -> Self {
-        Self { inner, held: Vec::new(), failed: None, impatience }
+    pub(super) fn new(inner: T, readers: Arc<Readers>) -> Self {
+        Self { inner, held: Vec::new(), failed: None, readers }
     }
 
     /// Writes what is held; drops it after a failure.
@@ -107,7 +107,7 @@ impl<T: Transport> Transport for HeldWrites<T> {
             let is_quiet = self.failed.is_none() && self.inner.is_open();
             return if is_quiet { Err(Error::Timeout(Timeout::PerRead)) } else { Ok(false) };
         }
-        let timeout = in_whole_milliseconds(self.impatience.limit(timeout)?);
+        let timeout = in_whole_milliseconds(self.readers.limit(timeout)?);
         if !self.held.is_empty() {
             self.flush(timeout);
         }

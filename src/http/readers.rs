@@ -1,4 +1,4 @@
-//! Reads that do not wait: ureq's reader takes no time limit for one read.
+//! How long a thread waits in one read, where ureq's limits, which are those of a whole request, do not say it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,81 +8,93 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::unversioned::transport::time::Duration;
 use ureq::{Error, Timeout};
 
-/// Reads of the socket by a thread that does not wait. One brings what has arrived, if that is not much.
+/// Reads of the socket by a thread that looks. One brings what has arrived, if that is not much.
 const LOOKS: u32 = 2;
 
 /// The shortest wait that a socket knows, a tick of the system's clock: no time at all is a timeout before it looks.
 const ONE_TICK: Duration = Duration::from_millis(1);
 
-/// The threads that read what has arrived and do not wait for more.
+/// The threads that read in another way than ureq's limits say.
 #[derive(Debug, Default)]
-pub(super) struct Impatience {
-    /// Each with the reads that are left to it.
-    threads: Mutex<Vec<(ThreadId, u32)>>,
+pub(super) struct Readers {
+    threads: Mutex<Vec<(ThreadId, Mode)>>,
     /// Their number, which spares the reads of all others the lock.
     count: AtomicUsize,
 }
 
-/// Ends what began with it, after a panic of the log as well.
-pub(super) struct Guard {
-    impatience: Arc<Impatience>,
-    looks_before: Option<u32>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Reads what has arrived and does not wait for more, so many times.
+    Look(u32),
+    /// Waits for the head of a stream, however it comes: the interval in which its body looks at the clock is no limit.
+    Head,
 }
 
-impl Impatience {
+/// Ends what began with it, after a panic of the log as well.
+pub(super) struct Guard {
+    readers: Arc<Readers>,
+    before: Option<Mode>,
+}
+
+impl Readers {
     /// This thread does not wait from now on.
-    pub(super) fn begin(self: &Arc<Self>) -> Guard {
-        self.with(Some(LOOKS))
+    pub(super) fn look(self: &Arc<Self>) -> Guard {
+        self.with(Some(Mode::Look(LOOKS)))
     }
 
-    /// This thread waits again: the log may use the client while the thread that writes to it does not wait.
-    pub(super) fn pause(self: &Arc<Self>) -> Option<Guard> {
-        if self.is_nowhere() { None } else { Some(self.with(None)) }
+    pub(super) fn await_head(self: &Arc<Self>) -> Guard {
+        self.with(Some(Mode::Head))
+    }
+
+    /// This thread waits as ureq's limits say: the log may use the client while the thread that writes to it does not.
+    pub(super) fn wait(self: &Arc<Self>) -> Option<Guard> {
+        if self.has_none() { None } else { Some(self.with(None)) }
     }
 
     /// The limit of the next read.
     pub(super) fn limit(&self, timeout: NextTimeout) -> Result<NextTimeout, Error> {
-        if self.is_nowhere() {
+        if self.has_none() {
             return Ok(timeout);
         }
         let here = thread::current().id();
         match self.threads().iter_mut().find(|(thread, _)| *thread == here) {
             None => Ok(timeout),
-            Some((_, 0)) => Err(Error::Timeout(Timeout::PerRead)),
-            Some((_, looks)) => {
-                *looks -= 1;
+            Some((_, Mode::Head)) => Ok(NextTimeout { per_read: None, ..timeout }),
+            Some((_, Mode::Look(0))) => Err(Error::Timeout(Timeout::PerRead)),
+            Some((_, Mode::Look(left))) => {
+                *left -= 1;
                 Ok(NextTimeout { after: ONE_TICK, ..timeout })
             }
         }
     }
 
     /// A thread sees its own change, and the others do not matter to it.
-    fn is_nowhere(&self) -> bool {
+    fn has_none(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
 
-    fn with(self: &Arc<Self>, looks: Option<u32>) -> Guard {
-        Guard { impatience: Arc::clone(self), looks_before: self.set(looks) }
+    fn with(self: &Arc<Self>, mode: Option<Mode>) -> Guard {
+        Guard { readers: Arc::clone(self), before: self.set(mode) }
     }
 
-    fn set(&self, looks: Option<u32>) -> Option<u32> {
+    fn set(&self, mode: Option<Mode>) -> Option<Mode> {
         let here = thread::current().id();
         let mut threads = self.threads();
-        let before = threads.iter().position(|(thread, _)| *thread == here);
-        let looks_before = before.map(|at| threads.swap_remove(at).1);
-        threads.extend(looks.map(|looks| (here, looks)));
+        let place = threads.iter().position(|(thread, _)| *thread == here);
+        let before = place.map(|at| threads.swap_remove(at).1);
+        threads.extend(mode.map(|mode| (here, mode)));
         self.count.store(threads.len(), Ordering::Relaxed);
-        looks_before
+        before
     }
 
-    fn threads(&self) -> MutexGuard<'_, Vec<(ThreadId, u32)>> {
+    fn threads(&self) -> MutexGuard<'_, Vec<(ThreadId, Mode)>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.impatience.set(self.looks_before);
+        self.readers.set(self.before);
     }
 }
 
@@ -92,44 +104,53 @@ mod tests {
 
     use super::*;
 
-    fn waits(impatience: &Impatience) -> bool {
-        impatience.limit(NextTimeout::default()).is_ok_and(|limit| limit.after.is_not_happening())
+    fn waits(readers: &Readers) -> bool {
+        readers.limit(NextTimeout::default()).is_ok_and(|limit| limit.after.is_not_happening())
     }
 
     #[test]
     fn a_thread_looks_twice_until_its_guard_is_gone() {
-        let impatience = Arc::<Impatience>::default();
-        let guard = impatience.begin();
+        let readers = Arc::<Readers>::default();
+        let guard = readers.look();
         for _ in 0..LOOKS {
-            assert_eq!(impatience.limit(NextTimeout::default()).unwrap().after, ONE_TICK);
+            assert_eq!(readers.limit(NextTimeout::default()).unwrap().after, ONE_TICK);
         }
-        assert!(impatience.limit(NextTimeout::default()).is_err());
-        thread::scope(|scope| assert!(scope.spawn(|| waits(&impatience)).join().unwrap()));
+        assert!(readers.limit(NextTimeout::default()).is_err());
+        thread::scope(|scope| assert!(scope.spawn(|| waits(&readers)).join().unwrap()));
         drop(guard);
-        assert!(waits(&impatience) && impatience.is_nowhere());
+        assert!(waits(&readers) && readers.has_none());
     }
 
     #[test]
-    fn a_pause_ends_as_it_began() {
-        let impatience = Arc::<Impatience>::default();
-        assert!(impatience.pause().is_none());
-        let _guard = impatience.begin();
-        let pause = impatience.pause();
-        assert!(waits(&impatience));
+    fn a_thread_that_awaits_a_head_has_the_other_limits_only() {
+        let readers = Arc::<Readers>::default();
+        let limits = NextTimeout { after: ONE_TICK, per_read: Some(ONE_TICK), ..NextTimeout::default() };
+        let _guard = readers.await_head();
+        let limit = readers.limit(limits).unwrap();
+        assert_eq!((limit.after, limit.per_read), (ONE_TICK, None));
+    }
+
+    #[test]
+    fn an_exchange_in_between_ends_as_it_began() {
+        let readers = Arc::<Readers>::default();
+        assert!(readers.wait().is_none());
+        let _guard = readers.look();
+        let waiting = readers.wait();
+        assert!(waits(&readers));
         // A stream that is dropped in the log.
-        drop(impatience.begin());
-        assert!(waits(&impatience));
-        drop(pause);
-        assert!(!waits(&impatience));
+        drop(readers.look());
+        assert!(waits(&readers));
+        drop(waiting);
+        assert!(!waits(&readers));
     }
 
     #[test]
     fn a_panic_ends_it() {
-        let impatience = Arc::<Impatience>::default();
+        let readers = Arc::<Readers>::default();
         let result = catch_unwind(AssertUnwindSafe(|| {
-            let _guard = impatience.begin();
+            let _guard = readers.look();
             panic!("of the log");
         }));
-        assert!(result.is_err() && waits(&impatience));
+        assert!(result.is_err() && waits(&readers));
     }
 }

@@ -55,13 +55,13 @@ pub(crate) struct Transport {
 impl Transport {
     /// Opens nothing; reads the proxy's variables.
     pub(crate) fn new(origin: &Origin, settings: &TransportSettings<'_>) -> Result<Self, SettingError> {
-        let impatience = Arc::default();
-        let agent = agent::build(settings, origin, &impatience)?;
+        let readers = Arc::default();
+        let agent = agent::build(settings, origin, &readers)?;
         let invalid = |error| SettingError::new("endpoint URL", "is invalid").with_source(error);
         let shared = Shared {
             authority: origin.authority.parse().map_err(invalid)?,
             is_shut_down: AtomicBool::new(false),
-            impatience,
+            readers,
             system: Arc::clone(&settings.system),
             process_id: settings.system.process_id(),
         };
@@ -143,7 +143,8 @@ impl Transport {
         message: ureq::http::Request<impl AsSendBody>,
         run: Run<'_>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let _patience = self.shared.impatience.pause();
+        let readers = &self.shared.readers;
+        let _mode = if run.limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
         let has_own_limits = *run.limits != self.limits;
         if run.deadline.is_none() && !run.may_connect && !has_own_limits {
             return self.agent.run(message);
@@ -189,7 +190,12 @@ impl Transport {
 fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static str> {
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     let first = lengths.next();
-    if headers.contains_key(TRANSFER_ENCODING) {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    if let Some(coding) = codings.next() {
+        // ureq would read any other coding until the connection ends, whatever ends it.
+        if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
+            return Err("its transfer-encoding is not chunked");
+        }
         if version == Version::HTTP_10 {
             return Err("it is HTTP/1.0 with transfer-encoding");
         }

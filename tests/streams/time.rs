@@ -63,6 +63,35 @@ fn check_timeout(error: &Error, began: Instant, limit: Duration, phase: Phase) {
     assert!(failed.elapsed >= limit * 9 / 10 && failed.elapsed < AT_MOST, "{error}");
 }
 
+/// The pause is longer than the interval in which a body looks at the clock.
+#[test]
+fn a_head_may_come_in_pieces() {
+    let peer = Peer::new(|mut connection| {
+        if connection.request().is_some() {
+            let (first, rest) = STREAM_HEAD.split_at(40);
+            connection.send(first);
+            thread::sleep(LIMIT / 2);
+            connection.send([rest.as_bytes(), &chunk(part("a")), LAST_CHUNK].concat());
+        }
+    });
+    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let (bytes, outcome) = read_parts(&mut open(&client, "e").unwrap());
+    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"a"[..], Ended::Complete));
+}
+
+#[test]
+fn a_head_that_stops_times_out() {
+    let peer = Peer::new(|mut connection| {
+        if connection.request().is_some() {
+            connection.send(STREAM_HEAD.split_at(40).0);
+            connection.stall();
+        }
+    });
+    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let began = Instant::now();
+    check_timeout(&open(&client, "e").unwrap_err(), began, LIMIT, Phase::Wait);
+}
+
 #[test]
 fn a_head_that_does_not_come_times_out() {
     let peer = Peer::new(|mut connection| {
