@@ -21,15 +21,11 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     exit_code::run(include_str!("async_job.rs"), || match arguments.as_slice() {
-        ["submit", name, body] => from_env().and_then(|client| submit(&client, name, body)).map(drop),
-        ["wait", ticket] => from_env().and_then(|client| wait(&client, ticket)),
-        [] => demo(),
+        ["submit", name, body] => submit(&Client::from_env()?, name, body).map(|_| 0.into()),
+        ["wait", ticket] => wait(&Client::from_env()?, ticket),
+        [] => demo().map(|()| 0.into()),
         _ => Err(exit_code::unknown_arguments()),
     })
-}
-
-fn from_env() -> Result<Client, Box<dyn Error>> {
-    Ok(Client::from_env()?)
 }
 
 /// The text of the ticket is all that a later process needs.
@@ -43,18 +39,20 @@ fn submit(client: &Client, endpoint_name: &str, body: &str) -> Result<String, Bo
     Ok(ticket)
 }
 
-fn wait(client: &Client, ticket: &str) -> Result<(), Box<dyn Error>> {
+fn wait(client: &Client, ticket: &str) -> Result<ExitCode, Box<dyn Error>> {
     let ticket: AsyncTicket = ticket.parse().map_err(sagemaker_invoke::Error::from)?;
-    match client.wait_for_async_result(&ticket, LONGEST_WAIT)? {
-        AsyncResult::Ready { body, .. } => io::stdout().write_all(&body)?,
-        other => writeln!(io::stdout(), "{other:?}")?,
-    }
-    Ok(writeln!(io::stdout())?)
+    let (text, code) = match client.wait_for_async_result(&ticket, LONGEST_WAIT)? {
+        AsyncResult::Ready { body, .. } => (body, 0),
+        failed @ AsyncResult::Failed { .. } => (format!("{failed:?}").into(), 6),
+        other => (format!("{other:?}").into(), 5),
+    };
+    io::stdout().write_all(&[&text, &b"\n"[..]].concat())?;
+    Ok(code.into())
 }
 
 fn demo() -> Result<(), Box<dyn Error>> {
     let endpoint = VerifyingEndpoint::start();
     let client = endpoint.client()?;
     let tickets = [submit(&client, "mean-model", "1,2,3")?, submit(&client, "mean-model", "no numbers")?];
-    tickets.iter().try_for_each(|ticket| wait(&client, ticket))
+    tickets.iter().try_for_each(|ticket| wait(&client, ticket).map(drop))
 }

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     exit_code::run(include_str!("container.rs"), || match arguments.as_slice() {
         [url, body] => container(url).and_then(|client| predict(&client, body)),
-        [] => demo(),
+        [] => demo().map(|()| ExitCode::SUCCESS),
         _ => Err(exit_code::unknown_arguments()),
     })
 }
@@ -31,17 +31,16 @@ fn container(url: &str) -> Result<Client, Box<dyn Error>> {
 }
 
 /// A container ignores the name of the endpoint, and its errors come as those that SageMaker makes of them.
-fn predict(client: &Client, body: &str) -> Result<(), Box<dyn Error>> {
+fn predict(client: &Client, body: &str) -> Result<ExitCode, Box<dyn Error>> {
     let request =
         InvokeEndpoint { content_type: Some("text/csv"), ..InvokeEndpoint::new("mean-model", body) };
-    match client.invoke(&request) {
-        Ok(response) => writeln!(io::stdout(), "{}", response.text())?,
-        Err(error) => match error.model_error() {
-            Some(answer) => writeln!(io::stdout(), "the model refused it: {:?}", answer.original_message)?,
-            None => return Err(error.into()),
-        },
-    }
-    Ok(())
+    let error = match client.invoke(&request) {
+        Ok(response) => return Ok(writeln!(io::stdout(), "{}", response.text()).map(|()| ExitCode::SUCCESS)?),
+        Err(error) => error,
+    };
+    let Some(answer) = error.model_error() else { return Err(error.into()) };
+    writeln!(io::stdout(), "the model refused it: {:?}", answer.original_message)?;
+    Ok(exit_code::of(&error).into())
 }
 
 fn demo() -> Result<(), Box<dyn Error>> {

@@ -7,10 +7,8 @@ mod exit_code;
 #[path = "support/verifying_endpoint.rs"]
 mod verifying_endpoint;
 
-use std::error::Error;
-use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, fs, process};
+use std::{env, error::Error, fs, io, io::Write, process};
 
 use sagemaker_invoke::credentials::{ProvideCredentials, Provider};
 use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint};
@@ -32,7 +30,9 @@ impl ProvideCredentials for Vault {
 }
 
 fn main() -> process::ExitCode {
-    exit_code::run(include_str!("credentials.rs"), || env::args().nth(1).as_deref().map_or_else(demo, check))
+    exit_code::run(include_str!("credentials.rs"), || {
+        exit_code::arguments(1)?.first().map_or_else(demo, |profile| check(profile))
+    })
 }
 
 fn check(profile: &str) -> Result<(), Box<dyn Error>> {

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
 
 fn chat_with_sagemaker(name: &str, prompt: &str) -> Result<(), Box<dyn Error>> {
     let config = Config::from_env()?;
-    let region = config.region.clone().ok_or("AWS_REGION is not set")?;
+    let region = config.region.clone().ok_or(lexopt::Error::from("AWS_REGION is not set"))?;
     chat(&Client::new(config)?, &format!("https://runtime.sagemaker.{region}.amazonaws.com"), name, prompt)
 }
 

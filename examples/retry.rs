@@ -17,15 +17,14 @@ use verifying_endpoint::VerifyingEndpoint;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     exit_code::run(include_str!("retry.rs"), || match arguments.as_slice() {
-        [name, body] => call_sagemaker(&InvokeEndpoint::new(name, body)),
-        [] => demo(),
+        [name, body] => {
+            let wait_until_ready = Some(Duration::from_secs(300));
+            let policy = RetryPolicy { wait_until_ready, ..RetryPolicy::default() };
+            Ok(call(&Client::from_env()?, &InvokeEndpoint::new(name, body), policy)?)
+        }
+        [] => demo().map(|()| ExitCode::SUCCESS),
         _ => Err(exit_code::unknown_arguments()),
     })
-}
-
-fn call_sagemaker(request: &InvokeEndpoint<'_>) -> Result<(), Box<dyn Error>> {
-    let wait_until_ready = Some(Duration::from_secs(300));
-    call(&Client::from_env()?, request, RetryPolicy { wait_until_ready, ..RetryPolicy::default() })
 }
 
 fn demo() -> Result<(), Box<dyn Error>> {
@@ -41,13 +40,14 @@ fn demo() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn call(client: &Client, request: &InvokeEndpoint<'_>, policy: RetryPolicy) -> Result<(), Box<dyn Error>> {
-    let line =
-        match client.invoke_with(request, &CallOptions { retry: Some(policy), ..CallOptions::default() }) {
-            Ok(response) => format!("{} in attempt {}", response.text(), response.timings.attempts),
-            Err(error) => format!("{error}\n  {}", advice(&error)),
-        };
-    Ok(writeln!(io::stdout(), "{line}")?)
+fn call(client: &Client, request: &InvokeEndpoint<'_>, policy: RetryPolicy) -> io::Result<ExitCode> {
+    let options = CallOptions { retry: Some(policy), ..CallOptions::default() };
+    let (line, code) = match client.invoke_with(request, &options) {
+        Ok(response) => (format!("{} in attempt {}", response.text(), response.timings.attempts), 0),
+        Err(error) => (format!("{error}\n  {}", advice(&error)), exit_code::of(&error)),
+    };
+    writeln!(io::stdout(), "{line}")?;
+    Ok(code.into())
 }
 
 fn advice(error: &sagemaker_invoke::Error) -> &'static str {

@@ -8,14 +8,13 @@ mod exit_code;
 mod verifying_endpoint;
 
 use std::io::{self, Write};
-use std::{env, error::Error, fs, process::ExitCode, sync::mpsc::sync_channel, thread};
+use std::{error::Error, fs, process::ExitCode, sync::mpsc::sync_channel, thread};
 
 use sagemaker_invoke::{Client, InvokeEndpoint};
 use verifying_endpoint::VerifyingEndpoint;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    exit_code::run(include_str!("rows.rs"), || run(&arguments))
+    exit_code::run(include_str!("rows.rs"), || run(&exit_code::arguments(3)?))
 }
 
 fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
@@ -23,7 +22,8 @@ fn run(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let text = arguments.first().map_or(Ok("1,2,3\n4,5\n6\n".to_owned()), read)?;
     let is_json = arguments.first().is_some_and(|file| file.ends_with(".jsonl"));
     let name = arguments.get(1).map(String::as_str);
-    let threads = arguments.get(2).map_or(Ok(8), |threads| threads.parse())?.max(1);
+    let threads = arguments.get(2).map_or(Ok(8), |threads| threads.parse());
+    let threads = threads.map_err(|_| lexopt::Error::from("THREADS must be a number"))?.max(1);
     let endpoint = name.is_none().then(VerifyingEndpoint::start);
     let client = endpoint.as_ref().map_or_else(Client::from_env, VerifyingEndpoint::client)?;
     let content_type = Some(if is_json { "application/json" } else { "text/csv" });

@@ -8,7 +8,7 @@ mod exit_code;
 mod streaming_endpoint;
 
 use std::io::{self, Write};
-use std::{env, error::Error, process::ExitCode};
+use std::{error::Error, process::ExitCode};
 
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpointWithResponseStream, Proxy};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args().skip(1);
+    let mut arguments = exit_code::arguments(2)?.into_iter();
     let (name, prompt) = (arguments.next(), arguments.next());
     let client = if name.is_some() { Client::from_env()? } else { offline_client()? };
     let prompt = prompt.unwrap_or_else(|| "These words arrive one by one.".to_owned());

@@ -141,8 +141,12 @@ fn every_example_has_help_and_refuses_other_arguments() {
         assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(help.contains(name) && help.contains("Exit codes:"), "{help}");
-        let output = example(name).args(["--no-such-option", "1", "2", "3", "4"]).output().unwrap();
-        assert!(!output.status.success() && output.stdout.is_empty(), "{name}: {output:?}");
+        let output = example(name).arg("-h").output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
+        for arguments in [&["--no-such-option"][..], &["Cargo.toml", "m", "1", "2", "3"]] {
+            let output = example(name).args(arguments).output().unwrap();
+            assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{name}: {output:?}");
+        }
     }
 }
 

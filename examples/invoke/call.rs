@@ -24,7 +24,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let started_at = Instant::now();
     let response = client.invoke(&request)?;
     let elapsed = started_at.elapsed();
-    io::stdout().write_all(&response.body)?;
+    let mut out = io::stdout().lock();
+    out.write_all(&response.body)?;
+    out.flush()?;
     Ok(writeln!(io::stderr(), "\n{}", summary(&response, elapsed))?)
 }
 

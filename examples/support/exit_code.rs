@@ -25,7 +25,7 @@ pub(crate) fn run<T: Termination>(
     source: &str,
     program: impl FnOnce() -> Result<T, Box<dyn Error>>,
 ) -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--help") {
+    if matches!(std::env::args().nth(1).as_deref(), Some("--help" | "-h")) {
         return end(show_help(source).map_err(Into::into));
     }
     match program() {
@@ -42,6 +42,13 @@ fn show_help(source: &str) -> io::Result<()> {
     write!(out, "{HELP}")
 }
 
+/// The arguments, at most so many, none of them an option.
+pub(crate) fn arguments(max: usize) -> Result<Vec<String>, Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has_option = arguments.first().is_some_and(|argument| argument.starts_with('-'));
+    if has_option || arguments.len() > max { Err(unknown_arguments()) } else { Ok(arguments) }
+}
+
 pub(crate) fn unknown_arguments() -> Box<dyn Error> {
     Box::new(lexopt::Error::from("these arguments are not known: see --help"))
 }
@@ -53,7 +60,13 @@ pub(crate) fn end(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
     let _ = report(&*error);
     let invocation = error.downcast_ref::<sagemaker_invoke::Error>();
     let is_argument = error.is::<lexopt::Error>() || error.is::<std::num::ParseIntError>();
-    let code = if is_argument { 2 } else { invocation.map_or(1, of) };
+    let code = match error.downcast_ref() {
+        Some(ureq::Error::StatusCode(400..500)) => 7,
+        Some(ureq::Error::StatusCode(_)) => 8,
+        Some(_) => 4,
+        None if is_argument => 2,
+        None => invocation.map_or(1, of),
+    };
     ExitCode::from(code)
 }
 
