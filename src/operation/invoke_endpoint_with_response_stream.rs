@@ -146,6 +146,31 @@ pub struct InvokeEndpointWithResponseStreamResponse {
     pub body: ResponseStream,
 }
 
+impl InvokeEndpointWithResponseStreamResponse {
+    /// A successful response without headers, for a fake behind a trait of the program's own.
+    ///
+    /// ```
+    /// use sagemaker_invoke::{InvokeEndpointWithResponseStreamResponse, ResponseStream};
+    ///
+    /// let body = ResponseStream::from_reader(&b"data: {\"token\":\"a\"}\n\n"[..]);
+    /// let mut response = InvokeEndpointWithResponseStreamResponse::new(body);
+    /// assert_eq!(response.body.next_record()?, Some(&b"{\"token\":\"a\"}"[..]));
+    /// # Ok::<(), sagemaker_invoke::Error>(())
+    /// ```
+    #[must_use]
+    pub fn new(body: ResponseStream) -> Self {
+        Self {
+            status: 200,
+            content_type: None,
+            invoked_production_variant: None,
+            custom_attributes: None,
+            request_id: None,
+            timings: Timings::default(),
+            body,
+        }
+    }
+}
+
 impl sealed::Output for InvokeEndpointWithResponseStreamResponse {
     fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
         let header = |name| head.headers.owned(name);
