@@ -1,5 +1,5 @@
 //! HTTP requests and responses over ureq: the connection pool, TLS, the proxy, time limits, and what is known when an
-//! exchange fails. It knows nothing of AWS and of inferences.
+//! exchange fails. Nothing in it depends on AWS or on inferences.
 //!
 //! ```text
 //! Transport::send ─▶ agent ─▶ pool ─┬───────────── reused ─────────────┬─▶ Connection ─▶ TLS ─▶ HeldWrites ─▶ TCP

@@ -81,7 +81,7 @@ pub use presign::Presign;
 pub use signing_key::SigningKey;
 pub use string_to_sign::{Scope, StringToSign};
 
-/// Signs a request in one call and returns the value of the header `Authorization`. All steps are done anew; a program
+/// Signs a request in one call and returns the value of the header `Authorization`. All steps are done each time; a program
 /// that signs often keeps the [`SigningKey`].
 ///
 /// ```

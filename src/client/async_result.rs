@@ -8,7 +8,7 @@ mod outcome;
 use std::time::{Duration, Instant};
 
 pub use self::outcome::{AsyncResult, AsyncResultBody, AsyncResultOptions};
-use super::bucket::{Answer, Bucket, Object, Refusal};
+use super::bucket::{Answer, Bucket, Object, S3Refusal};
 use super::call::wait_or_shut_down;
 use super::location::Location;
 use super::process_state::ProcessState;
@@ -236,7 +236,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn refused(&self, kind: AsyncResultErrorKind, refusal: Refusal) -> Error {
+    fn refused(&self, kind: AsyncResultErrorKind, refusal: S3Refusal) -> Error {
         let mut error = AsyncResultError::new(kind, self.ticket);
         error.status = Some(refusal.status);
         error.code = refusal.code;
@@ -246,13 +246,13 @@ impl<'a> Look<'a> {
     }
 }
 
-impl Refusal {
+impl S3Refusal {
     fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 }
 
 /// Other codes with this status mean wrong credentials or a wrong clock, whatever the caller may read.
-fn is_access_denied(refusal: &Refusal) -> bool {
+fn is_access_denied(refusal: &S3Refusal) -> bool {
     refusal.status == 403 && (refusal.code.is_none() || refusal.has_code("AccessDenied"))
 }

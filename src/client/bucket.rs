@@ -72,7 +72,7 @@ pub(super) struct Bucket {
 /// What Amazon S3 answered.
 pub(super) enum Answer {
     Object(Box<Object>),
-    Refused(Refusal),
+    Refused(S3Refusal),
 }
 
 pub(super) struct Object {
@@ -82,7 +82,7 @@ pub(super) struct Object {
 
 /// An answer that is not the object.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct S3Refusal {
     pub(super) status: u16,
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
@@ -120,8 +120,8 @@ impl Bucket {
             return Ok(Answer::Object(Box::new(Object { head, body })));
         }
         match body.read_whole(MAX_ERROR_BYTES) {
-            Ok(content) => Ok(Answer::Refused(Refusal::read(&head, &content))),
-            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(Refusal::read(&head, b""))),
+            Ok(content) => Ok(Answer::Refused(S3Refusal::read(&head, &content))),
+            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(S3Refusal::read(&head, b""))),
             Err(BodyError::Transport(error)) => Err(error),
         }
     }
@@ -131,7 +131,7 @@ impl Bucket {
     }
 
     /// The region of the bucket if it is another one.
-    pub(super) fn other_region<'r>(&self, refusal: &'r Refusal) -> Option<&'r str> {
+    pub(super) fn other_region<'r>(&self, refusal: &'r S3Refusal) -> Option<&'r str> {
         refusal.region.as_deref().filter(|region| *region != self.signer.region())
     }
 }
@@ -157,7 +157,7 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
     }
 }
 
-impl Refusal {
+impl S3Refusal {
     fn read(head: &ResponseHead, body: &[u8]) -> Self {
         let content = Document::parse(body);
         let text = |path| content.as_ref().and_then(|content| content.text(path)).map(str::to_owned);

@@ -170,7 +170,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns tokens to the bucket and adds what only the call knows.
+    /// Returns tokens to the bucket and adds the figures of the whole call.
     pub(super) fn succeed(&self, timings: &mut Timings) {
         self.attempts.succeeded();
         timings.attempts = self.attempts.count();

@@ -60,7 +60,7 @@ struct State {
 }
 
 /// The outcome of a search and its time.
-struct Found {
+struct SearchResult {
     outcome: Outcome,
     now: SystemTime,
     /// From 0 to 1.
@@ -204,7 +204,7 @@ impl State {
         search
     }
 
-    fn finish_search(&mut self, found: &Found) {
+    fn finish_search(&mut self, found: &SearchResult) {
         match &found.outcome {
             Ok(credentials) => {
                 self.search = None;
@@ -265,13 +265,13 @@ impl Shared {
         true
     }
 
-    fn found(&self, outcome: Result<Credentials, CredentialsError>) -> Found {
+    fn found(&self, outcome: Result<Credentials, CredentialsError>) -> SearchResult {
         let outcome = outcome.map(Arc::new);
         if let Err(error) = &outcome {
             self.log_failure(error);
         }
         let (now, random) = (self.loader.system.now(), self.loader.system.random());
-        Found { outcome, now, jitter: fraction(random) }
+        SearchResult { outcome, now, jitter: fraction(random) }
     }
 
     fn log_failure(&self, error: &CredentialsError) {

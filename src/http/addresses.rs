@@ -104,8 +104,8 @@ impl Resolver {
         Ok(lookup)
     }
 
-    /// The system's resolver has no time limit, so it runs on a thread. One thread per name: whoever needs the name
-    /// while it runs waits for the same outcome.
+    /// The system's resolver has no time limit, so it runs on a thread. One thread per name: all that need the name
+    /// while it runs wait for the same outcome.
     fn start(&self, key: Key, lookup: Arc<Lookup>) -> io::Result<()> {
         let resolver = self.clone();
         thread::Builder::new().name("sagemaker-invoke lookup".to_owned()).spawn(move || {

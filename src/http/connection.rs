@@ -1,4 +1,4 @@
-//! The transport above TLS: it knows which part of an exchange ureq is at, and says so in every error.
+//! The transport above TLS: it follows the parts of an exchange, and adds the current one to every error.
 
 use std::io;
 

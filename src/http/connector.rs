@@ -76,8 +76,8 @@ impl Connector for EndpointConnector {
             Some(Either::B(tunnel)) => tunnel,
             _ => self.open(details)?,
         };
-        // With a configuration of one request, ureq's TLS connectors would build their own configuration anew each time
-        // and lose the sessions of the server.
+        // With a configuration of one request, ureq's TLS connectors would build a new configuration each time and lose
+        // the sessions of the server.
         let details = ConnectionDetails { request_level: false, ..copy_of(details) };
         let transport = self
             .tls

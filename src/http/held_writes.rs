@@ -71,7 +71,7 @@ impl<T: Transport> HeldWrites<T> {
     }
 }
 
-/// Rounds up, so that the limit of a response is the same number in each call, and is not set anew in the socket. The
+/// Rounds up, so that the limit of a response is the same number in each call, and is not set again in the socket. The
 /// timers of sockets are not finer.
 fn in_whole_milliseconds(mut timeout: NextTimeout) -> NextTimeout {
     if let UreqDuration::Exact(after) = timeout.after

@@ -5,7 +5,7 @@ use super::Timings;
 use super::transport_error::Sent;
 use crate::system::System;
 
-/// Reads the body for ureq, from where the caller keeps it, and knows how much ureq has taken.
+/// Reads the body for ureq, from where the caller keeps it, and counts what ureq has taken.
 pub(super) struct RequestReader<'a> {
     body: &'a [u8],
     taken: usize,

@@ -8,7 +8,7 @@ use super::{ALGORITHM, CanonicalRequest, Request, Scope, SigningKey, StringToSig
 
 /// What presigning adds to a [`Request`].
 ///
-/// A presigned URL carries its own permission: whoever has it can send the request until it expires. Keep it secret.
+/// A presigned URL carries its own permission: any program that has it can send the request until it expires. Keep it secret.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,7 +64,7 @@ pub struct Presign<'a> {
 }
 
 impl<'a> Presign<'a> {
-    /// The headers that are signed: `host` and those of the request. Whoever sends the URL must send them unchanged.
+    /// The headers that are signed: `host` and those of the request. The sender of the URL must send them unchanged.
     #[must_use]
     pub fn headers(&self, request: &Request<'a>) -> Vec<(&'a str, &'a str)> {
         [("host", self.host)].into_iter().chain(request.headers.iter().copied()).collect()

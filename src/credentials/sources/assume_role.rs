@@ -2,7 +2,7 @@
 //!
 //! Source: the STS API reference, AssumeRole and AssumeRoleWithWebIdentity, version 2011-06-15.
 
-mod refusal;
+mod sts_error;
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use self::refusal::Refusal;
+use self::sts_error::StsError;
 use crate::aws::clock_skew::ClockSkew;
 use crate::aws::xml::Document;
 use crate::aws::{Credentials, Service, Signer};
@@ -109,7 +109,7 @@ impl StsRequest<'_> {
         if response.status == 200 {
             return credentials_in(&response).map_err(AttemptError::retryable);
         }
-        let refusal = Refusal::new(&response);
+        let refusal = StsError::new(&response);
         let retry_base = if refusal.is_of_clock() && self.correct_clock(&response, sent_at) {
             Some(Duration::ZERO)
         } else if refusal.is_of_missing_key() && !self.has_missed_key.replace(true) {

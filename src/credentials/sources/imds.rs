@@ -32,7 +32,7 @@ const EXTENSION: Duration = Duration::from_secs(10 * 60);
 const EXTENSION_JITTER: Duration = Duration::from_secs(5 * 60);
 
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
-    let outcome = Service::connect(context).and_then(|service| service.credentials());
+    let outcome = Metadata::connect(context).and_then(|service| service.credentials());
     match (outcome, context.last_instance_credentials) {
         (Ok(credentials), _) => Ok(extend_expiry(context, credentials)),
         (Err(error), Some(last)) => {
@@ -45,7 +45,7 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
 
 /// The region of the instance.
 pub(in crate::credentials) fn region(context: &Context<'_>) -> Result<String, ProviderError> {
-    let service = Service::connect(context)?;
+    let service = Metadata::connect(context)?;
     let region = service.get(REGION_PATH)?.ok_or_else(|| not_found(REGION_PATH))?;
     match checked_region(region.trim()) {
         Ok(region) => Ok(region.to_owned()),
@@ -71,14 +71,14 @@ fn extend_expiry(context: &Context<'_>, credentials: Credentials) -> Credentials
 }
 
 /// The service, with a session token.
-struct Service<'a> {
+struct Metadata<'a> {
     context: &'a Context<'a>,
     origin: Origin,
     base_path: String,
     token: String,
 }
 
-impl<'a> Service<'a> {
+impl<'a> Metadata<'a> {
     fn connect(context: &'a Context<'a>) -> Result<Self, ProviderError> {
         let disabled = context.variable("AWS_EC2_METADATA_DISABLED");
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {

@@ -68,7 +68,7 @@ fn fuzz_responses() {
         if let Err(error) = credentials_in(&response) {
             assert_shown_safely(&error.to_string());
         }
-        let refusal = Refusal::new(&response);
+        let refusal = StsError::new(&response);
         let _ = (refusal.is_of_clock(), refusal.is_of_missing_key(), refusal.backoff_base());
         assert_shown_safely(&refusal.into_error(true).to_string());
     });

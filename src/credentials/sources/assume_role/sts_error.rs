@@ -9,13 +9,13 @@ use crate::error::CredentialsError;
 use crate::retry::{BACKOFF_BASE, THROTTLING_BACKOFF_BASE, backoff_base_of_status};
 
 /// Status, code and message of the response, on one line each.
-pub(super) struct Refusal {
+pub(super) struct StsError {
     status: u16,
     code: String,
     message: String,
 }
 
-impl Refusal {
+impl StsError {
     pub(super) fn new(response: &HttpResponse) -> Self {
         let document = Document::parse(&response.body);
         let (code, message) = match &document {
