@@ -52,8 +52,6 @@ const PLACES: [Place; 6] = [
     Place::WithinResponseBody,
 ];
 const POLICIES: [Resend; 4] = [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any];
-/// Two are enough: the policies do not depend on TLS.
-const POLICIES_OVER_TLS: [Resend; 2] = [Resend::Never, Resend::NotSent];
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
@@ -82,9 +80,9 @@ impl Cell {
         for fault in FAULTS {
             for place in PLACES {
                 for is_reused in [false, true] {
-                    let cell = |is_tls, resend| Self { fault, place, is_reused, is_tls, resend };
-                    cells.extend(POLICIES.map(|resend| cell(false, resend)));
-                    cells.extend(POLICIES_OVER_TLS.map(|resend| cell(true, resend)));
+                    for is_tls in [false, true] {
+                        cells.extend(POLICIES.map(|resend| Self { fault, place, is_reused, is_tls, resend }));
+                    }
                 }
             }
         }
