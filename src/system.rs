@@ -20,6 +20,29 @@ pub use self::process::{Finished, TimedOut};
 ///
 /// No method has a default, so that a wrapper forwards each one on purpose. A new method is a minor release of this
 /// crate.
+///
+/// A test without the waits between attempts, which is given to [`Config::system`](crate::Config::system):
+///
+/// ```
+/// use std::{io, net::SocketAddr, path::Path, time::{Duration, Instant, SystemTime}};
+/// use sagemaker_invoke::system::{Finished, OsSystem, System};
+///
+/// #[derive(Debug)]
+/// struct Sleepless;
+///
+/// impl System for Sleepless {
+///     fn sleep(&self, _: Duration) {}
+///     fn variable(&self, name: &str) -> Option<String> { OsSystem.variable(name) }
+///     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> { OsSystem.read_file(path, max_bytes) }
+///     fn replace_file(&self, path: &Path, content: &[u8]) -> io::Result<()> { OsSystem.replace_file(path, content) }
+///     fn run(&self, command: &str, limit: Duration) -> io::Result<Finished> { OsSystem.run(command, limit) }
+///     fn now(&self) -> SystemTime { OsSystem.now() }
+///     fn instant(&self) -> Instant { OsSystem.instant() }
+///     fn random(&self) -> u64 { OsSystem.random() }
+///     fn lookup(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> { OsSystem.lookup(host, port) }
+///     fn process_id(&self) -> u32 { OsSystem.process_id() }
+/// }
+/// ```
 pub trait System: fmt::Debug + Send + Sync {
     /// An environment variable; bytes that are not UTF-8 are replaced by U+FFFD. Must not wait: calls read variables on
     /// their own threads.
