@@ -103,6 +103,7 @@ impl Client {
         is_shut_down: Arc<AtomicBool>,
     ) -> Result<Self, Error> {
         config.timeouts.check()?;
+        bucket::endpoint_of(&config)?;
         let state = ProcessState::new(config.system.process_id(), target);
         let inner = Inner { config, state, is_shut_down };
         Ok(Self { inner: Arc::new(inner) })

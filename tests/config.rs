@@ -228,6 +228,19 @@ fn a_pseudo_region_is_a_region_with_fips() {
 }
 
 #[test]
+fn a_url_of_s3_is_checked_before_it_is_needed() {
+    for url in ["nope", "ftp://s3", "http://s3/?a=b", "http://me:secret@s3"] {
+        let config = Config {
+            region: Some("us-east-1".to_owned()),
+            s3_endpoint_url: Some(url.to_owned()),
+            ..Config::default()
+        };
+        let text = Client::new(config).unwrap_err().to_string();
+        assert!(text.contains("S3 endpoint URL is not") && !text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
 fn the_url_of_s3_has_a_variable_of_its_own() {
     let s3_url = |variables: &[(&str, &str)]| config(variables, "").unwrap().s3_endpoint_url;
     assert_eq!(s3_url(&[]), None);

@@ -136,13 +136,18 @@ impl Bucket {
     }
 }
 
+/// Origin and path of the endpoint that is set.
+pub(super) fn endpoint_of(config: &Config) -> Result<Option<(Origin, String)>, ConfigError> {
+    let Some(url) = &config.s3_endpoint_url else { return Ok(None) };
+    match Origin::split_url(url) {
+        Some((origin, path)) if !path.contains('?') => Ok(Some((origin, path))),
+        _ => Err(ConfigError::new("S3 endpoint URL", "is not an http:// or https:// URL without a query")),
+    }
+}
+
 /// Source: "Virtual hosting of buckets" in the Amazon S3 User Guide.
 fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String), ConfigError> {
-    if let Some(url) = &config.s3_endpoint_url {
-        let invalid =
-            || ConfigError::new("S3 endpoint URL", "is not an http:// or https:// URL without a query");
-        let (origin, path) =
-            Origin::split_url(url).filter(|(_, path)| !path.contains('?')).ok_or_else(invalid)?;
+    if let Some((origin, path)) = endpoint_of(config)? {
         return Ok((origin, format!("{}/{name}", path.trim_end_matches('/'))));
     }
     let (fips, dual_stack) = match config.endpoint {
