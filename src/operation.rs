@@ -14,6 +14,10 @@ pub use invoke_endpoint_with_response_stream::{
     InvokeEndpointWithResponseStream, InvokeEndpointWithResponseStreamResponse,
 };
 
+use self::sealed::ReadOptions;
+use crate::error::Error;
+use crate::http::{Body, ResponseHead, Timings};
+
 /// What [`Client::invoke`](crate::Client::invoke) can carry out. Sealed: the operations are those of this crate.
 pub trait Operation: sealed::Input {
     /// The result of a successful call.
@@ -109,4 +113,21 @@ pub(crate) mod sealed {
 
         fn timings_mut(&mut self) -> &mut Timings;
     }
+}
+
+/// The body of a response that is not streamed, and the timings with its reading.
+fn read_whole(
+    head: &ResponseHead,
+    mut body: Body,
+    options: &ReadOptions<'_>,
+) -> Result<(Vec<u8>, Timings), Error> {
+    let reading_at = options.system.instant();
+    let content = body.read_whole(options.max_bytes);
+    let content = content.map_err(|failed| Error::of_body(failed, head, options.max_bytes))?;
+    let timings = Timings {
+        read: options.system.instant().saturating_duration_since(reading_at),
+        bytes_received: u64::try_from(content.len()).unwrap_or(u64::MAX),
+        ..head.timings
+    };
+    Ok((content, timings))
 }

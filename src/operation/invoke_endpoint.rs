@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::Operation;
 use super::members::{
     ASCII, Bytes, EXPRESSION, Member, PRINTABLE_1024, SESSION, check_all, fmt_request, headers,
 };
 use super::sealed::{self, Numbers, ReadOptions};
+use super::{Operation, read_whole};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
@@ -166,16 +166,9 @@ impl InvokeEndpointResponse {
 }
 
 impl sealed::Output for InvokeEndpointResponse {
-    fn read(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
-        let reading_at = options.system.instant();
-        let body = body.read_whole(options.max_bytes);
-        let body = body.map_err(|failed| Error::of_body(failed, &head, options.max_bytes))?;
+    fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
+        let (body, timings) = read_whole(&head, body, options)?;
         let header = |name| head.headers.owned(name);
-        let timings = Timings {
-            read: options.system.instant().saturating_duration_since(reading_at),
-            bytes_received: u64::try_from(body.len()).unwrap_or(u64::MAX),
-            ..head.timings
-        };
         Ok(Self {
             status: head.status,
             content_type: header("content-type"),

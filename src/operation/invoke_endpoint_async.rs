@@ -7,7 +7,7 @@ use super::members::{
     ASCII, Bytes, FILE_NAME, LOCATION, Member, NUMBER, PATH_EXTENSION, check_all, fmt_request, headers,
 };
 use super::sealed::{self, Numbers, ReadOptions};
-use super::{AsyncTicket, Operation};
+use super::{AsyncTicket, Operation, read_whole};
 use crate::aws::request_id;
 use crate::error::{Error, InvalidInput};
 use crate::http::{Body, ResponseHead, Timings};
@@ -221,15 +221,8 @@ impl InvokeEndpointAsyncResponse {
 }
 
 impl sealed::Output for InvokeEndpointAsyncResponse {
-    fn read(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
-        let reading_at = options.system.instant();
-        let body = body.read_whole(options.max_bytes);
-        let body = body.map_err(|failed| Error::of_body(failed, &head, options.max_bytes))?;
-        let timings = Timings {
-            read: options.system.instant().saturating_duration_since(reading_at),
-            bytes_received: u64::try_from(body.len()).unwrap_or(u64::MAX),
-            ..head.timings
-        };
+    fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
+        let (body, timings) = read_whole(&head, body, options)?;
         Ok(Self {
             status: head.status,
             inference_id: inference_id(&body),
