@@ -20,6 +20,7 @@
 
 mod classify;
 mod event_stream;
+mod part_reader;
 mod parts;
 mod records;
 
@@ -27,6 +28,7 @@ use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::time::Duration;
 
+use self::part_reader::{PartReader, PlainReader};
 use self::parts::Parts;
 pub(crate) use self::parts::StreamOptions;
 pub use self::records::{Event, RecordReader};
@@ -69,7 +71,7 @@ pub struct StreamSummary {
 }
 
 impl ResponseStream {
-    pub(crate) fn new(reader: Box<dyn parts::PartReader>, options: StreamOptions) -> Self {
+    pub(crate) fn new(reader: Box<dyn PartReader>, options: StreamOptions) -> Self {
         let max_bytes = usize::try_from(options.max_bytes).unwrap_or(usize::MAX);
         Self { parts: Parts::new(reader, options), records: RecordReader::new(max_bytes) }
     }
@@ -77,7 +79,7 @@ impl ResponseStream {
     /// A stream over the bytes of any reader, without frames: for tests of programs that read streams.
     #[must_use]
     pub fn from_reader(reader: impl Read + Send + 'static) -> Self {
-        Self::new(Box::new(parts::PlainReader(reader)), StreamOptions::plain())
+        Self::new(Box::new(PlainReader(reader)), StreamOptions::plain())
     }
 
     /// The next part, or the rest of the current one if it was read in part; `None` at the end. Its bounds have no

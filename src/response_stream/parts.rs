@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use super::StreamSummary;
 use super::classify::{Meaning, failure, frame_error, meaning_of};
 use super::event_stream::{Decoder, FrameError, Message};
+use super::part_reader::PartReader;
 use crate::error::{Error, StreamError, StreamErrorKind};
-use crate::http::{Body, TransportError};
+use crate::http::TransportError;
 use crate::system::{OsSystem, System};
 use crate::text::Redactor;
 
@@ -64,39 +65,6 @@ impl StreamOptions {
             content_type: None,
             request_id: None,
             redactor: Redactor::default(),
-        }
-    }
-}
-
-/// Where the bytes come from.
-pub(crate) trait PartReader: Send {
-    /// Reads some bytes, or none at the end. Gives up at `deadline`.
-    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError>;
-
-    /// Called when the stream is dropped before its end.
-    fn give_up(&mut self) {}
-}
-
-impl PartReader for Body {
-    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
-        self.read_before(buffer, deadline)
-    }
-
-    fn give_up(&mut self) {
-        self.end_if_arrived();
-    }
-}
-
-/// A reader of the program's own.
-pub(super) struct PlainReader<R>(pub(super) R);
-
-impl<R: Read + Send> PartReader for PlainReader<R> {
-    fn read_some(&mut self, buffer: &mut [u8], _: Option<Instant>) -> Result<usize, TransportError> {
-        loop {
-            match self.0.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome.map_err(TransportError::of_reader),
-            }
         }
     }
 }

@@ -62,7 +62,7 @@ fn the_error_of_a_reader_stays() {
 fn a_record_over_the_limit_ends_the_stream() {
     let options = StreamOptions { max_bytes: 10, ..StreamOptions::plain() };
     let mut stream =
-        ResponseStream::new(Box::new(parts::PlainReader(&b"data: 12345678901\n\ndata: a\n\n"[..])), options);
+        ResponseStream::new(Box::new(PlainReader(&b"data: 12345678901\n\ndata: a\n\n"[..])), options);
     for _ in 0..2 {
         let error = stream.next_record().unwrap_err();
         assert!(matches!(&error, Error::Stream(error) if error.kind == StreamErrorKind::TooLarge), "{error}");
@@ -89,7 +89,7 @@ fn fuzz_streams() {
         };
         let frame = frame(&[(":message-type", kind), (name_header, name)], payload.as_bytes());
         for bytes in [frame.repeat(2), text.as_bytes().to_vec()] {
-            let reader = Box::new(parts::PlainReader(io::Cursor::new(bytes)));
+            let reader = Box::new(PlainReader(io::Cursor::new(bytes)));
             let options = StreamOptions { is_framed: true, max_bytes: 4096, ..StreamOptions::plain() };
             let last = ResponseStream::new(reader, options).records().last();
             if let Some(Err(error)) = last {
@@ -120,7 +120,7 @@ fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
 
 fn framed(bytes: Vec<u8>) -> ResponseStream {
     let options = StreamOptions { is_framed: true, ..StreamOptions::plain() };
-    ResponseStream::new(Box::new(parts::PlainReader(io::Cursor::new(bytes))), options)
+    ResponseStream::new(Box::new(PlainReader(io::Cursor::new(bytes))), options)
 }
 
 const EVENT: (&str, &str) = (":message-type", "event");

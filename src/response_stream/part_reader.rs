@@ -1,0 +1,39 @@
+//! Where the bytes of a stream come from: a response, or a reader of the program's own.
+
+use std::io::{self, Read};
+use std::time::Instant;
+
+use crate::http::{Body, TransportError};
+
+/// A source of bytes that can give up.
+pub(crate) trait PartReader: Send {
+    /// Reads some bytes, or none at the end. Gives up at `deadline`.
+    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError>;
+
+    /// Called when the stream is dropped before its end.
+    fn give_up(&mut self) {}
+}
+
+impl PartReader for Body {
+    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
+        self.read_before(buffer, deadline)
+    }
+
+    fn give_up(&mut self) {
+        self.end_if_arrived();
+    }
+}
+
+/// A reader of the program's own.
+pub(super) struct PlainReader<R>(pub(super) R);
+
+impl<R: Read + Send> PartReader for PlainReader<R> {
+    fn read_some(&mut self, buffer: &mut [u8], _: Option<Instant>) -> Result<usize, TransportError> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => return outcome.map_err(TransportError::of_reader),
+            }
+        }
+    }
+}
