@@ -36,7 +36,7 @@ use crate::text::Redactor;
 /// Why there is no inference.
 ///
 /// [`may_have_run`](Self::may_have_run) answers for every variant whether the model may have run. Display is one line,
-/// except for the list of sources that have no credentials, and does not repeat [`source`](StdError::source).
+/// except for the list of sources without credentials, and does not repeat [`source`](StdError::source).
 ///
 /// ```
 /// use sagemaker_invoke::Error;
@@ -193,7 +193,7 @@ impl Error {
         }
     }
 
-    /// Details of an exchange that ended without a response; `None` for the other errors.
+    /// Details of an exchange without a whole response; `None` for the other errors.
     #[must_use]
     pub fn transport(&self) -> Option<&TransportError> {
         match self {
@@ -228,7 +228,7 @@ impl Error {
         self
     }
 
-    /// Turns a failed exchange into a shutdown, for a client that was shut down meanwhile. An answer of the service stays
+    /// Turns a failed exchange into a shutdown, if the client was shut down meanwhile. An answer of the service stays
     /// as it is.
     pub(crate) fn into_shut_down(self) -> Self {
         match self {
@@ -289,10 +289,10 @@ impl From<TransportError> for Error {
         let error = Box::new(error);
         match error.cause {
             Cause::ShutDown => Self::ShutDown(error),
-            Cause::TimedOut(_) => Self::Timeout(error),
+            Cause::TimedOut => Self::Timeout(error),
             _ if error.phase < Phase::Send => Self::Connect(error),
-            Cause::InvalidResponse(_) => Self::InvalidResponse(error),
-            Cause::Failed(_) | Cause::Permanent(_) => Self::ConnectionLost(error),
+            Cause::InvalidResponse => Self::InvalidResponse(error),
+            Cause::Failed | Cause::Permanent => Self::ConnectionLost(error),
         }
     }
 }

@@ -108,7 +108,7 @@ impl<'a> Call<'a> {
         let now = if is_first && self.deadline.is_none() { self.started_at } else { self.system.instant() };
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.attempts.withdraw();
-            return Err(self.ended_by(Cause::TimedOut(None), target));
+            return Err(self.ended_by(Cause::TimedOut, target));
         }
         Ok(now)
     }
@@ -212,7 +212,7 @@ pub(super) fn wait_or_shut_down(system: &dyn System, is_shut_down: &AtomicBool, 
 /// Whether and when an attempt that failed so may be followed by another.
 fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
     match error {
-        Error::Connect(error) if matches!(error.cause, Cause::Permanent(_)) => FailureKind::Final,
+        Error::Connect(error) if error.cause == Cause::Permanent => FailureKind::Final,
         Error::Connect(_) => FailureKind::NotSent,
         // The call's own deadline, before there was an attempt.
         Error::Timeout(error) if error.is_before_attempt() => FailureKind::Final,
@@ -322,16 +322,14 @@ mod tests {
             let error = TransportError::before_sending("h", cause);
             failure_kind(&Error::from(TransportError { phase, sent, ..error }), false)
         };
-        let lost = || Cause::Failed("lost".into());
-        assert_eq!(failure(Phase::Connect, Sent::Nothing, lost()), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Send, Sent::Partly, lost()), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Wait, Sent::Whole, lost()), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Read, Sent::ResponseBegun, lost()), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Send, Sent::Partly, Cause::TimedOut(None)), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Wait, Sent::Whole, Cause::TimedOut(None)), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Prepare, Sent::Nothing, Cause::TimedOut(None)), FailureKind::Final);
-        let refused = Cause::Permanent("refused".into());
-        assert_eq!(failure(Phase::Handshake, Sent::Nothing, refused), FailureKind::Final);
+        assert_eq!(failure(Phase::Connect, Sent::Nothing, Cause::Failed), FailureKind::NotSent);
+        assert_eq!(failure(Phase::Send, Sent::Partly, Cause::Failed), FailureKind::NotSent);
+        assert_eq!(failure(Phase::Wait, Sent::Whole, Cause::Failed), FailureKind::MayHaveRun);
+        assert_eq!(failure(Phase::Read, Sent::ResponseBegun, Cause::Failed), FailureKind::MayHaveRun);
+        assert_eq!(failure(Phase::Send, Sent::Partly, Cause::TimedOut), FailureKind::NotSent);
+        assert_eq!(failure(Phase::Wait, Sent::Whole, Cause::TimedOut), FailureKind::MayHaveRun);
+        assert_eq!(failure(Phase::Prepare, Sent::Nothing, Cause::TimedOut), FailureKind::Final);
+        assert_eq!(failure(Phase::Handshake, Sent::Nothing, Cause::Permanent), FailureKind::Final);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl AttemptError {
 
 impl From<TransportError> for AttemptError {
     fn from(error: TransportError) -> Self {
-        let is_final = matches!(error.cause, Cause::Permanent(_) | Cause::ShutDown);
+        let is_final = matches!(error.cause, Cause::Permanent | Cause::ShutDown);
         let error = CredentialsError::from(error);
         if is_final { Self::fatal(error) } else { Self::retryable(error) }
     }

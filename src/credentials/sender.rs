@@ -121,7 +121,7 @@ impl NetworkSender {
             system: Arc::clone(&self.system),
         };
         Transport::new(origin, &settings).map_err(|error| {
-            TransportError::before_sending(&origin.authority, Cause::Permanent(error.into()))
+            TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(error)
         })
     }
 }
@@ -146,8 +146,7 @@ impl SendHttp for NetworkSender {
             Err(BodyError::Transport(error)) => Err(error),
             Err(BodyError::TooLarge(_)) => {
                 let problem = format!("the response is larger than {MAX_RESPONSE_BYTES} bytes");
-                let cause = Cause::Permanent(problem.into());
-                Err(TransportError::before_sending(&origin.authority, cause))
+                Err(TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(problem))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::http::{Cause, SettingError, TransportError};
 /// Why there are no usable credentials.
 ///
 /// When no source is configured, or only the instance metadata service failed, which needs no configuration, Display
-/// lists each source with its reason, a line each. Otherwise it is one line that names the source, the file or the
+/// lists each source with its reason, a line each. Otherwise it is one line and names the source, the file or the
 /// service that failed. Clones share their source, because several threads may have waited for the same credentials.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -36,7 +36,7 @@ impl CredentialsError {
 
     /// The error of a call whose time was over before it was signed.
     pub(crate) fn into_timeout(self, authority: &str) -> Error {
-        TransportError::before_sending(authority, Cause::TimedOut(Some(Box::new(self)))).into()
+        TransportError::before_sending(authority, Cause::TimedOut).with_source(self).into()
     }
 
     /// Puts what failed before the problem.
@@ -75,22 +75,16 @@ impl From<ProfileError> for CredentialsError {
 
 impl From<SettingError> for CredentialsError {
     fn from(error: SettingError) -> Self {
-        let credentials_error = Self::new(error.to_string());
-        match error.source {
-            Some(source) => credentials_error.with_source(source),
-            None => credentials_error,
-        }
+        let problem = error.to_string();
+        Self { source: error.source.map(Arc::from), ..Self::new(problem) }
     }
 }
 
 /// Of a call in which no inference is at stake.
 impl From<TransportError> for CredentialsError {
     fn from(error: TransportError) -> Self {
-        let credentials_error = Self::new(error.to_string());
-        match error.into_source() {
-            Some(source) => credentials_error.with_source(source),
-            None => credentials_error,
-        }
+        let problem = error.to_string();
+        Self { source: error.source.map(Arc::from), ..Self::new(problem) }
     }
 }
 

@@ -8,6 +8,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ureq::{Error, Timeout};
+
+use super::exchange_error::ForbiddenAddress;
 use crate::system::System;
 
 type Key = (String, u16);
@@ -35,15 +38,6 @@ struct Outcome {
     at: Instant,
 }
 
-/// Why there is no address to connect to.
-#[derive(Debug)]
-pub(super) enum LookupError {
-    TimedOut,
-    Failed(Arc<io::Error>),
-    /// The name has an address that the resolver's owner does not allow.
-    Forbidden,
-}
-
 impl Resolver {
     pub(crate) fn new(system: Arc<dyn System>, ttl: Duration) -> Self {
         Self { system, ttl, is_allowed: |_| true, lookups: Arc::default() }
@@ -60,8 +54,8 @@ impl Resolver {
         &self,
         name: &str,
         port: u16,
-        limit: Option<Duration>,
-    ) -> Result<Arc<[SocketAddr]>, LookupError> {
+        limit: Duration,
+    ) -> Result<Arc<[SocketAddr]>, Error> {
         let addresses = match name.parse::<IpAddr>() {
             Ok(address) => Arc::new([SocketAddr::new(address, port)]),
             Err(_) => self.look_up(name, port, limit)?,
@@ -69,7 +63,7 @@ impl Resolver {
         if addresses.iter().all(|address| (self.is_allowed)(address.ip())) {
             Ok(addresses)
         } else {
-            Err(LookupError::Forbidden)
+            Err(Error::Other(Box::new(ForbiddenAddress)))
         }
     }
 
@@ -78,15 +72,9 @@ impl Resolver {
         lock(&self.lookups).remove(&(name.to_owned(), port));
     }
 
-    fn look_up(
-        &self,
-        name: &str,
-        port: u16,
-        limit: Option<Duration>,
-    ) -> Result<Arc<[SocketAddr]>, LookupError> {
-        let lookup = self.lookup(name, port).map_err(|error| LookupError::Failed(Arc::new(error)))?;
-        let outcome = lookup.wait(limit).ok_or(LookupError::TimedOut)?;
-        outcome.addresses.map_err(LookupError::Failed)
+    fn look_up(&self, name: &str, port: u16, limit: Duration) -> Result<Arc<[SocketAddr]>, Error> {
+        let outcome = self.lookup(name, port)?.wait(limit).ok_or(Error::Timeout(Timeout::Resolve))?;
+        outcome.addresses.map_err(|error| Error::Other(Box::new(error)))
     }
 
     /// The cached lookup, the one that is running, or a new one.
@@ -136,8 +124,7 @@ impl Lookup {
     }
 
     /// `None` when the limit passes first.
-    fn wait(&self, limit: Option<Duration>) -> Option<Outcome> {
-        let limit = limit.unwrap_or(Duration::MAX);
+    fn wait(&self, limit: Duration) -> Option<Outcome> {
         let waited = self.is_done.wait_timeout_while(lock(&self.outcome), limit, |outcome| outcome.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
@@ -154,6 +141,8 @@ mod tests {
 
     use super::*;
     use crate::testing::FakeSystem;
+
+    const FOREVER: Duration = Duration::MAX;
 
     fn resolver(system: &Arc<FakeSystem>) -> Resolver {
         Resolver::new(Arc::<FakeSystem>::clone(system), Duration::from_secs(60))
@@ -172,7 +161,7 @@ mod tests {
         let resolver = resolver(&system);
         let lookups_after = |seconds| {
             system.sleep(Duration::from_secs(seconds));
-            resolver.addresses("name", 80, None).unwrap();
+            resolver.addresses("name", 80, FOREVER).unwrap();
             system.lookups()
         };
         assert_eq!([lookups_after(0), lookups_after(59), lookups_after(1), lookups_after(1)], [1, 1, 2, 2]);
@@ -183,7 +172,7 @@ mod tests {
     #[test]
     fn an_address_needs_no_lookup() {
         let system = with_names();
-        let found = resolver(&system).addresses("::1", 8080, None).unwrap();
+        let found = resolver(&system).addresses("::1", 8080, FOREVER).unwrap();
         assert_eq!((found[0], system.lookups()), ("[::1]:8080".parse().unwrap(), 0));
     }
 
@@ -192,8 +181,9 @@ mod tests {
         let system = with_names();
         let resolver = resolver(&system);
         for count in [1, 2] {
-            let error = resolver.addresses("unknown", 80, None).unwrap_err();
-            assert!(matches!(error, LookupError::Failed(it) if it.kind() == io::ErrorKind::NotFound));
+            let error = resolver.addresses("unknown", 80, FOREVER).unwrap_err();
+            let Error::Other(error) = error else { panic!("{error}") };
+            assert_eq!(error.downcast::<Arc<io::Error>>().unwrap().kind(), io::ErrorKind::NotFound);
             assert_eq!(system.lookups(), count);
         }
     }
@@ -203,19 +193,19 @@ mod tests {
         let system = with_names();
         let resolver = resolver(&system);
         system.hang_lookups();
-        let limit = Some(Duration::from_millis(50));
+        let limit = Duration::from_millis(50);
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     let error = resolver.addresses("name", 80, limit).unwrap_err();
-                    assert!(matches!(error, LookupError::TimedOut));
+                    assert!(matches!(error, Error::Timeout(_)));
                 });
             }
         });
-        assert!(matches!(resolver.addresses("name", 80, limit), Err(LookupError::TimedOut)));
+        assert!(matches!(resolver.addresses("name", 80, limit), Err(Error::Timeout(_))));
         assert_eq!(system.lookups(), 1);
         system.resume_lookups();
-        assert!(resolver.addresses("name", 80, None).is_ok());
+        assert!(resolver.addresses("name", 80, FOREVER).is_ok());
         assert_eq!(system.lookups(), 1);
     }
 
@@ -223,9 +213,10 @@ mod tests {
     fn a_name_with_a_forbidden_address_is_refused() {
         let system = with_names();
         let resolver = resolver(&system).allowing(|address| address.is_loopback());
-        assert!(resolver.addresses("name", 1, None).is_ok());
+        assert!(resolver.addresses("name", 1, FOREVER).is_ok());
         for name in ["elsewhere", "192.0.2.1"] {
-            assert!(matches!(resolver.addresses(name, 1, None), Err(LookupError::Forbidden)), "{name}");
+            let error = resolver.addresses(name, 1, FOREVER).unwrap_err();
+            assert!(matches!(error, Error::Other(it) if it.is::<ForbiddenAddress>()), "{name}");
         }
     }
 }

@@ -23,7 +23,12 @@ pub(super) fn build(
     readers: &Arc<Readers>,
 ) -> Result<Agent, SettingError> {
     let proxy = proxy::resolve(settings.proxy, origin, &*settings.system)?;
-    let connector = EndpointConnector::new(settings.resolver.clone(), proxy.is_some(), Arc::clone(readers));
+    let connector = EndpointConnector {
+        resolver: settings.resolver.clone(),
+        has_proxy: proxy.is_some(),
+        tls: tls::TlsConnector::default(),
+        readers: Arc::clone(readers),
+    };
     let config = ureq::config::Config::builder()
         .http_status_as_error(false)
         .max_redirects(0)

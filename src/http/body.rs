@@ -94,14 +94,9 @@ impl Body {
     }
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
-        let limit = if self.is_polled() { self.limits.read } else { None };
+        let limit = if self.limits.poll.is_some() { self.limits.read } else { None };
         let until = limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
         self.read_until(buffer, until)
-    }
-
-    /// Whether ureq's limit of a read is only the interval of looking at the clock.
-    fn is_polled(&self) -> bool {
-        self.limits.poll.is_some()
     }
 
     /// Reads some bytes, or none at the end. Where the limits poll, a read goes on until `until`.
@@ -132,14 +127,16 @@ impl Body {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
         let until = [until, self.deadline].into_iter().flatten().min();
+        // ureq's limit of a read is only the interval of looking at the clock.
+        let is_polled = self.limits.poll.is_some();
         let _mode = self.shared.readers.wait();
         let outcome = loop {
             // Bytes that keep coming never let a read time out.
-            if self.is_polled() && self.is_past(until) {
+            if is_polled && until.is_some_and(|until| self.shared.system.instant() >= until) {
                 break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
             }
-            match self.reader.read(buffer).map_err(|error| self.error(ureq::Error::from(error))) {
-                Err(error) if error.timed_out() && self.goes_on(until) => {}
+            match self.reader.read(buffer).map_err(|error| self.error(error.into())) {
+                Err(error) if error.timed_out() && is_polled && !self.is_shut_down() => {}
                 outcome => break outcome,
             }
         };
@@ -161,22 +158,14 @@ impl Body {
         Err(self.error(io::Error::other("the response belongs to the parent process").into()))
     }
 
-    /// Whether a read that timed out has only come to its next look at the clock.
-    fn goes_on(&self, until: Option<Instant>) -> bool {
-        self.is_polled() && !self.is_past(until) && !self.is_shut_down()
-    }
-
-    fn is_past(&self, until: Option<Instant>) -> bool {
-        until.is_some_and(|until| self.shared.system.instant() >= until)
-    }
-
     fn is_shut_down(&self) -> bool {
         self.shared.is_shut_down.load(Ordering::SeqCst)
     }
 
     fn error(&self, error: ureq::Error) -> TransportError {
-        let mut failed = failure(error, self.shared.authority.as_str(), Sent::ResponseBegun, self.is_reused);
+        let mut failed = failure(error, Phase::Read, Sent::ResponseBegun, self.is_reused);
         failed.phase = failed.phase.max(Phase::Read);
+        self.shared.authority.as_str().clone_into(&mut failed.authority);
         if self.is_shut_down() {
             failed.cause = Cause::ShutDown;
         }

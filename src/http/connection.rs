@@ -6,7 +6,7 @@ use ureq::Error;
 use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
-use super::exchange_error::ExchangeError;
+use super::exchange_error::tagged;
 use super::held_writes::WriteFailed;
 use super::transport_error::{Phase, Sent};
 
@@ -49,16 +49,13 @@ impl Connection {
             Stage::Waiting => (Phase::Wait, Sent::Whole),
             Stage::Reading => (Phase::Read, Sent::ResponseBegun),
         };
-        let is_reused = self.is_reused;
-        Error::Other(Box::new(match error {
+        match error {
             Error::Other(inner) => match inner.downcast::<WriteFailed>() {
-                Ok(failed) => {
-                    ExchangeError { phase: Phase::Send, sent: Sent::Partly, is_reused, error: failed.0 }
-                }
-                Err(inner) => ExchangeError { phase, sent, is_reused, error: Error::Other(inner) },
+                Ok(failed) => tagged(failed.0, Phase::Send, Sent::Partly, self.is_reused),
+                Err(inner) => tagged(Error::Other(inner), phase, sent, self.is_reused),
             },
-            error => ExchangeError { phase, sent, is_reused, error },
-        }))
+            error => tagged(error, phase, sent, self.is_reused),
+        }
     }
 
     /// What a peer says after a failed write counts only if it is a response.
@@ -70,7 +67,7 @@ impl Connection {
         }
         let problem = "a write failed, and what the peer sent is not HTTP";
         let error = Error::Io(io::Error::new(io::ErrorKind::InvalidData, problem));
-        Err(self.tag(Error::Other(Box::new(WriteFailed(error)))))
+        Err(tagged(error, Phase::Send, Sent::Partly, self.is_reused))
     }
 
     /// The final response has begun: interim ones (status 1xx) may come long before it, or together with it.

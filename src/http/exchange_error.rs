@@ -1,4 +1,4 @@
-//! Errors of ureq, with what is known of the exchange inside them, and what becomes of them.
+//! From an error of ureq to the error of an exchange, which passes through ureq inside one of its errors.
 
 use std::io;
 
@@ -6,27 +6,6 @@ use ureq::Error;
 
 use super::tls;
 use super::transport_error::{Cause, Phase, Sent, Source, TransportError};
-
-/// An error of ureq with what the connection knows of the exchange.
-#[derive(Debug, thiserror::Error)]
-#[error("{phase} failed")]
-pub(super) struct ExchangeError {
-    pub(super) phase: Phase,
-    pub(super) sent: Sent,
-    pub(super) is_reused: bool,
-    #[source]
-    pub(super) error: Error,
-}
-
-impl ExchangeError {
-    /// An error before there was a connection. One that has its phase already keeps it.
-    pub(super) fn connecting(phase: Phase, error: Error) -> Error {
-        match error {
-            Error::Other(inner) if inner.is::<Self>() => Error::Other(inner),
-            error => Error::Other(Box::new(Self { phase, sent: Sent::Nothing, is_reused: false, error })),
-        }
-    }
-}
 
 /// The pool has no connection, and the request was sent with no time to make one.
 #[derive(Debug, thiserror::Error)]
@@ -42,44 +21,44 @@ pub(super) fn is_no_idle_connection(error: &Error) -> bool {
     matches!(error, Error::Other(inner) if inner.is::<NoIdleConnection>())
 }
 
-/// What is known of an exchange that ended with this error of ureq's. `sent` is what its body says, for an error that
-/// did not pass a connection.
-pub(super) fn failure(error: Error, authority: &str, sent: Sent, is_reused: bool) -> TransportError {
-    let phase = if sent.is_whole() { Phase::Wait } else { Phase::Send };
-    let known = match error {
-        Error::Other(inner) => match inner.downcast::<ExchangeError>() {
-            Ok(known) => *known,
-            Err(inner) => ExchangeError { phase, sent, is_reused, error: Error::Other(inner) },
+/// The error of an exchange as an error of ureq's, which passes it on.
+pub(super) fn tagged(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> Error {
+    Error::Other(Box::new(failure(error, phase, sent, is_reused)))
+}
+
+/// An error before there was a connection.
+pub(super) fn connecting(phase: Phase, error: Error) -> Error {
+    tagged(error, phase, Sent::Nothing, false)
+}
+
+/// The error of an exchange: as it was tagged first, or with what is said here. The authority is left empty.
+pub(super) fn failure(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> TransportError {
+    let error = match error {
+        Error::Other(inner) => match inner.downcast() {
+            Ok(tagged) => return *tagged,
+            Err(inner) => Error::Other(inner),
         },
-        error => ExchangeError { phase, sent, is_reused, error },
+        error => error,
     };
-    TransportError {
-        phase: known.phase,
-        sent: known.sent,
-        connection_reused: known.is_reused,
-        ..TransportError::before_sending(authority, cause_of(known.error))
-    }
+    let (cause, source) = cause_of(error);
+    let failed = TransportError::before_sending("", cause);
+    TransportError { phase, sent, connection_reused: is_reused, source, ..failed }
 }
 
-fn cause_of(error: Error) -> Cause {
+fn cause_of(error: Error) -> (Cause, Option<Source>) {
     match error {
-        Error::Timeout(_) => Cause::TimedOut(None),
-        Error::Protocol(error) => Cause::InvalidResponse(Box::new(error)),
-        Error::LargeResponseHeader(..) => Cause::InvalidResponse(Box::new(error)),
-        error if is_permanent(&error) => match tls::advice(&error) {
-            Some(advice) => Cause::Permanent(advice.into()),
-            None => Cause::Permanent(source_of(error)),
+        Error::Timeout(_) => (Cause::TimedOut, None),
+        Error::Protocol(error) => (Cause::InvalidResponse, Some(error.into())),
+        Error::LargeResponseHeader(..) => (Cause::InvalidResponse, Some(error.into())),
+        // The answer of the proxy comes as text only: it refuses the password.
+        Error::ConnectProxyFailed(ref answer) if answer.contains("responded 407") => {
+            (Cause::Permanent, Some(error.into()))
+        }
+        Error::Other(inner) if inner.is::<ForbiddenAddress>() => (Cause::Permanent, Some(inner)),
+        error => match tls::refused_certificate(&error) {
+            Some(refused) => (Cause::Permanent, Some(refused)),
+            None => (Cause::Failed, Some(source_of(error))),
         },
-        error => Cause::Failed(source_of(error)),
-    }
-}
-
-/// Whether the peer would refuse another attempt in the same way. ureq gives the proxy's answer as text only.
-fn is_permanent(error: &Error) -> bool {
-    match error {
-        Error::ConnectProxyFailed(reason) => reason.contains("responded 407"),
-        Error::Other(inner) => inner.is::<ForbiddenAddress>(),
-        error => tls::is_refused_certificate(error),
     }
 }
 

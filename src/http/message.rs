@@ -48,11 +48,8 @@ impl Origin {
     /// The port, given or the default of the scheme.
     pub(crate) fn port(&self) -> u16 {
         let after_host = self.authority.rsplit(']').next().unwrap_or_default();
-        match after_host.rsplit_once(':').and_then(|(_, port)| port.parse().ok()) {
-            Some(port) => port,
-            None if self.tls => 443,
-            None => 80,
-        }
+        let port = after_host.rsplit_once(':').and_then(|(_, port)| port_number(port));
+        port.unwrap_or_else(|| default_port(self.tls))
     }
 
     /// The host without its port; an IPv6 address without its brackets.
@@ -66,13 +63,18 @@ impl Origin {
 
 /// Drops the port when it is the default of the scheme.
 fn with_port(host: &str, port: &str, tls: bool) -> Option<String> {
-    let default_port = if tls { 443 } else { 80 };
-    match port.parse::<u16>() {
-        Ok(0) | Err(_) => None,
-        Ok(_) if port.starts_with('+') => None,
-        Ok(port) if port == default_port => Some(host.to_owned()),
-        Ok(port) => Some(format!("{host}:{port}")),
-    }
+    let port = port_number(port)?;
+    Some(if port == default_port(tls) { host.to_owned() } else { format!("{host}:{port}") })
+}
+
+/// The port of a URL: a number without a sign, and not 0.
+pub(super) fn port_number(text: &str) -> Option<u16> {
+    let port = text.parse().ok()?;
+    if port == 0 || text.starts_with('+') { None } else { Some(port) }
+}
+
+pub(super) fn default_port(tls: bool) -> u16 {
+    if tls { 443 } else { 80 }
 }
 
 /// A request that is complete but for `content-length`, which the transport adds.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::message::port_number;
 use super::{Origin, SettingError};
 use crate::system::System;
 
@@ -92,7 +93,7 @@ fn has_valid_port(url: &str) -> bool {
     let host_and_port = authority.rsplit('@').next().unwrap_or_default();
     let after_host = host_and_port.rsplit(']').next().unwrap_or_default();
     match after_host.rsplit_once(':') {
-        Some((_, port)) => matches!(port.parse::<u16>(), Ok(1..)) && !port.starts_with('+'),
+        Some((_, port)) => port_number(port).is_some(),
         None => true,
     }
 }
@@ -140,18 +141,15 @@ fn matches_name(host: &str, pattern: &str) -> bool {
 fn matches_address(address: IpAddr, pattern: &str) -> bool {
     let (network, prefix_bits) = pattern.split_once('/').unwrap_or((pattern, "128"));
     let Ok(prefix_bits) = prefix_bits.parse::<u32>() else { return false };
-    // A shift by all bits or more leaves nothing to compare.
-    match (address, network.parse()) {
+    let (different, bits) = match (address, network.parse()) {
         (IpAddr::V4(address), Ok(IpAddr::V4(network))) => {
-            let different = address.to_bits() ^ network.to_bits();
-            different.checked_shr(32_u32.saturating_sub(prefix_bits)).unwrap_or(0) == 0
+            ((address.to_bits() ^ network.to_bits()).into(), 32)
         }
-        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => {
-            let different = address.to_bits() ^ network.to_bits();
-            different.checked_shr(128_u32.saturating_sub(prefix_bits)).unwrap_or(0) == 0
-        }
-        _ => false,
-    }
+        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => (address.to_bits() ^ network.to_bits(), 128_u32),
+        _ => return false,
+    };
+    // A shift by all bits leaves nothing to compare.
+    different.checked_shr(bits.saturating_sub(prefix_bits)).unwrap_or(0_u128) == 0
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use ureq::Error;
 use ureq::unversioned::transport::{ConnectionDetails, Transport};
 
+use super::transport_error::Source;
 use super::{Origin, SettingError};
 
 type Builder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
@@ -42,10 +43,8 @@ fn wrap(
     details: &ConnectionDetails<'_>,
     transport: Box<dyn Transport>,
 ) -> Result<Box<dyn Transport>, Error> {
-    match connector.connect(details, Some(transport))? {
-        Some(transport) => Ok(Box::new(transport)),
-        None => Err(Error::ConnectionFailed),
-    }
+    let transport = connector.connect(details, Some(transport))?.ok_or(Error::ConnectionFailed)?;
+    Ok(Box::new(transport))
 }
 
 #[cfg(not(feature = "_tls"))]
@@ -152,44 +151,25 @@ fn check_crypto_provider() -> Result<(), SettingError> {
     Err(SettingError::new("feature rustls-no-provider", problem))
 }
 
-/// Whether the peer's certificate is not trusted: it would show the same one again.
+/// Why the certificate of the peer is not trusted, if this is the error: the peer would show the same one again.
 #[cfg(feature = "rustls-no-provider")]
-pub(super) fn is_refused_certificate(error: &Error) -> bool {
-    refusal_of(error).is_some()
-}
-
-#[cfg(feature = "rustls-no-provider")]
-fn refusal_of(error: &Error) -> Option<&rustls::CertificateError> {
+pub(super) fn refused_certificate(error: &Error) -> Option<Source> {
     let Error::Io(error) = error else { return None };
     match error.get_ref()?.downcast_ref()? {
-        rustls::Error::InvalidCertificate(refusal) => Some(refusal),
+        // An error of webpki, which rustls does not show as a type. Its name does not say what to do.
+        rustls::Error::InvalidCertificate(it) if format!("{it:?}").contains("CaUsedAsEndEntity") => {
+            let advice = "the server shows a CA certificate as its own: give it a certificate that the CA has signed, \
+                          and trust the CA (CaUsedAsEndEntity)";
+            Some(advice.into())
+        }
+        refused @ rustls::Error::InvalidCertificate(_) => Some(Box::new(refused.clone())),
         _ => None,
-    }
-}
-
-/// Advice for refusals whose name does not say what to do.
-#[cfg(feature = "rustls-no-provider")]
-pub(super) fn advice(error: &Error) -> Option<&'static str> {
-    // webpki's error is not part of the interface of rustls.
-    let is_ca = refusal_of(error).is_some_and(|refusal| format!("{refusal:?}").contains("CaUsedAsEndEntity"));
-    if is_ca {
-        Some(
-            "the server shows a CA certificate as its own: give it a certificate that the CA has signed, and trust \
-             the CA (CaUsedAsEndEntity)",
-        )
-    } else {
-        None
     }
 }
 
 /// The operating system's TLS does not give the reason in a form that a program can read.
 #[cfg(not(feature = "rustls-no-provider"))]
-pub(super) fn is_refused_certificate(_: &Error) -> bool {
-    false
-}
-
-#[cfg(not(feature = "rustls-no-provider"))]
-pub(super) fn advice(_: &Error) -> Option<&'static str> {
+pub(super) fn refused_certificate(_: &Error) -> Option<Source> {
     None
 }
 

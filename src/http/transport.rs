@@ -35,20 +35,13 @@ pub(crate) struct TransportSettings<'a> {
     pub(crate) system: Arc<dyn System>,
 }
 
-/// How a request is given to ureq.
-#[derive(Clone, Copy)]
-struct Run<'a> {
-    limits: &'a Limits,
-    deadline: Option<Instant>,
-    may_connect: bool,
-}
-
 /// Connections to one origin.
 #[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
     scheme: Scheme,
-    limits: Limits,
+    /// Those of the agent's own configuration.
+    agent_limits: Limits,
     shared: Arc<Shared>,
 }
 
@@ -57,16 +50,22 @@ impl Transport {
     pub(crate) fn new(origin: &Origin, settings: &TransportSettings<'_>) -> Result<Self, SettingError> {
         let readers = Arc::default();
         let agent = agent::build(settings, origin, &readers)?;
-        let invalid = |error| SettingError::new("endpoint URL", "is invalid").with_source(error);
+        let authority = origin.authority.parse();
         let shared = Shared {
-            authority: origin.authority.parse().map_err(invalid)?,
+            authority: authority
+                .map_err(|error| SettingError::new("endpoint URL", "is invalid").with_source(error))?,
             is_shut_down: AtomicBool::new(false),
             readers,
             system: Arc::clone(&settings.system),
             process_id: settings.system.process_id(),
         };
         let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
-        Ok(Self { agent, scheme, limits: settings.limits, shared: Arc::new(shared) })
+        Ok(Self {
+            agent,
+            scheme,
+            agent_limits: for_idle_connections(&settings.limits),
+            shared: Arc::new(shared),
+        })
     }
 
     /// Sends a request and waits for the head of the response, whatever its status, until `deadline`.
@@ -78,20 +77,19 @@ impl Transport {
     ) -> Result<(ResponseHead, Body), TransportError> {
         let begun_at = self.shared.system.instant();
         let mut body = RequestReader::new(request.body, &*self.shared.system);
-        // The agent's own configuration has no time to connect, so the first run finds an idle connection or none.
-        let outcome = match self.run(request, &mut body, Run { limits, deadline, may_connect: false }) {
-            Err(error) if is_no_idle_connection(&error) => {
-                (self.run(request, &mut body, Run { limits, deadline, may_connect: true }), false)
-            }
-            outcome => (outcome, true),
-        };
-        let (response, is_reused) = match outcome {
-            (Ok(response), is_reused) => (response, is_reused),
-            (Err(error), is_reused) => return Err(self.failed(error, &body, is_reused)),
-        };
+        let mut outcome = self.run(request, &mut body, &for_idle_connections(limits), deadline);
+        let is_reused = !outcome.as_ref().is_err_and(is_no_idle_connection);
+        if !is_reused {
+            outcome = self.run(request, &mut body, limits, deadline);
+        }
+        let response = outcome.map_err(|error| self.failed(error, &body, is_reused))?;
         let (parts, response_body) = response.into_parts();
-        check_framing(parts.version, &parts.headers)
-            .map_err(|problem| self.invalid_response(problem, is_reused))?;
+        if let Err(problem) = check_framing(parts.version, &parts.headers) {
+            let failed =
+                TransportError::before_sending(self.shared.authority.as_str(), Cause::InvalidResponse);
+            let (phase, sent, source) = (Phase::Wait, Sent::ResponseBegun, Some(problem.into()));
+            return Err(TransportError { phase, sent, connection_reused: is_reused, source, ..failed });
+        }
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
         let head =
             ResponseHead { status: parts.status.as_u16(), headers: Headers::new(parts.headers), timings };
@@ -109,15 +107,16 @@ impl Transport {
         &self,
         request: &Request<'_>,
         body: &mut RequestReader<'_>,
-        run: Run<'_>,
+        limits: &Limits,
+        deadline: Option<Instant>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let message = self.message(request)?;
         // A GET has no body, and no `content-length` of 0 either.
         if request.method == "GET" {
-            return self.dispatch(message.body(())?, run);
+            return self.dispatch(message.body(())?, limits, deadline);
         }
         let message = message.header(CONTENT_LENGTH, request.body.len());
-        self.dispatch(message.body(SendBody::from_reader(body))?, run)
+        self.dispatch(message.body(SendBody::from_reader(body))?, limits, deadline)
     }
 
     fn message(&self, request: &Request<'_>) -> Result<ureq::http::request::Builder, ureq::Error> {
@@ -141,36 +140,22 @@ impl Transport {
     fn dispatch(
         &self,
         message: ureq::http::Request<impl AsSendBody>,
-        run: Run<'_>,
+        limits: &Limits,
+        deadline: Option<Instant>,
     ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
         let readers = &self.shared.readers;
-        let _mode = if run.limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
-        let has_own_limits = *run.limits != self.limits;
-        if run.deadline.is_none() && !run.may_connect && !has_own_limits {
+        let _mode = if limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
+        if deadline.is_none() && *limits == self.agent_limits {
             return self.agent.run(message);
         }
-        let left =
-            run.deadline.map(|deadline| deadline.saturating_duration_since(self.shared.system.instant()));
-        let connect = if run.may_connect { run.limits.connect } else { Some(Duration::ZERO) };
-        let message = self.agent.configure_request(message).timeout_connect(connect).timeout_global(left);
-        let limits = run.limits;
+        let left = deadline.map(|it| it.saturating_duration_since(self.shared.system.instant()));
+        let message = self.agent.configure_request(message).timeout_global(left);
         let message = message
+            .timeout_connect(limits.connect)
             .timeout_per_write(limits.send)
             .timeout_recv_response(limits.response)
             .timeout_per_read(limits.poll.or(limits.read));
         self.agent.run(message.build())
-    }
-
-    fn invalid_response(&self, problem: &'static str, is_reused: bool) -> TransportError {
-        TransportError {
-            phase: Phase::Wait,
-            sent: Sent::ResponseBegun,
-            connection_reused: is_reused,
-            ..TransportError::before_sending(
-                self.shared.authority.as_str(),
-                Cause::InvalidResponse(problem.into()),
-            )
-        }
     }
 
     fn failed(&self, error: ureq::Error, body: &RequestReader<'_>, is_reused: bool) -> TransportError {
@@ -178,12 +163,19 @@ impl Transport {
         if matches!(&error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::NotConnected) {
             return TransportError::before_sending(self.shared.authority.as_str(), Cause::ShutDown);
         }
-        let mut failed = failure(error, self.shared.authority.as_str(), body.sent(), is_reused);
+        let phase = if body.sent().is_whole() { Phase::Wait } else { Phase::Send };
+        let mut failed = failure(error, phase, body.sent(), is_reused);
         // There is no body without a head.
         failed.phase = failed.phase.min(Phase::Wait);
+        self.shared.authority.as_str().clone_into(&mut failed.authority);
         failed.body_bytes = body.length();
         failed
     }
+}
+
+/// Without time to connect, ureq finds an idle connection or none.
+fn for_idle_connections(limits: &Limits) -> Limits {
+    Limits { connect: Some(Duration::ZERO), ..*limits }
 }
 
 /// A body that cannot be framed for certain could be cut, or hold the head of the next response (RFC 9112, section 6.3).
@@ -212,13 +204,9 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static s
 /// The length of the head as ureq writes it.
 fn head_bytes(request: &Request<'_>) -> u64 {
     let lines = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
-    let length = "content-length: \r\n".len() + digits(request.body.len());
+    let digits = 1 + usize::try_from(request.body.len().max(1).ilog10()).unwrap_or(0);
+    let length = "content-length: \r\n".len() + digits;
     let request_line = request.method.len() + request.path.len() + "  HTTP/1.1\r\n".len();
     let bytes = request_line + lines.sum::<usize>() + length + "\r\n".len();
     u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-fn digits(number: usize) -> usize {
-    let further = number.checked_ilog10().unwrap_or_default();
-    1 + usize::try_from(further).unwrap_or_default()
 }

@@ -21,21 +21,22 @@ pub struct TransportError {
     /// Length of the request's body.
     pub(crate) body_bytes: u64,
     pub(crate) cause: Cause,
+    pub(crate) source: Option<Source>,
 }
 
 /// Why an exchange failed.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// The limit of the phase, or the deadline, has passed. The source is absent for the transport's own limits.
-    TimedOut(Option<Source>),
+    /// The limit of the phase, or the deadline, has passed.
+    TimedOut,
     /// The client was shut down.
     ShutDown,
     /// The peer answered with something that is not HTTP, or whose framing is ambiguous.
-    InvalidResponse(Source),
+    InvalidResponse,
     /// No connection, or one that was lost.
-    Failed(Source),
+    Failed,
     /// Like `Failed`, and another attempt would fail in the same way: a refused certificate, proxy password or address.
-    Permanent(Source),
+    Permanent,
 }
 
 pub(crate) type Source = Box<dyn StdError + Send + Sync>;
@@ -52,27 +53,24 @@ impl TransportError {
             elapsed: Duration::ZERO,
             body_bytes: 0,
             cause,
+            source: None,
         }
+    }
+
+    pub(crate) fn with_source(self, source: impl Into<Source>) -> Self {
+        Self { source: Some(source.into()), ..self }
     }
 
     /// An error of a reader that the program gave.
     pub(crate) fn of_reader(error: std::io::Error) -> Self {
-        let failed = Self::before_sending("the reader", Cause::Failed(Box::new(error)));
+        let failed = Self::before_sending("the reader", Cause::Failed).with_source(error);
         Self { phase: Phase::Read, sent: Sent::ResponseBegun, ..failed }
     }
 
     /// The same error; of its source only the text is left.
     pub(crate) fn repeated(&self) -> Self {
-        let source =
-            || self.cause.source().map_or_else(|| "it failed before".into(), |it| it.to_string().into());
-        let cause = match &self.cause {
-            Cause::TimedOut(_) => Cause::TimedOut(None),
-            Cause::ShutDown => Cause::ShutDown,
-            Cause::InvalidResponse(_) => Cause::InvalidResponse(source()),
-            Cause::Failed(_) => Cause::Failed(source()),
-            Cause::Permanent(_) => Cause::Permanent(source()),
-        };
-        Self { authority: self.authority.clone(), cause, ..*self }
+        let source = self.source.as_ref().map(|source| source.to_string().into());
+        Self { authority: self.authority.clone(), source, ..*self }
     }
 
     /// Whether the call ended before an attempt had begun.
@@ -80,26 +78,8 @@ impl TransportError {
         self.phase == Phase::Prepare
     }
 
-    pub(crate) fn into_source(self) -> Option<Source> {
-        match self.cause {
-            Cause::TimedOut(source) => source,
-            Cause::ShutDown => None,
-            Cause::InvalidResponse(source) | Cause::Failed(source) | Cause::Permanent(source) => Some(source),
-        }
-    }
-
     pub(crate) fn timed_out(&self) -> bool {
-        matches!(self.cause, Cause::TimedOut(_))
-    }
-}
-
-impl Cause {
-    fn source(&self) -> Option<&Source> {
-        match self {
-            Self::TimedOut(source) => source.as_ref(),
-            Self::ShutDown => None,
-            Self::InvalidResponse(source) | Self::Failed(source) | Self::Permanent(source) => Some(source),
-        }
+        self.cause == Cause::TimedOut
     }
 }
 
@@ -107,12 +87,12 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (authority, phase) = (&self.authority, self.phase);
         match self.cause {
-            Cause::TimedOut(_) if phase < Phase::Send => {
+            Cause::TimedOut if phase < Phase::Send => {
                 write!(f, "could not connect to {authority} in time")
             }
-            Cause::TimedOut(_) => write!(f, "{authority} did not answer in time"),
+            Cause::TimedOut => write!(f, "{authority} did not answer in time"),
             Cause::ShutDown => write!(f, "the client was shut down while {phase}"),
-            Cause::InvalidResponse(_) => write!(f, "{authority} did not answer in HTTP"),
+            Cause::InvalidResponse => write!(f, "{authority} did not answer in HTTP"),
             _ if phase < Phase::Send => write!(f, "could not connect to {authority}"),
             _ => write!(f, "the connection to {authority} was lost while {phase}"),
         }
@@ -121,7 +101,7 @@ impl fmt::Display for TransportError {
 
 impl StdError for TransportError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source: &(dyn StdError + 'static) = &**self.cause.source()?;
+        let source: &(dyn StdError + 'static) = &**self.source.as_ref()?;
         Some(source)
     }
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use crate::sources;
 
-/// A module on each line, and the items that are used in it with their variants and associated functions. The last line
-/// has the methods that are called on the agent and on builders.
+/// A module on each line, and the items used in it with their variants and associated functions. The last line has the
+/// methods called on the agent and on builders.
 const USED: &str = "\
 ureq: Agent Agent::with_parts AsSendBody Body BodyReader Error Error::ConnectProxyFailed Error::ConnectionFailed
-ureq: Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Error::from Proxy Proxy::new
+ureq: Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Proxy Proxy::new
 ureq: ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::PerRead
 ureq: Timeout::RecvBody Timeout::Resolve http
 ureq::config: AutoHeaderValue AutoHeaderValue::None Config Config::builder ConfigBuilder
@@ -60,7 +60,7 @@ fn items(line: &str) -> impl Iterator<Item = String> {
     items.split(' ').map(move |item| format!("{module}::{item}"))
 }
 
-/// The paths that begin with `ureq` or with a name that is imported from it, as full paths.
+/// The paths that begin with `ureq` or with a name imported from it, as full paths.
 fn paths(code: &str) -> BTreeSet<String> {
     let imports = imports(code);
     let mut paths: BTreeSet<String> = imports.iter().map(|(_, path)| path.clone()).collect();
@@ -107,7 +107,7 @@ fn builder_calls(code: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The methods of the chain that the text begins with, without those inside their arguments.
+/// The methods of the chain at the start of the text, without those inside their arguments.
 fn calls(text: &str) -> Vec<String> {
     let mut calls = Vec::new();
     let mut depth = 0;

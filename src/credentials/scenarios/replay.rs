@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::credentials::sender::{CallLimits, HttpResponse, SendHttp};
 use crate::http::{Cause, Headers, Origin, Phase, Request, TransportError};
 
-/// The headers that are compared in official recordings; the others are from the recording SDK and its signer.
+/// The headers compared in official recordings; the others are from the recording SDK and its signer.
 const COMPARED: [&str; 5] = [
     "accept",
     "x-aws-ec2-metadata-token",
@@ -35,7 +35,7 @@ pub(super) struct Replay {
     /// Whether all headers and fields are compared, as in our recordings.
     is_exact: bool,
     left: Mutex<Vec<Recorded>>,
-    /// Requests that were not recorded.
+    /// Requests missing from the recording.
     faults: Mutex<Vec<String>>,
 }
 
@@ -98,11 +98,11 @@ impl Replay {
         Some(format!("the body sent to {url} is {body}, not {}", recorded.request_body))
     }
 
-    /// Notes a request that has no recorded response.
+    /// Notes a request without a recorded response.
     fn fail(&self, fault: String, origin: &Origin) -> TransportError {
         self.faults.lock().unwrap().push(fault);
-        let cause = Cause::Failed("the recording has no response".into());
-        TransportError { phase: Phase::Wait, ..TransportError::before_sending(&origin.authority, cause) }
+        let failed = TransportError::before_sending(&origin.authority, Cause::Failed);
+        TransportError { phase: Phase::Wait, ..failed.with_source("the recording has no response") }
     }
 }
 
@@ -147,7 +147,7 @@ impl SendHttp for Arc<Replay> {
             return Err(self.fail(difference, origin));
         }
         recorded.response().ok_or_else(|| {
-            TransportError::before_sending(&origin.authority, Cause::Failed("recorded".into()))
+            TransportError::before_sending(&origin.authority, Cause::Failed).with_source("recorded")
         })
     }
 }

@@ -15,7 +15,7 @@ impl SendHttp for NoNetwork {
         _: &CallLimits,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
-        let cause = Cause::Failed("there is no network".into());
-        Err(TransportError::before_sending(&origin.authority, cause))
+        let failed = TransportError::before_sending(&origin.authority, Cause::Failed);
+        Err(failed.with_source("there is no network"))
     }
 }

@@ -157,7 +157,7 @@ fn is_role_name(text: &str) -> bool {
 /// Outside EC2 the service does not exist. In a container one network hop too far away, it does not respond to the
 /// first request.
 fn unanswered(error: TransportError, method: &str) -> AttemptError {
-    let is_unreachable = error.phase < Phase::Send || matches!(error.cause, Cause::TimedOut(_));
+    let is_unreachable = error.phase < Phase::Send || error.cause == Cause::TimedOut;
     if is_unreachable && method == "PUT" {
         AttemptError::fatal(ProviderError::NotConfigured(reason_of(&error)))
     } else {
@@ -193,7 +193,7 @@ fn failed(status: u16) -> ProviderError {
     CredentialsError::new(format!("it answered HTTP {status}")).into()
 }
 
-/// Source: the statuses that the AWS SDK for Rust retries.
+/// Source: the statuses retried by the AWS SDK for Rust.
 fn backoff_base(status: u16) -> Option<Duration> {
     match status {
         401 | 500..=599 => Some(BACKOFF_BASE),
@@ -244,7 +244,7 @@ mod tests {
     use crate::credentials::sender::fake::NoNetwork;
     use crate::testing::{FakeSystem, assert_shown_safely, fuzz_text};
 
-    /// Cases with settings that this crate does not have, which must keep failing.
+    /// Cases with settings missing from this crate, which must keep failing.
     const EXCEPTIONS: [&str; 2] = ["explicit endpoint override", "explicit mode override"];
 
     /// The official texts and ours for the same problem.

@@ -36,11 +36,13 @@ fn read_head(stream: &mut TcpStream) -> bool {
     true
 }
 
+const LIMIT: Option<Duration> = Some(Duration::from_secs(5));
+const LIMITS: Limits = Limits { connect: LIMIT, send: LIMIT, response: LIMIT, read: LIMIT, poll: None };
+
 fn transport(origin: &Origin) -> Transport {
-    let limit = Some(Duration::from_secs(5));
     let system: Arc<dyn System> = Arc::new(OsSystem);
     let settings = TransportSettings {
-        limits: Limits { connect: limit, send: limit, response: limit, read: limit, poll: None },
+        limits: LIMITS,
         max_idle_connections: 8,
         max_idle_age: Duration::from_secs(10),
         proxy: &Proxy::Off,
@@ -53,9 +55,7 @@ fn transport(origin: &Origin) -> Transport {
 
 fn send(transport: &Transport) -> (ResponseHead, Body) {
     let headers = vec![("host", transport.shared.authority.as_str())];
-    transport
-        .send(&Request { method: "POST", path: "/", headers, body: &[] }, &transport.limits, None)
-        .unwrap()
+    transport.send(&Request { method: "POST", path: "/", headers, body: &[] }, &LIMITS, None).unwrap()
 }
 
 fn answer(number: usize, stream: &mut TcpStream) {
@@ -149,7 +149,7 @@ fn reads_are_limited_behind_interim_responses() {
         // In one piece, and nothing more.
         stream.write_all(format!("{head}half").as_bytes()).unwrap();
     }));
-    let limits = Limits { read: Some(Duration::from_millis(100)), ..transport.limits };
+    let limits = Limits { read: Some(Duration::from_millis(100)), ..LIMITS };
     let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
     let (_, mut body) = transport.send(&request, &limits, None).unwrap();
     match body.read_whole(1_000_000) {
@@ -179,6 +179,6 @@ fn a_request_after_a_shutdown_is_refused() {
     let transport = transport(&peer(answer));
     transport.shut_down();
     let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
-    let error = transport.send(&request, &transport.limits, None).unwrap_err();
+    let error = transport.send(&request, &LIMITS, None).unwrap_err();
     assert!(matches!(error.cause, Cause::ShutDown) && error.sent == Sent::Nothing, "{error:?}");
 }
