@@ -247,7 +247,7 @@ fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> Vec<u8> {
     }
 }
 
-/// Size of the head and of the body that it announces; `None` if the head is incomplete.
+/// Size of the head and of the body announced in it; `None` if the head is incomplete.
 fn lengths(message: &[u8]) -> Option<(usize, usize)> {
     let head_bytes = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let mut lines = message[..head_bytes].split(|byte| *byte == b'\n');

@@ -30,7 +30,7 @@ fn container(url: &str) -> Result<Client, Box<dyn Error>> {
     Ok(Client::new(Config { endpoint, ..Config::default() })?)
 }
 
-/// A container ignores the name of the endpoint, and its errors come as those that SageMaker makes of them.
+/// A container ignores the name of the endpoint, and its errors are returned as SageMaker would return them.
 fn predict(client: &Client, body: &str) -> Result<ExitCode, Box<dyn Error>> {
     let request =
         InvokeEndpoint { content_type: Some("text/csv"), ..InvokeEndpoint::new("mean-model", body) };

@@ -1,7 +1,7 @@
 //! What is sent again, and what is left to decide when a call has failed.
 //!
 //! `retry` fails calls to an endpoint on this machine in several ways, under three policies.
-//! `retry ENDPOINT_NAME BODY` calls SageMaker, and waits up to five minutes for a model that is being loaded.
+//! `retry ENDPOINT_NAME BODY` calls SageMaker, and waits up to five minutes while a model is being loaded.
 
 #[path = "support/exit_code.rs"]
 mod exit_code;

@@ -1,6 +1,6 @@
 //! `rows [FILE [ENDPOINT_NAME [THREADS]]]` sends each line of a file (JSON lines `.jsonl`, or CSV without a header) on
-//! several threads and writes the answers in the order of the lines. Without a name, an endpoint on this machine answers
-//! with means. A row that failed leaves an empty line and is named on standard error at the end; the first of them
+//! several threads and writes the answers in the order of the lines. Without a name, an endpoint on this machine
+//! answers with means. A failed row leaves an empty line and is named on standard error at the end; the first of them
 //! gives the exit code.
 #[path = "support/exit_code.rs"]
 mod exit_code;

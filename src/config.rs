@@ -14,9 +14,9 @@
 //! };
 //! ```
 //!
-//! [`Config::from_env`] lists the environment variables and properties of profiles; a field that the program sets
-//! afterwards takes precedence. Two more settings are read when they are needed: [`credentials`], and
-//! the [`Proxy`] of the environment.
+//! [`Config::from_env`] lists the environment variables and properties of profiles; a field set by the program
+//! afterwards takes precedence. Two more settings are read when they are needed: [`credentials`], and the [`Proxy`] of
+//! the environment.
 //!
 //! # Limits
 //!
@@ -29,9 +29,9 @@
 //! | [`Timeouts::stream`] | [300 s](DEFAULT_STREAM_TIMEOUT) | the wait for each part of a streamed response, instead of `response` and `read` |
 //! | [`Timeouts::call`] | none | the whole call, of a streamed response also the reading of its body |
 //! | [`Config::max_response_bytes`] | [64 MiB](DEFAULT_MAX_RESPONSE_BYTES) | the body of the response; an announced length is checked before it is read |
-//! | [`Config::max_idle_connections`] | [32](DEFAULT_MAX_IDLE_CONNECTIONS) | connections that are kept; at least the number of threads that share the client |
-//! | [`Config::max_idle_age`] | [15 s](DEFAULT_MAX_IDLE_AGE) | the time that an idle connection is kept |
-//! | [`Config::address_ttl`] | [60 s](DEFAULT_ADDRESS_TTL) | the time that the addresses of a host are kept |
+//! | [`Config::max_idle_connections`] | [32](DEFAULT_MAX_IDLE_CONNECTIONS) | connections kept open; at least the number of threads sharing the client |
+//! | [`Config::max_idle_age`] | [15 s](DEFAULT_MAX_IDLE_AGE) | how long an idle connection is kept |
+//! | [`Config::address_ttl`] | [60 s](DEFAULT_ADDRESS_TTL) | how long the addresses of a host are kept |
 //!
 //! A call ends with [`Error::Timeout`] if a limit of time has passed, and
 //! [`TransportError::phase`](crate::error::TransportError::phase) names the step. The limit of the size of a request is
@@ -39,9 +39,8 @@
 //!
 //! # Errors
 //!
-//! [`Error::Config`] names the setting, its value if that cannot be a secret, and the variable or
-//! the file and line where it was found. If the environment has keys and a region, an unusable default file is a warning
-//! in the log.
+//! [`Error::Config`] names the setting, its value unless it can be a secret, and the variable or the file and line
+//! where it was found. If the environment has keys and a region, an unusable default file is a warning in the log.
 
 mod from_env;
 mod timeouts;
@@ -69,7 +68,7 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(30);
 pub const DEFAULT_RESPONSE_TIMEOUT: Duration = Duration::from_secs(70);
 /// Default of [`Timeouts::read`].
 pub const DEFAULT_READ_TIMEOUT: Duration = Duration::from_secs(30);
-/// Default of [`Timeouts::stream`]. Models that reason take one to two minutes to their first token, and users of shorter
+/// Default of [`Timeouts::stream`]. Reasoning models take one to two minutes to their first token, and users of shorter
 /// limits lost healthy streams.
 pub const DEFAULT_STREAM_TIMEOUT: Duration = Duration::from_secs(300);
 /// Default of [`Config::max_response_bytes`]: 64 MiB, more than twice what a real-time endpoint can answer.
@@ -85,7 +84,7 @@ pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 /// Source: "Application ID" in the AWS SDKs and Tools Reference Guide, and `AppName` of the SDK for Rust.
 const MAX_APP_NAME_CHARACTERS: usize = 50;
 
-/// Ends the sentence that the name of the setting begins.
+/// Worded to follow the name of the setting.
 pub(crate) const APP_NAME_RULE: &str = "can only be 1 to 50 letters, digits and any of !#$%&'*+-.^_`|~";
 
 /// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
@@ -124,16 +123,16 @@ pub struct Config {
     pub s3_endpoint_url: Option<String>,
     /// Time limits of the steps of a call.
     pub timeouts: Timeouts,
-    /// What may be sent again, how often, and how long to wait for a model that is not ready.
+    /// What may be sent again, how often, and how long to wait for a model to become ready.
     pub retry: RetryPolicy,
-    /// The proxy to use. Default: that of the environment.
+    /// The proxy to use. Default: the one set in the environment.
     pub proxy: Proxy,
-    /// Certificates in PEM form that are trusted in place of Mozilla's roots. Default: none.
+    /// Certificates in PEM form, trusted in place of Mozilla's roots. Default: none.
     pub ca_bundle_pem: Option<Vec<u8>>,
     /// Maximum size of a response body, in bytes. Default: [`DEFAULT_MAX_RESPONSE_BYTES`].
     pub max_response_bytes: u64,
-    /// Maximum number of idle connections. Fewer than the threads that share the client means that some of them connect
-    /// for each call. Default: [`DEFAULT_MAX_IDLE_CONNECTIONS`].
+    /// Maximum number of idle connections. With fewer than the threads sharing the client, some of them connect for
+    /// each call. Default: [`DEFAULT_MAX_IDLE_CONNECTIONS`].
     pub max_idle_connections: usize,
     /// How long an idle connection is kept. Should be shorter than the server's own limit.
     /// Default: [`DEFAULT_MAX_IDLE_AGE`].
@@ -193,17 +192,17 @@ impl Config {
     /// | `app_name` | `AWS_SDK_UA_APP_ID` | `sdk_ua_app_id` |
     /// | `retry.correct_clock`, off | `AWS_DISABLE_CLOCK_SKEW_CORRECTION` | `disable_clock_skew_correction` |
     ///
-    /// The first that is set applies, from left to right; a blank one counts as not set. The profile is `AWS_PROFILE`,
-    /// else `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in the home
-    /// directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and every mode means [`RetryPolicy`], which has no rate
-    /// limit like the mode `adaptive` of the SDKs. What was found where is logged at level debug.
+    /// The first one set applies, from left to right; a blank one counts as not set. The profile is `AWS_PROFILE`, else
+    /// `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in the home
+    /// directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and every mode means [`RetryPolicy`], without the
+    /// rate limit of the SDKs' mode `adaptive`. What was found where is logged at level debug.
     ///
     /// On EC2, only the instance may know the region: see [`Config::region_of_instance`].
     ///
     /// # Errors
     ///
-    /// [`Error::Config`] when a setting has an invalid value, when the profile that `AWS_PROFILE` names does not exist, or
-    /// when a shared file that is needed cannot be used: because a variable names it, because `AWS_PROFILE` is set, or
+    /// [`Error::Config`] when a setting has an invalid value, when the profile named by `AWS_PROFILE` does not exist,
+    /// or when a needed shared file cannot be used: because a variable names it, because `AWS_PROFILE` is set, or
     /// because no variable gives the region. Otherwise such a file is a warning in the log, and an error of the first
     /// request if the search for credentials comes to it. An invalid line is an error if its section is used.
     pub fn from_env() -> Result<Self, Error> {

@@ -19,9 +19,9 @@
 //!
 //! # The default chain
 //!
-//! [`Provider::DefaultChain`] has the sources of the AWS SDKs, in the order of the official SDK for Rust. The first that
-//! is configured is used. One that is configured and fails is an error; the next source is not tried, because its
-//! credentials may be those of another account.
+//! [`Provider::DefaultChain`] has the sources of the AWS SDKs, in the order of the official SDK for Rust. The first
+//! configured one is used. Its failure is an error; the next source is not tried, because its credentials may be those
+//! of another account.
 //!
 //! | | source | configured by | remarks |
 //! | --- | --- | --- | --- |

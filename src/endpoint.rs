@@ -30,8 +30,8 @@ pub enum Endpoint {
         /// The host that is also reachable over IPv6.
         dual_stack: bool,
     },
-    /// A host of your own (a VPC endpoint, a gateway, a mock): `http://` or `https://`, a host, an optional port
-    /// and an optional base path that `/endpoints/...` is appended to. Requests are signed as for AWS.
+    /// A host of your own (a VPC endpoint, a gateway, a mock): `http://` or `https://`, a host, an optional port and an
+    /// optional base path, to which `/endpoints/...` is appended. Requests are signed as for AWS.
     Url(String),
     /// A model container on this machine or in this network: `POST {url}/invocations`, unsigned, with no region
     /// and no credentials. An answer with a status other than 2xx becomes a ModelError, as it does behind SageMaker.

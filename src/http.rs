@@ -25,11 +25,9 @@ mod transport;
 mod transport_error;
 
 pub(crate) use self::addresses::Resolver;
-pub(crate) use self::body::Body;
-pub(crate) use self::body::BodyError;
+pub(crate) use self::body::{Body, BodyError};
 pub(crate) use self::limits::Limits;
-pub(crate) use self::message::ResponseHead;
-pub(crate) use self::message::{Headers, Origin, Request, is_secret_header};
+pub(crate) use self::message::{Headers, Origin, Request, ResponseHead, is_secret_header};
 pub use self::proxy::Proxy;
 pub(crate) use self::setting_error::SettingError;
 pub use self::timings::Timings;

@@ -63,14 +63,14 @@
 //! | types | what they are |
 //! | --- | --- |
 //! | [`client::AsyncResultOptions`], [`AsyncResultBody`](client::AsyncResultBody) | how to look for the result of an asynchronous request, and its body while it is read |
-//! | [`credentials::Provider`], [`ProvideCredentials`](credentials::ProvideCredentials) | a source of credentials, and the trait of one that the program implements |
-//! | [`credentials::Custom`], [`Secret`](credentials::Secret) | such a source inside a [`Config`], and a text that `Debug` does not show |
-//! | [`error::ConfigError`], [`InvalidInput`](error::InvalidInput), [`CredentialsError`](error::CredentialsError) | errors before anything is sent: the setting, the member of the request, the sources that were tried |
+//! | [`credentials::Provider`], [`ProvideCredentials`](credentials::ProvideCredentials) | a source of credentials, and the trait of one implemented by the program |
+//! | [`credentials::Custom`], [`Secret`](credentials::Secret) | such a source inside a [`Config`], and a text hidden by `Debug` |
+//! | [`error::ConfigError`], [`InvalidInput`](error::InvalidInput), [`CredentialsError`](error::CredentialsError) | errors before anything is sent: the setting, the member of the request, the sources tried |
 //! | [`error::TransportError`], [`Phase`](error::Phase), [`Sent`](error::Sent) | an exchange without a whole response: its step, and how much of the request was sent |
 //! | [`error::ServiceError`], [`ServiceErrorKind`](error::ServiceErrorKind), [`ModelError`](error::ModelError) | an answer that is an error: of the service, or of the container of the model |
 //! | [`error::ResponseTooLarge`] | a response over [`Config::max_response_bytes`] |
 //! | [`error::StreamError`], [`StreamErrorKind`](error::StreamErrorKind) | a response stream that did not end well |
-//! | [`error::AsyncResultError`], [`AsyncResultErrorKind`](error::AsyncResultErrorKind) | a look for the result of an asynchronous request that failed |
+//! | [`error::AsyncResultError`], [`AsyncResultErrorKind`](error::AsyncResultErrorKind) | a failed look for the result of an asynchronous request |
 //! | [`response_stream::Records`], [`Event`](response_stream::Event), [`StreamSummary`](response_stream::StreamSummary) | records and server-sent events of a stream, and what it delivered |
 //! | [`response_stream::RecordReader`] | the same records from any reader |
 //! | [`sigv4::Request`], [`Payload`](sigv4::Payload), [`PathStyle`](sigv4::PathStyle) | the request to sign |
@@ -95,7 +95,7 @@
 //! - **Sent**: the members that are set, the headers of the signature, `amz-sdk-invocation-id`, `amz-sdk-request`,
 //!   `content-length` and `user-agent`. No Accept, Accept-Encoding, Content-Type or Cookie is added, no redirect is
 //!   followed, and the body is sent as it is.
-//! - **Signed**: the members that are set, `host`, every `x-amz-*` header, and the whole body.
+//! - **Signed**: the same members, `host`, every `x-amz-*` header, and the whole body.
 //! - **Sent again**: what [`RetryPolicy`] allows. The default, [`Resend::Rejected`], is limited to requests which have
 //!   not run, so one call runs the model at most once.
 //! - **Run**: [`Error::may_have_run`] is false only if the request did not leave this process whole, or if the service
@@ -121,13 +121,13 @@
 //!
 //! # Non-goals
 //!
-//! No async interface, no calls to create or describe
-//! endpoints, no HTTP/2 stream in both directions, no SigV4A, no SOCKS proxies. No serialization: bytes in, bytes out.
+//! No async interface, no calls to create or describe endpoints, no HTTP/2 stream in both directions, no SigV4A, no
+//! SOCKS proxies. No serialization: bytes in, bytes out.
 //!
 //! # Features
 //!
 //! - `rustls` (default): TLS by rustls with the ring provider and Mozilla's root certificates.
-//! - `rustls-no-provider`: TLS by rustls with the crypto provider that the program has installed as the process default.
+//! - `rustls-no-provider`: TLS by rustls with the crypto provider installed by the program as the process default.
 //! - `native-tls`: TLS by the operating system's library; used if no rustls feature is on.
 //! - `platform-verifier`: certificates are checked by the operating system's verifier; goes with rustls.
 //!
@@ -187,7 +187,7 @@ pub mod error;
 // Shared by all AWS services: signer, regions, settings, profiles.
 mod aws;
 
-// HTTP: connection pool, TLS, proxy, time limits. The only module that names ureq.
+// HTTP: connection pool, TLS, proxy, time limits. The only module to name ureq.
 mod http;
 
 // AWS Signature Version 4.
@@ -196,7 +196,7 @@ pub mod sigv4;
 // Secrets, and text from other parties.
 mod text;
 
-// Environment, files, clock, randomness, name lookup and processes. The only module that uses them.
+// Environment, files, clock, randomness, name lookup and processes. The only module to use them.
 pub mod system;
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(crate) mod sealed {
         const PATH_END: &'static str;
         /// Whether the body of the response is given to the caller while it arrives.
         const IS_STREAMED: bool = false;
-        /// Whether a container that is called without SageMaker cannot carry it out.
+        /// Whether a container called without SageMaker cannot carry it out.
         const NEEDS_SAGEMAKER: bool = false;
 
         fn endpoint_name(&self) -> &str;
@@ -58,7 +58,7 @@ pub(crate) mod sealed {
             path.push_str(Self::PATH_END);
         }
 
-        /// The members that are numbers, as texts for [`headers`](Self::headers) to borrow.
+        /// The numeric members, as texts for [`headers`](Self::headers) to borrow.
         fn numbers(&self) -> Numbers {
             Numbers::default()
         }

@@ -64,7 +64,7 @@ pub struct StreamSummary {
     pub parts: u64,
     /// Bytes of all parts.
     pub bytes: u64,
-    /// From the request to the first part that is not empty.
+    /// From the request to the first part with content.
     pub time_to_first_part: Option<Duration>,
     /// From the request to the last byte, or to now while the stream goes on.
     pub elapsed: Duration,
@@ -118,7 +118,7 @@ impl ResponseStream {
         }
     }
 
-    /// The records that are left, as owned values. Ends after the first error.
+    /// The remaining records, as owned values. Ends after the first error.
     pub fn records(&mut self) -> Records<'_> {
         Records { stream: self, is_over: false }
     }

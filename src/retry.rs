@@ -19,7 +19,7 @@
 //! | no connection, or lost before the request was sent whole | error | retried | retried | retried |
 //! | throttling, model not ready, wrong clock, expired credentials | error | error | retried | retried |
 //! | 500, 502, 503, 504; a timeout or a lost connection after the request was sent | error | error | error | retried |
-//! | any other refusal; a certificate or a proxy password that was rejected | error | error | error | error |
+//! | any other refusal; a rejected certificate or proxy password | error | error | error | error |
 //!
 //! `tests/fault_matrix.rs` breaks an exchange in every way at every place, on fresh and reused connections, under each
 //! policy, and counts the whole requests at the server.
@@ -51,12 +51,12 @@ pub const MAX_RETRY_AFTER_EXTRA: Duration = Duration::from_secs(5);
 /// time. Our own choice: loading a model takes between seconds and minutes.
 pub const MAX_READY_BACKOFF: Duration = Duration::from_secs(10);
 
-/// Tokens that a retry takes from the bucket. Source: AWS Retry Behavior 2.1.
+/// Tokens taken from the bucket by a retry. Source: AWS Retry Behavior 2.1.
 const RETRY_COST: u32 = 14;
-/// Tokens that a retry of a throttled request takes. Source: AWS Retry Behavior 2.1.
+/// Tokens taken by a retry of a throttled request. Source: AWS Retry Behavior 2.1.
 const THROTTLING_RETRY_COST: u32 = 5;
 
-/// Which failures are retried, how often, and how long to wait for a model that is not ready.
+/// Which failures are retried, how often, and how long to wait for a model to become ready.
 ///
 /// Made with update syntax: a new field is a minor release. Retries also stop at the call's deadline, and when the client's
 /// token bucket is empty: it holds 500 tokens, a retry takes 14 (5 after throttling), and a success puts back what the
@@ -109,8 +109,8 @@ pub enum Resend {
     /// Retry if no connection could be made, or if the request was not written completely. Not retried: an untrusted
     /// certificate and a rejected proxy password. The model runs at most once.
     NotSent,
-    /// Also retry if the service answered without running the model: throttling, a model that is not ready, a wrong
-    /// clock, expired credentials that could be refreshed. The model runs at most once. The default.
+    /// Also retry if the service answered without running the model: throttling, a model not ready, a wrong clock,
+    /// expired credentials that could be refreshed. The model runs at most once. The default.
     #[default]
     Rejected,
     /// Also retry what the AWS SDKs retry: status 500, 502, 503 and 504, time-outs and lost connections after the
@@ -156,7 +156,7 @@ pub(crate) struct Attempts<'a> {
     waited_for_model: u32,
     /// Whether a retry after [`FailureKind::Corrected`] was granted; a call gets one.
     was_corrected: bool,
-    /// The tokens that the last retry took.
+    /// The tokens taken by the last retry.
     last_cost: Option<u32>,
 }
 

@@ -27,11 +27,11 @@
 //!
 //! # Steps
 //!
-//! Each step of AWS's document is a type. `Display` of the first two writes the text that is hashed or signed; compare it
-//! with the text that some services include in a SignatureDoesNotMatch error.
+//! Each step of AWS's document is a type. `Display` of the first two writes the text to hash or sign; compare it with
+//! the text that some services include in a SignatureDoesNotMatch error.
 //!
-//! 1. [`CanonicalRequest`] brings the [`Request`] into the form that both sides hash: encoded path, sorted query, sorted
-//!    and trimmed headers, and the SHA-256 hash of the body.
+//! 1. [`CanonicalRequest`] brings the [`Request`] into the form hashed by both sides: encoded path, sorted query,
+//!    sorted and trimmed headers, and the SHA-256 hash of the body.
 //! 2. [`StringToSign`] consists of the [algorithm](ALGORITHM), the time, the credential [`Scope`] and the hash of the
 //!    canonical request.
 //! 3. [`SigningKey`] is derived from the secret access key for the day, the region and the service of the scope. It can
@@ -41,10 +41,10 @@
 //!
 //! # Sending the request
 //!
-//! Sign the headers `host` and `x-amz-date`, every other `x-amz-*` header of the request, and `content-type` if there is
-//! one. With temporary credentials, that includes the session token in `x-amz-security-token`. Leave out headers that a
-//! proxy may change, such as `connection` and `user-agent`. Then send path, query, signed headers and body as they were
-//! signed, together with `Authorization`.
+//! Sign the headers `host` and `x-amz-date`, every other `x-amz-*` header of the request, and `content-type` if there
+//! is one. With temporary credentials, this includes the session token in `x-amz-security-token`. Leave out headers
+//! that a proxy may change, such as `connection` and `user-agent`. Then send path, query, signed headers and body as
+//! they were signed, together with `Authorization`.
 //!
 //! Amazon S3 differs in two points. The path style is [`PathStyle::S3`], and the header `x-amz-content-sha256` is
 //! required: the hash of the body in lower-case hex, or [`EMPTY_PAYLOAD_SHA256`] without a body.
@@ -54,8 +54,8 @@
 //! - Signing has no errors. Names and values of headers that HTTP does not allow are signed as they are; the HTTP client
 //!   has to reject them.
 //! - Chunked uploads, event streams and SigV4A are not supported.
-//! - `Debug` hides secret keys, signing keys, signatures, session tokens and bodies. `Display` of [`CanonicalRequest`] is
-//!   the text that is hashed, and shows the values of all signed headers, with a session token among them.
+//! - `Debug` hides secret keys, signing keys, signatures, session tokens and bodies. `Display` of [`CanonicalRequest`]
+//!   is the hashed text, and shows the values of all signed headers, with a session token among them.
 //!
 //! # Source
 //!
@@ -155,8 +155,8 @@ pub enum Payload<'a> {
     Bytes(&'a [u8]),
     /// The SHA-256 hash of the body, if the caller has computed it already.
     Sha256([u8; 32]),
-    /// A literal that the service defines in place of the hash. Amazon S3 has `UNSIGNED-PAYLOAD`, for a body that is not
-    /// signed. Source: "Signature Calculations for the Authorization Header" in the Amazon S3 API Reference.
+    /// A literal defined by the service in place of the hash. Amazon S3 has `UNSIGNED-PAYLOAD`, for an unsigned body.
+    /// Source: "Signature Calculations for the Authorization Header" in the Amazon S3 API Reference.
     Literal(&'a str),
 }
 
@@ -172,13 +172,13 @@ impl std::fmt::Debug for Payload<'_> {
 
 /// The conversion of the path to the canonical URI.
 ///
-/// Both fields are true by default, which is right for every service except Amazon S3: that needs [`PathStyle::S3`].
+/// Both fields are true by default, which is right for every service except Amazon S3, which needs [`PathStyle::S3`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathStyle {
     /// Percent-encode the path of the request once more, so that `%20` becomes `%2520`. Default: true.
     pub encode_again: bool,
-    /// Drop empty segments and `.`, and resolve `..`. Default: true. This changes only what is signed, not the path that
-    /// is sent.
+    /// Drop empty segments and `.`, and resolve `..`. Default: true. This changes only what is signed, not the path
+    /// that is sent.
     pub normalize: bool,
 }
 

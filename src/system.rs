@@ -1,4 +1,4 @@
-//! The one room that touches the environment, files, the clock, sleep, randomness, name lookup and processes.
+//! The only module to touch the environment, files, the clock, sleep, randomness, name lookup and processes.
 //!
 //! Everything else goes through a [`System`], so that a test, or a program that embeds the client in a sandbox, can
 //! replace it: a fixed environment, an empty disk, a clock that runs through a day in a millisecond.
@@ -44,8 +44,8 @@ pub use self::process::{Finished, TimedOut};
 /// }
 /// ```
 pub trait System: fmt::Debug + Send + Sync {
-    /// An environment variable; bytes that are not UTF-8 are replaced by U+FFFD. Must not wait: calls read variables on
-    /// their own threads.
+    /// An environment variable; invalid UTF-8 is replaced by U+FFFD. Must not wait: calls read variables on their own
+    /// threads.
     fn variable(&self, name: &str) -> Option<String>;
 
     /// The content of a regular file of at most `max_bytes`; symbolic links are followed.
@@ -56,8 +56,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// [`io::ErrorKind::FileTooLarge`] for one over the limit.
     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>>;
 
-    /// Replaces a file as a whole or not at all; only its owner can read the new one. Used for the cached token of an
-    /// SSO session that was renewed.
+    /// Replaces a file as a whole or not at all; only its owner can read the new one. Used for the cached token of a
+    /// renewed SSO session.
     ///
     /// # Errors
     ///

@@ -40,7 +40,7 @@ impl FakeSystem {
         self
     }
 
-    /// A file that cannot be read.
+    /// An unreadable file.
     pub(crate) fn with_unreadable(mut self, path: &str, kind: io::ErrorKind) -> Self {
         self.unreadable.insert(path.into(), kind);
         self
@@ -153,9 +153,9 @@ const FUZZ_INPUTS_VARIABLE: &str = "SAGEMAKER_INVOKE_FUZZ_INPUTS";
 const DEFAULT_FUZZ_INPUTS: usize = 20_000;
 const MAX_FUZZ_INPUT_BYTES: usize = 4096;
 
-/// Memory that a parser may use for any input, and in addition for each byte of it. The most greedy are a JSON object with
-/// one member, for which 11 pairs are allocated at once, and a section of a shared file, which is two bytes at least and
-/// is in both files here.
+/// Memory a parser may use for any input, and in addition for each byte of it. The most greedy are a JSON object with
+/// one member, for which 11 pairs are allocated at once, and a section of a shared file, which is two bytes at least
+/// and is in both files here.
 const FUZZ_MEMORY_BYTES: usize = 64 * 1024;
 const FUZZ_MEMORY_BYTES_PER_BYTE: usize = 512;
 

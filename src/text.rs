@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 pub(crate) use self::redactor::Redactor;
 pub(crate) use self::url::masked_url;
 
-/// A text that Debug does not show and that is wiped from memory when it is dropped.
+/// A text hidden by Debug and wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 

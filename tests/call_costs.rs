@@ -54,7 +54,7 @@ fn peer() -> SocketAddr {
     address
 }
 
-/// A peer for bodies of any size that end with [`LAST_BYTE`]. Runs until the process ends.
+/// A peer for bodies of any size ending with [`LAST_BYTE`]. Runs until the process ends.
 #[cfg(target_os = "linux")]
 fn large_body_peer() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -194,7 +194,7 @@ mod system_calls {
         assert!((reads * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
     }
 
-    /// Counts the system calls of the calls that the named test makes in a child process.
+    /// Counts the system calls of the calls made by the named test in a child process.
     fn count(test: &str, url: &str, authority: &str) -> usize {
         let mut child = child(test, url, authority);
         let counts = trace(&mut child);

@@ -1,4 +1,4 @@
-//! Endpoints that a client resolves from its environment: AWS's test cases, and cases of every partition.
+//! Endpoints resolved by a client from its environment: AWS's test cases, and cases of every partition.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;

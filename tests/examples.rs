@@ -188,7 +188,7 @@ fn the_command_line_takes_a_profile() {
     ));
     let mut command = example("invoke");
     command.args(["mean-model", "--profile", "example", "--url", &endpoint.url(), "--body", "1,2,3"]);
-    // The key in the environment is wrong, and not used beside a profile that is named.
+    // The key in the environment is wrong, and not used beside a named profile.
     command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID).env("AWS_SECRET_ACCESS_KEY", "wrong");
     let output = command.env("AWS_CONFIG_FILE", &file.0).output().unwrap();
     assert!(output.status.success(), "{output:?}");

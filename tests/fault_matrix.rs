@@ -18,7 +18,7 @@ use support::{Connection, Peer, TestSystem, response};
 
 /// Larger than the socket buffers of both ends, so that it cannot be sent completely while the peer does not read.
 const LARGE_BODY_BYTES: usize = 24 * 1024 * 1024;
-/// The time limit that a stall exceeds.
+/// The time limit exceeded by a stall.
 const LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -76,7 +76,7 @@ fn an_incomplete_response_is_a_lost_connection() {
     }
 }
 
-/// A coding that is not known would be read until the connection ends, and a cut body be a whole one.
+/// An unknown coding would be read until the connection ends, and a cut body be a whole one.
 #[test]
 fn other_codings_than_chunked_are_refused() {
     for coding in

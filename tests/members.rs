@@ -1,4 +1,4 @@
-//! Each member of request and response: its place on the wire, and the values that are refused before sending.
+//! Each member of request and response: its place on the wire, and the values refused before sending.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -153,7 +153,7 @@ fn an_empty_member_is_an_empty_header_or_refused() {
     }
 }
 
-/// The member that the error names. Checks that nothing was sent.
+/// The member named in the error. Checks that nothing was sent.
 fn refused(request: &InvokeEndpoint<'_>) -> &'static str {
     let peer = Peer::responding(response(200, &[], ""));
     let client = Client::new(peer.config()).unwrap();

@@ -1,5 +1,4 @@
-//! Each member of `InvokeEndpointAsync` and its response: its place on the wire, and the values that are refused before
-//! sending.
+//! Each member of `InvokeEndpointAsync` and its response: its place on the wire, and the values refused before sending.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -111,7 +110,7 @@ fn all_members_can_be_set_together() {
     assert_eq!(member_headers(&received).len(), TEXT_MEMBERS.len() + TIME_MEMBERS.len());
 }
 
-/// The member that the error names. Checks that nothing was sent.
+/// The member named in the error. Checks that nothing was sent.
 fn refused(request: &InvokeEndpointAsync<'_>) -> &'static str {
     let peer = Peer::responding(response(202, &[], ""));
     let client = Client::new(peer.config()).unwrap();

@@ -63,7 +63,7 @@ impl Moto {
     }
 }
 
-/// All members, with spaces that canonicalization must trim or collapse.
+/// All members, with spaces for canonicalization to trim or collapse.
 fn every_member(body: &[u8]) -> InvokeEndpoint<'_> {
     InvokeEndpoint {
         content_type: Some("text/csv;  charset=utf-8"),

@@ -79,7 +79,7 @@ fn results_are_collected_from_moto() {
     let result = client.wait_for_async_result(&failed, WAIT).unwrap();
     assert_eq!(result, AsyncResult::Failed("it failed".to_owned()));
 
-    // The output of a job that failed never comes.
+    // The output of a failed job never comes.
     let missing = AsyncTicket::new(failed.output_location);
     assert_eq!(client.async_result(&missing).unwrap(), AsyncResult::NotYet);
     let reader = moto.client(&reader);

@@ -14,7 +14,7 @@ fn system(random: u64) -> Arc<TestSystem> {
     Arc::new(TestSystem::new(&[]).with_stopped_clock().with_random(random))
 }
 
-/// Like [`system`], with a time of day that is behind by this.
+/// Like [`system`], with a time of day behind by this.
 fn system_behind(behind: Duration) -> Arc<TestSystem> {
     Arc::new(TestSystem::new(&[]).with_stopped_clock().with_clock_behind(behind).with_random(0))
 }

@@ -48,7 +48,7 @@ fn request() -> InvokeEndpoint<'static> {
     }
 }
 
-/// The texts that a program can print, and the signatures that were sent.
+/// The texts that a program can print, and the signatures sent.
 #[derive(Default)]
 struct Shown {
     text: String,

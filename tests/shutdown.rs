@@ -1,4 +1,4 @@
-//! Calls that are active at a shutdown, and calls after it.
+//! Calls active at a shutdown, and calls after it.
 
 mod support;
 

@@ -330,7 +330,7 @@ fn any_text_can_be_signed() {
     }
 }
 
-/// A system with a clock that stands at this time.
+/// A system with a clock stopped at this time.
 fn system_at(time: SystemTime) -> TestSystem {
     let system = TestSystem::new(&[]).with_stopped_clock();
     let now = system.now();

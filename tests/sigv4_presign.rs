@@ -88,7 +88,7 @@ impl Sample {
         format!("https://{HOST}{}{}{}", self.path, if self.query.is_empty() { "" } else { "?" }, self.query)
     }
 
-    /// The parameters that aws-sigv4 adds, signature included, in the order of their names.
+    /// The parameters added by aws-sigv4, signature included, in the order of their names.
     fn parameters_of_aws_sigv4(&self) -> Vec<String> {
         let token = self.session_token.clone();
         let identity = aws_credential_types::Credentials::new(

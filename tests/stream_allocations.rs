@@ -118,7 +118,7 @@ fn memory_does_not_grow_with_the_stream() {
     assert!(after < before + 2 * 1024, "{before} kB before, {after} kB after");
 }
 
-/// A record that spans parts is collected in a buffer that is used again.
+/// A record that spans parts is collected in a reused buffer.
 #[test]
 fn records_across_parts_do_not_allocate() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

@@ -91,7 +91,7 @@ fn bytes_after_a_response_are_not_the_next_response() {
     assert_eq!(peer.connections(), 3);
 }
 
-/// The server says in TLS that it will send no more, and keeps the TCP connection open.
+/// The server sends the TLS alert close_notify, and keeps the TCP connection open.
 #[test]
 fn a_connection_after_close_notify_is_not_reused() {
     let certificates = Certificates::trusted();
@@ -112,7 +112,7 @@ fn a_connection_after_close_notify_is_not_reused() {
     assert_eq!((peer.connections(), peer.requests().len()), (3, 3));
 }
 
-/// An environment that is complete for calls to this peer, with more variables.
+/// A complete environment for calls to this peer, with more variables.
 fn system_for(peer: &Peer, more: &[(&str, &str)]) -> TestSystem {
     let url = url(peer);
     let mut variables = vec![
@@ -158,7 +158,7 @@ fn proxy(is_refusing: bool) -> Peer {
     })
 }
 
-/// Makes two calls with this system and returns the number of tunnels that the proxy opened.
+/// Makes two calls with this system and returns the number of tunnels opened by the proxy.
 fn tunnels(system: TestSystem, certificates: &Certificates, proxy: &Peer) -> usize {
     let before = proxy.requests().len();
     let ca_bundle_pem = Some(certificates.authority_pem.clone().into_bytes());
@@ -240,7 +240,7 @@ fn a_write_error_after_the_request_does_not_change_may_have_run() {
     let peer = Peer::new(move |connection| {
         let mut connection = connection.accept_tls(&server).unwrap();
         let received = connection.request();
-        // A gateway that fails: plain bytes instead of TLS, and a reset that the client's TLS alert runs into.
+        // A failing gateway: plain bytes instead of TLS, and a reset that the client's TLS alert runs into.
         connection.wire = Box::new(connection.stream.try_clone().unwrap());
         connection.send("HTTP/1.1 502 Bad Gateway\r\n\r\n");
         connection.reset();

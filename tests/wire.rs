@@ -13,7 +13,7 @@ fn ok() -> Vec<u8> {
     response(200, &[], "answer")
 }
 
-/// Makes a call and returns the request that the peer received.
+/// Makes a call and returns the request received by the peer.
 fn sent(config: Config, request: &InvokeEndpoint<'_>, peer: &Peer) -> Arc<Received> {
     Client::new(config).unwrap().invoke(request).unwrap();
     peer.requests().pop().unwrap()

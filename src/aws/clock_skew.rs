@@ -55,7 +55,7 @@ impl ClockSkew {
 
     /// Whether a request may succeed with a new signature, after it was rejected with a [clock code](is_clock_code) and
     /// [`learn`](Self::learn) returned `was_far_off`. A rejection without a usable Date does not confirm the correction
-    /// that the request was signed with, and the Date which that came from may have been wrong: our own time is next.
+    /// used in signing the request, and the Date behind that correction may have been wrong: our own time is next.
     pub(crate) fn may_sign_again(
         &self,
         was_far_off: Option<bool>,

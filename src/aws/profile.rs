@@ -37,7 +37,7 @@ pub(crate) struct Profiles {
     selected_by: Option<&'static str>,
     /// The files that were read, for error messages.
     files: Vec<PathBuf>,
-    /// Why a file could not be used, which was not named.
+    /// Why a default file, which no setting names, could not be used.
     unusable: Option<ProfileError>,
 }
 
@@ -80,8 +80,8 @@ impl Profiles {
 
     /// Like [`load`](Self::load), but `profile` comes before `AWS_PROFILE`.
     ///
-    /// A file that cannot be used is an error if a variable names it or a profile is named. Otherwise it is a warning
-    /// in the log and an error of [`check_files`](Self::check_files).
+    /// An unusable file is an error if a variable names it or a profile is named. Otherwise it is a warning in the log
+    /// and an error of [`check_files`](Self::check_files).
     pub(crate) fn load_selecting(system: &dyn System, profile: Option<&str>) -> Result<Self, ProfileError> {
         let named = match profile {
             Some(name) => Some((name.to_owned(), "the program")),
@@ -155,7 +155,7 @@ impl Profiles {
         }
     }
 
-    /// For a section that was not found: the section of a similar header, which does not count, and why.
+    /// For a missing section: the section of a similar header, which does not count, and why.
     pub(crate) fn why_ignored(&self, kind: SectionKind, name: &str) -> Option<&Fault> {
         self.merged.why_ignored(kind, name)
     }

@@ -111,8 +111,8 @@ mod tests {
             let mut compared = 0;
             for case in cases["testCases"].as_array().unwrap() {
                 let params = &case["params"];
-                // A configured URL has no host of AWS, the global endpoint is an option that this crate does not have,
-                // and `aws-global` is not a region.
+                // A configured URL has no host of AWS, this crate has no option for the global endpoint, and
+                // `aws-global` is not a region.
                 let is_compared = params["Endpoint"].is_null()
                     && params["UseGlobalEndpoint"] != true
                     && params["Region"] != "aws-global";

@@ -14,7 +14,7 @@ pub(crate) struct Settings<'a> {
     profile: Option<&'a Section>,
 }
 
-/// A setting that is not blank.
+/// A setting whose value is not blank.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setting {
     /// The variable or the property.
@@ -30,7 +30,7 @@ impl<'a> Settings<'a> {
         Ok(Self { system, profiles, profile })
     }
 
-    /// The first variable that is set, else the property.
+    /// The first variable with a value, else the property.
     pub(crate) fn text(&self, variables: &[&'static str], property: &'static str) -> Option<Setting> {
         variables.iter().find_map(|name| self.variable(name)).or_else(|| self.property(property))
     }

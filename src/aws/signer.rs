@@ -25,7 +25,7 @@ struct CachedKey {
     key: SigningKey,
 }
 
-/// The headers that a signature adds to its request.
+/// The headers a signature adds to its request.
 pub(crate) struct Signature<'a> {
     amz_date: AmzDate,
     security_token: Option<&'a str>,

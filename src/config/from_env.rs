@@ -13,7 +13,7 @@ use crate::http::SettingError;
 use crate::system::System;
 use crate::text::masked_url;
 
-/// Maximum size of a CA bundle; that of a Linux distribution has about 220 KiB.
+/// Maximum size of a CA bundle; those of Linux distributions have about 220 KiB.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
 
 pub(super) fn config(system: Arc<dyn System>) -> Result<Config, SettingError> {

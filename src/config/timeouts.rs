@@ -15,12 +15,12 @@ const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// minor release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// From the lookup of the host name to the end of the TLS handshake. Not used on a connection that is reused.
+    /// From the lookup of the host name to the end of the TLS handshake. Not used on a reused connection.
     /// Default: [`DEFAULT_CONNECT_TIMEOUT`].
     pub connect: Option<Duration>,
     /// Longest wait for the peer to accept more of the request. Default: [`DEFAULT_SEND_TIMEOUT`].
     pub send: Option<Duration>,
-    /// From the last write of the request to the end of the head of the response: the time that the model has.
+    /// From the last write of the request to the end of the head of the response: the time the model has.
     /// Default: [`DEFAULT_RESPONSE_TIMEOUT`].
     pub response: Option<Duration>,
     /// Longest wait for the next bytes of the response, once its first byte is here. Default: [`DEFAULT_READ_TIMEOUT`].

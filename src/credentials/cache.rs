@@ -8,9 +8,9 @@
 //!   search     │               │   the old credentials │ search
 //! ```
 //!
-//! A search runs on its own thread, with its own time limit, and callers wait for it until their deadlines. So a
-//! short deadline of one caller does not end the search of the others. All callers that wait share the outcome, which
-//! may be an error. A search that begins with the environment and finds AWS_ACCESS_KEY_ID there needs no thread.
+//! A search runs on its own thread, with its own time limit, and callers wait for it until their deadlines. So a short
+//! deadline of one caller does not end the search of the others. All waiting callers share the outcome, which may be an
+//! error. A search that begins with the environment and finds AWS_ACCESS_KEY_ID there needs no thread.
 //!
 //! No lock is held while the log, the [`System`](crate::system::System) or a provider runs, since each of them may call the
 //! client. On the thread of the search such a call gets the old credentials while they are valid, and else an error: it
@@ -55,7 +55,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     entry: Option<Entry>,
-    /// The search that is running.
+    /// The running search.
     search: Option<Arc<PendingSearch>>,
 }
 
@@ -109,10 +109,10 @@ impl Cache {
         }
     }
 
-    /// Refreshes credentials that the service refused as expired. True if there are other credentials now, with which the
+    /// Refreshes credentials refused by the service as expired. True if there are other credentials now, with which the
     /// request may succeed.
     ///
-    /// `rejected` must be the value that [`get`](Self::get) returned and not a copy: its address shows whether a search
+    /// `rejected` must be the value returned by [`get`](Self::get) and not a copy: its address shows whether a search
     /// has ended since then, and the caller shares the outcome of that search.
     pub(crate) fn refresh_after_rejection(
         &self,
@@ -243,7 +243,7 @@ impl Shared {
     }
 
     /// Runs the search, or a part of it, on this thread, and returns whether it has ended. Failures are logged before the
-    /// search ends: a log that calls the client would otherwise start the next search, and that one another.
+    /// search ends: otherwise a log sink that calls the client would start a new search for each failure.
     fn run(
         &self,
         search: &PendingSearch,

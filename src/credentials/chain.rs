@@ -146,7 +146,7 @@ pub(crate) fn region_of_instance(
 
 struct ChainSearch<'a> {
     context: &'a Context<'a>,
-    /// The sources that are not configured, and the reasons.
+    /// The sources found to be not configured, and the reasons.
     tried: Vec<(&'static str, String)>,
 }
 

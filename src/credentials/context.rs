@@ -33,7 +33,7 @@ impl ProviderError {
         Self::NotConfigured(reason.into())
     }
 
-    /// The error of a source that the program or a profile names, which must be configured.
+    /// The error of a source named by the program or a profile, which must be configured.
     pub(super) fn into_failure(self) -> CredentialsError {
         match self {
             Self::NotConfigured(reason) => CredentialsError::new(reason),
@@ -132,7 +132,7 @@ impl<'a> Context<'a> {
         Ok(Settings::new(self.system, self.profiles()?)?)
     }
 
-    /// Reads a file that a setting names; `~` is the home directory.
+    /// Reads a file named by a setting; `~` is the home directory.
     pub(super) fn read_file(&self, path: &str, what: &str) -> Result<Vec<u8>, CredentialsError> {
         let path = expand_home(self.system, Platform::CURRENT, path);
         self.read(&path).map_err(|error| {
@@ -151,7 +151,7 @@ impl<'a> Context<'a> {
             .ok_or_else(|| CredentialsError::new("the home directory is not known: HOME is not set"))
     }
 
-    /// Begins a step of the search and returns the time that is left for it; an error if the deadline has passed.
+    /// Begins a step of the search and returns the time left for it; an error if the deadline has passed.
     pub(super) fn begin_step(&self, step: &str) -> Result<Duration, CredentialsError> {
         self.progress.begin(step);
         match self.time_left() {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// The current step of a search, shared with the threads that wait for it.
+/// The current step of a search, shared with the threads waiting for it.
 #[derive(Debug, Default)]
 pub(super) struct Progress(Mutex<Option<String>>);
 

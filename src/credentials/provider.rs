@@ -20,14 +20,14 @@ pub enum Provider {
     Profile(String),
     /// These credentials. They are never refreshed.
     Static(Credentials),
-    /// A provider that the program implements, made by [`Provider::custom`].
+    /// A provider implemented by the program, made by [`Provider::custom`].
     Custom(Custom),
-    /// The first of these that is configured: `vec![Provider::custom(mine), Provider::DefaultChain]`.
+    /// The first configured one of these: `vec![Provider::custom(mine), Provider::DefaultChain]`.
     Chain(Vec<Provider>),
 }
 
 impl Provider {
-    /// Wraps a provider that the program implements: a closure, or a type with [`ProvideCredentials`].
+    /// Wraps a provider implemented by the program: a closure, or a type with [`ProvideCredentials`].
     ///
     /// ```
     /// use sagemaker_invoke::Credentials;
@@ -47,19 +47,19 @@ impl From<Credentials> for Provider {
     }
 }
 
-/// A provider that the program implements.
+/// A provider implemented by the program.
 ///
 /// A client calls it at the first request and again before the credentials expire, or after 15 minutes if they do not
 /// expire; never on two threads at a time. It runs on a background thread, and its result, an error included, is the
-/// result of all calls that wait for it. If it panics, the call that started the search panics.
+/// result of all calls waiting for it. If it panics, the call that started the search panics.
 ///
 /// A provider that uses the client it belongs to gets the old credentials while they are valid, or else an error.
 pub trait ProvideCredentials: Send + Sync {
     /// Returns the credentials, or `None` if the provider is not configured; the next one of a [`Provider::Chain`] is
     /// tried then.
     ///
-    /// `deadline` is that of the search, one minute after its start, and not that of a call. Shortly after it, calls stop
-    /// waiting; the provider is not called again before it has returned.
+    /// `deadline` is one minute after the start of the search; it is not the deadline of a call. Shortly after it,
+    /// calls stop waiting; the provider is not called again before it has returned.
     ///
     /// # Errors
     ///
@@ -80,7 +80,7 @@ where
     }
 }
 
-/// A [`ProvideCredentials`] that the clones of a configuration share.
+/// A [`ProvideCredentials`] shared by the clones of a configuration.
 #[derive(Clone)]
 pub struct Custom(pub(super) Arc<dyn ProvideCredentials>);
 

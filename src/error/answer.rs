@@ -12,8 +12,7 @@ use crate::aws;
 use crate::http::{Headers, ResponseHead};
 use crate::text::{Redactor, masked_url, word};
 
-/// Maximum bytes of an error's body that are kept. The service's own errors are far shorter; a gateway's HTML page is
-/// not.
+/// Maximum bytes kept of an error's body. The service's own errors are far shorter; a gateway's HTML page is not.
 const MAX_BODY_BYTES: usize = 4096;
 
 impl ServiceError {
@@ -41,7 +40,7 @@ impl ServiceError {
         }
     }
 
-    /// Reads an answer of a container that was called directly.
+    /// Reads an answer of a container called directly.
     pub(crate) fn from_container(head: &ResponseHead, body: &[u8], redactor: &Redactor) -> Self {
         let original_message = redactor.redact_start(body, MAX_BODY_BYTES);
         let kind = ServiceErrorKind::Model(ModelError {
@@ -101,7 +100,7 @@ pub(super) fn request_id(head: &ResponseHead, redactor: &Redactor) -> Option<Str
     word(redactor.redact(&id).trim())
 }
 
-/// Where a redirect leads, without its query: that of a presigned URL has a signature, that of a login page a state.
+/// Where a redirect leads, without its query: a presigned URL has a signature there, a login page a state.
 fn location(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
     if !(300..400).contains(&head.status) {
         return None;
@@ -115,7 +114,7 @@ fn retry_after(headers: &Headers) -> Option<Duration> {
     headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
 }
 
-/// A text that the front end sends without JSON, such as "HTTP content length exceeded 5246976 bytes."
+/// A text sent by the front end without JSON, such as "HTTP content length exceeded 5246976 bytes."
 fn plain_text_message(headers: &Headers, content: &Content, body: &str) -> Option<String> {
     let content_type = headers.get("content-type").unwrap_or("text/plain".into()).to_ascii_lowercase();
     let text = body.trim();

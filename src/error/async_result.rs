@@ -6,7 +6,7 @@ use super::{AsyncTicket, Error};
 use crate::http::TransportError;
 use crate::text::OneLine;
 
-/// A look for the result of an asynchronous request that failed, or a wait that ended before there was one.
+/// A failed look for the result of an asynchronous request, or a wait that ended before there was one.
 ///
 /// The job is not affected. Look again with the ticket; do not send the request again.
 #[derive(Debug)]

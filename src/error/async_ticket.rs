@@ -26,7 +26,7 @@ pub struct AsyncTicket {
     pub inference_id: Option<String>,
     /// The S3 URL of the result, once it is there.
     pub output_location: String,
-    /// The S3 URL of the error, if there is one. `None` if the endpoint has no failure path: a job that fails then leaves
+    /// The S3 URL of the error, if there is one. `None` if the endpoint has no failure path: a failed job then leaves
     /// nothing behind.
     pub failure_location: Option<String>,
 }

@@ -9,7 +9,7 @@ use crate::text::is_word;
 /// An error's code, without namespace and link, as the server wrote it.
 pub(super) struct Code {
     pub(super) name: String,
-    /// Whether it stands in `x-amzn-errortype`. Only services of AWS set that header; a code in a body may be that of a
+    /// Whether it stands in `x-amzn-errortype`. Only services of AWS set that header; a code in a body may come from a
     /// container behind a gateway, sent after the model ran.
     pub(super) is_in_header: bool,
 }
@@ -24,7 +24,7 @@ impl Code {
         Some(Self { name: bare_name(content.code()?)?, is_in_header: false })
     }
 
-    /// The kind of error with this code and status; `None` for a code that is not known, or not the service's.
+    /// The kind of error with this code and status; `None` if the code is unknown or not the service's.
     pub(super) fn kind(&self, status: u16, content: &Content) -> Option<ServiceErrorKind> {
         let kind = self.named_kind(content)?;
         // AWS sends its codes with 400, or with a status that proves a refusal by itself.

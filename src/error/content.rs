@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 use super::model_error::ModelError;
 use crate::aws::xml;
 
-/// Maximum size of a body that is read as JSON. A ModelError carries the container's answer, which may be long; beyond
-/// that, parsed JSON takes many times the memory of its text.
+/// Maximum size of a body read as JSON. A ModelError carries the container's answer, which may be long; beyond that,
+/// parsed JSON takes many times the memory of its text.
 const MAX_JSON_BYTES: usize = 1024 * 1024;
 
-/// Maximum size of a body that is read as XML. Errors are far shorter, and the parser keeps the path of each element.
+/// Maximum size of a body read as XML. Errors are far shorter, and the parser keeps the path of each element.
 const MAX_XML_BYTES: usize = 16 * 1024;
 
 /// Members under which the services of AWS send an error's message and code, the most usual first.
@@ -91,7 +91,7 @@ impl Content {
     }
 }
 
-/// The first of these members that is a text.
+/// The first text among these members.
 fn first_text<'a>(members: &'a Map<String, Value>, names: &[&str]) -> Option<&'a str> {
     names.iter().find_map(|name| members.get(*name)?.as_str())
 }

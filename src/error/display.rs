@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Error, Sent, TransportError};
 
-/// A request body over this size that the peer did not take was likely over the payload limit: 4 MB for serverless
+/// A request body over this size and not taken by the peer was likely over the payload limit: 4 MB for serverless
 /// endpoints, 25 MB for real-time endpoints.
 const SUSPICIOUS_BODY_BYTES: u64 = 4 * 1024 * 1024;
 

@@ -7,7 +7,7 @@ use super::Error;
 pub struct InvalidInput {
     /// The member in AWS's spelling, `EndpointName` for example.
     pub member: &'static str,
-    /// The rule, as the end of the sentence that the member begins.
+    /// The rule, worded to follow the name of the member.
     pub rule: &'static str,
 }
 

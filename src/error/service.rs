@@ -5,7 +5,7 @@ use super::refusal;
 use super::service_error_kind::ServiceErrorKind;
 use crate::text::OneLine;
 
-/// An answer of the service that is not an inference.
+/// An answer of the service other than an inference.
 ///
 /// Its texts are the server's, without the signature, the session token and the custom attributes of the request.
 /// Display and Debug show the start of each, without characters that a terminal would obey.

@@ -10,8 +10,8 @@ use super::model_error::ModelError;
 #[non_exhaustive]
 pub enum ServiceErrorKind {
     /// The model's container answered with an error, or not within 60 s: status 424, whatever its code, and every error
-    /// over [`Endpoint::Container`](crate::Endpoint::Container). The inference may have run, unless a container that was
-    /// called directly could not read the request (411, 413, 414, 417, 431).
+    /// over [`Endpoint::Container`](crate::Endpoint::Container). The inference may have run, unless a directly called
+    /// container could not read the request (411, 413, 414, 417, 431).
     /// Read [`ModelError::original_message`] and the log stream.
     Model(ModelError),
 
@@ -49,8 +49,8 @@ pub enum ServiceErrorKind {
     /// The service is unavailable (503). The inference may have run. Send the request again if it may run twice.
     ServiceUnavailable,
 
-    /// Something that the service depends on failed (530). The inference may have run. Send the request again if it may
-    /// run twice.
+    /// A dependency of the service failed (530). The inference may have run. Send the request again if it may run
+    /// twice.
     InternalDependency,
 
     /// Any other answer, redirects among them. See status, code, message, location and body. Not run if the status is
@@ -79,7 +79,7 @@ impl ServiceErrorKind {
         }
     }
 
-    /// The code that stands for the kind where an answer has none.
+    /// The code for the kind, where an answer has none.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Model(_) => "ModelError",

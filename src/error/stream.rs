@@ -18,7 +18,7 @@ pub struct StreamError {
     pub message: Option<String>,
     /// The id under which AWS Support finds the request.
     pub request_id: Option<String>,
-    /// Bytes of the body that had been given to the caller.
+    /// Bytes of the body already given to the caller.
     pub bytes_delivered: u64,
     /// How many requests the call began.
     pub attempts: u32,
@@ -49,7 +49,7 @@ pub enum StreamErrorKind {
 }
 
 impl StreamErrorKind {
-    /// The start of the sentence that the message ends.
+    /// The start of the sentence; the message ends it.
     fn description(self) -> &'static str {
         match self {
             Self::ModelTimeExceeded => "the model did not finish in time",

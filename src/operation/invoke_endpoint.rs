@@ -26,8 +26,8 @@ use crate::http::{Body, ResponseHead, Timings};
 /// };
 /// ```
 ///
-/// A member that AWS adds comes with a minor release while this crate is at 0.x; the update syntax above goes on
-/// to compile.
+/// A member added by AWS comes with a minor release while this crate is at 0.x; the update syntax above goes on to
+/// compile.
 ///
 /// Source: <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html>.
 #[derive(Clone, Copy)]
@@ -51,7 +51,7 @@ pub struct InvokeEndpoint<'a> {
     pub target_container_hostname: Option<&'a str>,
     /// An id for data capture and monitoring; 1 to 64 printable characters, the first of them no space.
     pub inference_id: Option<&'a str>,
-    /// A JMESPath expression that says whether to explain this inference (Clarify); 1 to 64 characters.
+    /// Whether to explain this inference (Clarify), as a JMESPath expression of 1 to 64 characters.
     pub enable_explanations: Option<&'a str>,
     /// The inference component to run; as the endpoint's name.
     pub inference_component_name: Option<&'a str>,
@@ -147,9 +147,9 @@ pub struct InvokeEndpointResponse {
     pub invoked_production_variant: Option<String>,
     /// A text from the container. Kept out of Debug.
     pub custom_attributes: Option<String>,
-    /// The session that a request with `NEW_SESSION` opened, as sent: `ID; Expires=YYYY-MM-DDThh:mm:ssZ`.
+    /// The session opened by a request with `NEW_SESSION`, as sent: `ID; Expires=YYYY-MM-DDThh:mm:ssZ`.
     pub new_session_id: Option<String>,
-    /// The session that this request closed.
+    /// The session closed by this request.
     pub closed_session_id: Option<String>,
     /// The id under which AWS's support finds the request, `x-amzn-RequestId`.
     pub request_id: Option<String>,

@@ -15,7 +15,7 @@ use crate::http::{Body, ResponseHead, Timings};
 /// The longest body of an asynchronous request. Source: `service-2.json` of botocore 1.44.5.
 pub const MAX_ASYNC_BODY_BYTES: usize = 128_000;
 
-/// A request that is queued, with the members of AWS's `InvokeEndpointAsync`. Its result goes to Amazon S3.
+/// A queued request, with the members of AWS's `InvokeEndpointAsync`. Its result goes to Amazon S3.
 ///
 /// What is `None` is not sent. Every member is checked before anything is sent.
 ///
@@ -37,7 +37,7 @@ pub const MAX_ASYNC_BODY_BYTES: usize = 128_000;
 /// The request is not idempotent: sent twice, it queues two jobs. By default this crate never queues a job twice, and
 /// [`Error::may_have_run`] says whether a job may have been queued.
 ///
-/// The caller needs the permission `sagemaker:InvokeEndpointAsync`. A container that is called directly has no queue:
+/// The caller needs the permission `sagemaker:InvokeEndpointAsync`. A container called directly has no queue:
 /// [`Endpoint::Container`](crate::Endpoint::Container) refuses the request.
 ///
 /// Source: <https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html>.
@@ -45,7 +45,7 @@ pub const MAX_ASYNC_BODY_BYTES: usize = 128_000;
 pub struct InvokeEndpointAsync<'a> {
     /// The endpoint's name: 1 to 63 letters, digits and hyphens.
     pub endpoint_name: &'a str,
-    /// The input, in the form that the container expects, or where it is.
+    /// The input, in the form the container expects, or where it is.
     pub input: AsyncInput<'a>,
     /// The MIME type of the input; at most 1024 ASCII characters.
     pub content_type: Option<&'a str>,
@@ -194,11 +194,11 @@ impl fmt::Debug for InvokeEndpointAsync<'_> {
 pub struct InvokeEndpointAsyncResponse {
     /// The HTTP status, 200 to 299; SageMaker answers 202.
     pub status: u16,
-    /// The id of the inference: that of the request, or one that SageMaker made.
+    /// The id of the inference: from the request, or made by SageMaker.
     pub inference_id: Option<String>,
     /// The S3 URL of the result.
     pub output_location: Option<String>,
-    /// The S3 URL of the error if the job fails. `None` if the endpoint has no failure path: a job that fails then leaves
+    /// The S3 URL of the error if the job fails. `None` if the endpoint has no failure path: a failed job then leaves
     /// nothing behind.
     pub failure_location: Option<String>,
     /// The id under which AWS Support finds the request, `x-amzn-RequestId`.

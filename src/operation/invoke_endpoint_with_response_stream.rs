@@ -31,7 +31,7 @@ use crate::response_stream::{ResponseStream, StreamOptions};
 pub struct InvokeEndpointWithResponseStream<'a> {
     /// The endpoint's name: 1 to 63 letters, digits and hyphens.
     pub endpoint_name: &'a str,
-    /// The input, in the form that the container expects. Sent as it is. May be empty.
+    /// The input, in the form the container expects. Sent as it is. May be empty.
     pub body: &'a [u8],
     /// The MIME type of the body, `Content-Type`; at most 1024 ASCII characters. Not sent when `None`.
     pub content_type: Option<&'a str>,

@@ -50,7 +50,7 @@ pub(super) const SESSION: Rule = Rule {
     problem: "must be NEW_SESSION, or 1 to 256 letters, digits and hyphens with a letter or a digit at both ends",
 };
 
-/// `^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`, at most 256: a session that is open already.
+/// `^[a-zA-Z0-9](-*[a-zA-Z0-9])*$`, at most 256: a session already open.
 pub(super) const OPEN_SESSION: Rule = Rule {
     accepts: |text| text.len() <= 256 && is_name(text),
     problem: "must be 1 to 256 letters, digits and hyphens, with a letter or a digit at both ends",
@@ -163,7 +163,7 @@ pub(super) fn fmt_request(
     fields.finish()
 }
 
-/// Debug of content that is not shown.
+/// Debug of hidden content.
 pub(super) struct Bytes(pub(super) usize);
 
 impl fmt::Debug for Bytes {

@@ -6,7 +6,7 @@ use super::event_stream::{FrameError, Message};
 use crate::error::{StreamError, StreamErrorKind};
 use crate::text::Redactor;
 
-/// Maximum bytes of an exception's payload that are read as JSON or kept as text.
+/// Maximum bytes of an exception's payload to read as JSON or keep as text.
 const MAX_EXCEPTION_BYTES: usize = 64 * 1024;
 
 /// The meaning of a message.
@@ -65,7 +65,7 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
     StreamError { name, code, message: told, ..failure(kind) }
 }
 
-/// A payload in no form that is known, so that nothing of what it says is lost.
+/// A payload in no known form, so that nothing of it is lost.
 fn payload_text(message: &Message<'_>, redactor: &Redactor) -> Option<String> {
     if message.payload.is_empty() {
         return None;

@@ -61,12 +61,12 @@ impl Decoder {
         self.buffer.get_mut(self.pending.end..).expect("what is pending is inside the buffer")
     }
 
-    /// Notes that `bytes` of the room are filled.
+    /// Notes `bytes` of the room as filled.
     pub(super) fn filled(&mut self, bytes: usize) {
         self.pending.end = (self.pending.end + bytes).min(self.buffer.len());
     }
 
-    /// The bytes that are not decoded yet.
+    /// The bytes not decoded yet.
     #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn pending(&self) -> &[u8] {
         self.buffer.get(self.pending.clone()).expect("what is pending is inside the buffer")

@@ -14,13 +14,13 @@ use crate::http::TransportError;
 use crate::system::{OsSystem, System};
 use crate::text::Redactor;
 
-/// Bytes that are read at a time, at least.
+/// Bytes read at a time, at least.
 const READ_BYTES: usize = 16 * 1024;
 
-/// The type of a body that consists of frames.
+/// The type of a body consisting of frames.
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
-/// First bytes of a response that is not an event stream, in its error.
+/// First bytes of a response other than an event stream, in its error.
 const SHOWN_BYTES: usize = 200;
 
 /// Headers of parts up to this size are remembered; the usual three take 89 bytes.
@@ -31,7 +31,7 @@ const LAST_CHUNK_LIMIT: Duration = Duration::from_secs(1);
 
 /// What a stream needs to know of its call.
 pub(crate) struct StreamOptions {
-    /// Whether the body consists of frames; that of a container does not.
+    /// Whether the body consists of frames; a container's does not.
     pub(crate) is_framed: bool,
     pub(crate) max_bytes: u64,
     /// Longest wait for a whole part.
@@ -124,7 +124,7 @@ impl Parts {
         StreamSummary { elapsed, ..self.summary }
     }
 
-    /// The error inside an [`io::Error`] that came from reading records. One that is not of the stream ends it too.
+    /// The error inside an [`io::Error`] from reading records. Any other error ends the stream too.
     pub(super) fn failed_record(&mut self, error: io::Error) -> Error {
         let error = match error.downcast::<Error>() {
             Ok(error) => return error,
@@ -158,7 +158,7 @@ impl Parts {
     }
 
     fn read_part(&mut self) -> Result<bool, Error> {
-        // A part that is here already needs no deadline: reading the clock takes as long as decoding the part.
+        // A part already here needs no deadline: reading the clock takes as long as decoding the part.
         let part = match self.decoded_part()? {
             Some(part) => Some(part),
             None => self.wait_for_part()?,
@@ -194,7 +194,7 @@ impl Parts {
         self.part = part;
     }
 
-    /// The place of the next part among the bytes that are here.
+    /// The place of the next part among the bytes read so far.
     fn decoded_part(&mut self) -> Result<Option<Range<usize>>, Error> {
         if !self.options.is_framed {
             let part = self.decoder.take_pending();

@@ -1,9 +1,9 @@
 //! Records in text that arrives in pieces: server-sent events and JSON lines, sans-IO.
 //!
-//! Source: the HTML standard, "Server-sent events", section "Interpreting an event stream". Two differences: an event that
-//! the body ends without a blank line is delivered, because model servers leave the blank line out at times; and a line
-//! without a field of server-sent events is a record by itself, which is what JSON lines are. Between the lines of an event
-//! such a line is ignored, as the standard says.
+//! Source: the HTML standard, "Server-sent events", section "Interpreting an event stream". Two differences: an event
+//! ended by the body without a blank line is delivered, because model servers leave the blank line out at times; and a
+//! line without a field of server-sent events is a record by itself, which is what JSON lines are. Between the lines of
+//! an event such a line is ignored, as the standard says.
 
 use std::io::{self, BufRead};
 
@@ -31,7 +31,7 @@ pub struct RecordReader {
     line: Vec<u8>,
     /// The line is whole and was given as a record or a part of one.
     is_line_done: bool,
-    /// The last line ended with CR: a LF that follows belongs to it.
+    /// The last line ended with CR: a following LF belongs to it.
     skips_line_feed: bool,
     is_begun: bool,
     is_done: bool,
@@ -165,7 +165,7 @@ impl RecordReader {
         }
     }
 
-    /// Adds the line to the event; `true` when that is whole.
+    /// Adds the line to the event; `true` when the event is whole.
     fn take_line(&mut self) -> bool {
         if !std::mem::replace(&mut self.is_begun, true) && self.line.starts_with(b"\xef\xbb\xbf") {
             self.line.drain(..3);

@@ -210,7 +210,7 @@ fn run(responses: &Value, attempts: &mut Attempts<'_>, long_polling: bool) {
     }
 }
 
-/// The steps of the threads in the one order that the expected quotas allow.
+/// The steps of the threads in the one order allowed by the expected quotas.
 fn run_threads(threads: &[Value], policy: RetryPolicy, bucket: &TokenBucket) {
     let steps = |thread: usize| threads[thread].as_array().unwrap();
     let (mut first, mut second) = (Attempts::new(policy, bucket), Attempts::new(policy, bucket));

@@ -44,11 +44,11 @@ impl fmt::Debug for Signature {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Authorization<'a> {
-    /// The ID of the access key that the signing key was derived from. Not a secret.
+    /// The ID of the access key from which the signing key was derived. Not a secret.
     pub access_key_id: &'a str,
-    /// The credential scope. Must be the one that the string to sign has.
+    /// The credential scope. Must be the one in the string to sign.
     pub scope: Scope<'a>,
-    /// The canonical request that was signed; gives `SignedHeaders`.
+    /// The signed canonical request; gives `SignedHeaders`.
     pub canonical_request: &'a CanonicalRequest<'a>,
     /// The signature of the string to sign.
     pub signature: Signature,

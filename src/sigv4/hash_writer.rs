@@ -4,8 +4,8 @@ use std::fmt;
 
 use sha2::digest::Update;
 
-/// Bytes that are collected before the hash is updated. One update costs as much as copying a few hundred bytes, and
-/// most canonical requests are shorter than this.
+/// Bytes collected before the hash is updated. One update costs as much as copying a few hundred bytes, and most
+/// canonical requests are shorter than this.
 const BUFFER_BYTES: usize = 512;
 
 /// A buffered [`fmt::Write`] over SHA-256 or HMAC-SHA256. It never fails.

@@ -8,7 +8,8 @@ use super::{ALGORITHM, CanonicalRequest, Request, Scope, SigningKey, StringToSig
 
 /// What presigning adds to a [`Request`].
 ///
-/// A presigned URL carries its own permission: any program that has it can send the request until it expires. Keep it secret.
+/// A presigned URL carries its own permission: any program with the URL can send the request until it expires. Keep it
+/// secret.
 ///
 /// ```
 /// use std::time::Duration;
@@ -50,9 +51,9 @@ use super::{ALGORITHM, CanonicalRequest, Request, Scope, SigningKey, StringToSig
 /// ```
 #[derive(Clone, Copy)]
 pub struct Presign<'a> {
-    /// The host, with its port if that is not the default. Becomes the signed header `host`.
+    /// The host, with its port unless that is the default. Becomes the signed header `host`.
     pub host: &'a str,
-    /// The ID of the access key that the signing key was derived from. Not a secret.
+    /// The ID of the access key from which the signing key was derived. Not a secret.
     pub access_key_id: &'a str,
     /// The session token of temporary credentials.
     pub session_token: Option<&'a str>,
@@ -64,14 +65,14 @@ pub struct Presign<'a> {
 }
 
 impl<'a> Presign<'a> {
-    /// The headers that are signed: `host` and those of the request. The sender of the URL must send them unchanged.
+    /// The signed headers: `host` and those of the request. The sender of the URL must send them unchanged.
     #[must_use]
     pub fn headers(&self, request: &Request<'a>) -> Vec<(&'a str, &'a str)> {
         [("host", self.host)].into_iter().chain(request.headers.iter().copied()).collect()
     }
 
-    /// The query that is signed: that of the request, encoded again, and the parameters of the signature, in the order
-    /// of botocore.
+    /// The signed query: the query of the request, encoded again, and the parameters of the signature, in the order of
+    /// botocore.
     #[must_use]
     pub fn query(&self, request: &Request<'a>) -> String {
         let mut query = String::with_capacity(512);

@@ -1,4 +1,4 @@
-//! Files that are read up to a limit and replaced as a whole.
+//! Reads files up to a limit and replaces them as a whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};

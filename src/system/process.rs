@@ -50,8 +50,7 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// The error of a process that was killed at its time limit, within an [`io::Error`] of the kind
-/// [`io::ErrorKind::TimedOut`].
+/// The error of a process killed at its time limit, within an [`io::Error`] of the kind [`io::ErrorKind::TimedOut`].
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct TimedOut {
@@ -159,7 +158,7 @@ mod tests {
         assert_eq!((finished.is_success, finished.stdout.len()), (true, 1024 * 1024));
     }
 
-    /// The standard error of a process that is killed after a second.
+    /// The standard error of a process killed after a second.
     fn timed_out(group: Group, command_line: &str) -> String {
         let started_at = Instant::now();
         let error = run_in(group, command_line, Duration::from_secs(1)).unwrap_err();

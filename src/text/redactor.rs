@@ -23,7 +23,7 @@ const REPLACEMENT: &[u8] = b"..";
 /// JSON or XML, or in Base64.
 ///
 /// Escapes are undone layer by layer, so that each value is searched in one form whatever the server escaped. A search
-/// reads each layer once, and at most bytes it is one lookup in a table: a ModelError of 1 MiB takes 1 to 20 ms.
+/// reads each layer once, and for most bytes this is one lookup in a table: a ModelError of 1 MiB takes 1 to 20 ms.
 pub(crate) struct Redactor {
     values: Vec<Vec<u8>>,
     /// Short values with the names of their headers.
@@ -89,7 +89,7 @@ impl Redactor {
         self.redact_start(text.as_bytes(), usize::MAX)
     }
 
-    /// The first bytes as text, without the secrets; also without one that begins in them and ends behind.
+    /// The first bytes as text, without the secrets; also without a secret that begins in them and ends after them.
     #[expect(clippy::indexing_slicing, reason = "secrets are in order and within the text")]
     pub(crate) fn redact_start(&self, bytes: &[u8], max_bytes: usize) -> String {
         let searched = &bytes[..bytes.len().min(max_bytes.saturating_add(MAX_ESCAPED_BYTES))];
@@ -150,7 +150,7 @@ fn length_at(text: &[u8], value: &[u8]) -> Option<usize> {
     if length >= MIN_BYTES && text.get(..length) == value.get(..length) { Some(length) } else { None }
 }
 
-/// Adds a range that begins not before the last one.
+/// Adds a range that does not begin before the last one.
 fn push_merged(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
     match ranges.last_mut() {
         Some(last) if last.start <= range.start && range.start <= last.end => {

@@ -59,7 +59,7 @@ fn imports_point_down_the_flow() {
 }
 
 /// The first segments behind `crate::`, with or without braces. The types at the top of the crate are re-exported there
-/// for its users; who takes one from there is above everything.
+/// for its users; a file with such an import counts as above all modules.
 fn imported_modules(code: &str) -> Vec<&str> {
     code.split("crate::").skip(1).flat_map(first_segments).map(module_of).collect()
 }
@@ -149,7 +149,7 @@ fn files_with(texts: &[&str]) -> Vec<String> {
     sources().into_iter().filter(holds_text).map(|file| file.path).collect()
 }
 
-/// Files and folders that are compiled for tests only.
+/// Files and folders compiled for tests only.
 const TEST_ONLY: [&str; 5] = ["tests.rs", "scenarios.rs", "scenarios", "fake.rs", "testing.rs"];
 
 fn sources() -> Vec<SourceFile> {

@@ -27,7 +27,7 @@ fn system(variables: &[(&str, &str)]) -> TestSystem {
     TestSystem::new(&[&[("AWS_REGION", REGION)], variables].concat())
 }
 
-/// A client that is configured by this system, with the peer in place of SageMaker.
+/// A client configured by this system, with the peer in place of SageMaker.
 fn client(system: TestSystem, sagemaker: &Peer) -> Client {
     let config = Config::from_system(Arc::new(system)).unwrap();
     let base = sagemaker.config();
@@ -150,7 +150,7 @@ fn a_refused_static_token_is_not_retried() {
     assert_eq!(sagemaker.requests().len(), 1);
 }
 
-/// The Authorization header of a request that is signed with credentials of this provider. The environment has others.
+/// The Authorization header of a request signed with credentials of this provider. The environment has others.
 fn authorization(provider: Provider) -> Result<String, Error> {
     let keys = [("AWS_ACCESS_KEY_ID", "AKIACHAIN"), ("AWS_SECRET_ACCESS_KEY", SECRET)];
     let base = support::config("http://127.0.0.1:1");

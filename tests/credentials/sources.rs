@@ -186,7 +186,7 @@ pub(super) fn sso_system(variables: &[(&str, &str)]) -> TestSystem {
     system(variables).with_config(config).with_file(path, token)
 }
 
-/// The Authorization header that a client with this system and proxy makes.
+/// The Authorization header made by a client with this system and proxy.
 fn authorization_with_proxy(system: TestSystem, proxy: &Peer) -> Result<String, Error> {
     let config = Config::from_system(Arc::new(system)).unwrap();
     let client = Client::new(Config { proxy: Proxy::Url(proxy.url()), ..config })?;

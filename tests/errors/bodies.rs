@@ -44,7 +44,7 @@ fn the_code_is_read_in_every_form() {
         ];
         check_all(values.map(|value| code_in_body(&format!(r#"{{"{member}":"{value}"}}"#))));
     }
-    // The header takes precedence; values that are not strings are ignored.
+    // The header takes precedence; non-string values are ignored.
     check_all([
         Case {
             body: r#"{"code":"ValidationError","message":"a plain message"}"#.to_owned(),

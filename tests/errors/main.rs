@@ -1,4 +1,4 @@
-//! Error responses of the service, and the errors that they become.
+//! Error responses of the service, and the errors made from them.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -20,7 +20,7 @@ use sagemaker_invoke::error::{ModelError, ServiceError, ServiceErrorKind as Kind
 use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, Resend, RetryPolicy};
 use support::config;
 
-/// A response, and the error that it must become.
+/// A response, and the error expected for it.
 struct Case {
     status: u16,
     /// The header `x-amzn-errortype`.

@@ -78,7 +78,7 @@ fn a_code_in_the_header_is_that_of_the_service() {
         (400, Header, "InternalFailure", Kind::InternalFailure, true),
         (403, Header, "InternalServerException", Kind::InternalFailure, true),
         (400, Header, "ModelError", model(), true),
-        // A code that this crate does not know is a refusal with the status of one.
+        // A code unknown to this crate is a refusal with the status of one.
         (400, Header, "TeapotException", Kind::Unknown, false),
         (409, Header, "TeapotException", Kind::Unknown, false),
         (302, Header, "TeapotException", Kind::Unknown, true),

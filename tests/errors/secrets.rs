@@ -58,7 +58,7 @@ fn head(request: &Received) -> String {
     format!("{}\n{}", request.request_line, lines.collect::<String>())
 }
 
-/// The error of a call whose peer answers so, and the request that the peer received.
+/// The error of a call whose peer answers so, and the request received by the peer.
 fn failure(answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static) -> (Error, Arc<Received>) {
     let peer = Peer::new(move |mut connection| {
         while let Some(request) = connection.request() {
@@ -136,7 +136,7 @@ fn an_echo_of_the_head_shows_no_secret() {
     }
 }
 
-/// Text that a proxy wraps into JSON twice.
+/// Text wrapped into JSON twice by a proxy.
 #[test]
 fn an_echo_within_an_echo_shows_no_secret() {
     for form in FORMS {

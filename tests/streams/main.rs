@@ -49,7 +49,7 @@ enum Then {
     Stall,
 }
 
-/// A peer that answers each request with the response that `respond` gives for the name of the endpoint.
+/// A peer that answers each request with the response given by `respond` for the name of the endpoint.
 fn peer_by_name(respond: impl Fn(&str) -> (Vec<u8>, Then) + Send + Sync + 'static) -> Peer {
     Peer::new(move |connection| serve_by_name(connection, &respond))
 }

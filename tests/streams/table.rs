@@ -203,7 +203,7 @@ fn check_all(rows: Vec<Row>) {
     }
 }
 
-/// A reset may overtake bytes that were sent before it.
+/// A reset may overtake bytes sent before it.
 fn check_bytes(row: &Row, bytes: &[u8]) {
     let is_expected = bytes == row.bytes || row.then == Then::Reset && row.bytes.starts_with(bytes);
     assert!(is_expected, "{}: {:?}", row.name, String::from_utf8_lossy(bytes));

@@ -116,7 +116,7 @@ pub(crate) trait Wire: Read + Write + Send {
     /// Waits for the next bytes; false if the connection has ended.
     fn has_more(&mut self) -> bool;
 
-    /// Says that nothing more will be sent, and keeps the TCP connection.
+    /// Sends the TLS alert close_notify, and keeps the TCP connection.
     fn send_close_notify(&mut self) {}
 }
 
@@ -172,11 +172,12 @@ impl Connection {
         let _ = self.wire.write_all(bytes.as_ref());
     }
 
-    /// Sends the same response to each request of the connection.
+    /// Sends the TLS alert with which a peer announces the end.
     pub(crate) fn send_close_notify(&mut self) {
         self.wire.send_close_notify();
     }
 
+    /// Sends the same response to each request of the connection.
     pub(crate) fn respond_to_all(&mut self, response: impl AsRef<[u8]>) {
         while self.request().is_some() {
             self.send(response.as_ref());
@@ -261,7 +262,7 @@ impl Peer {
         format!("http://{}", self.address)
     }
 
-    /// The requests that were received completely, in the order of their ends.
+    /// The requests received completely, in the order of their ends.
     pub(crate) fn requests(&self) -> Vec<Arc<Received>> {
         self.shared.requests.lock().unwrap().clone()
     }
@@ -270,7 +271,7 @@ impl Peer {
         self.shared.connections.lock().unwrap().len()
     }
 
-    /// The highest number of connections that were open at the same time.
+    /// The highest number of connections open at the same time.
     pub(crate) fn max_open_connections(&self) -> usize {
         self.shared.max_open.load(Ordering::SeqCst)
     }
@@ -330,7 +331,7 @@ pub(crate) fn sources(error: &dyn Error) -> impl Iterator<Item = &dyn Error> {
     std::iter::successors(error.source(), |&error| error.source())
 }
 
-/// The names of the running threads that this crate started; empty on systems without `/proc`.
+/// The names of the running threads started by this crate; empty on systems without `/proc`.
 pub(crate) fn own_threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());

@@ -28,7 +28,7 @@ pub(super) struct Header<'a> {
 /// Why a header does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct HeaderError {
-    /// `None` if that is what is unknown.
+    /// `None` if the kind is what is unknown.
     pub(super) kind: Option<SectionKind>,
     pub(super) problem: &'static str,
 }

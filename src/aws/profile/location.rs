@@ -57,7 +57,7 @@ pub(crate) fn below_aws(system: &dyn System, platform: Platform, names: &[&str])
     Some(path.into())
 }
 
-/// Replaces a `~` that is the whole first component by the home directory, if that is known. `~user` stays.
+/// Replaces a leading component `~` by the home directory, if known. `~user` stays.
 pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -> PathBuf {
     if let Some(rest) = path.strip_prefix('~')
         && (rest.is_empty() || rest.starts_with(['/', platform.separator()]))
@@ -68,7 +68,7 @@ pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -
     path.into()
 }
 
-/// The file that the variable names, or else the one with this name below `~/.aws`.
+/// The file named by the variable, or else the one with this name below `~/.aws`.
 fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<Location> {
     match system.variable(variable).filter(|path| !path.trim().is_empty()) {
         Some(path) => Some(Location { path: expand_home(system, platform, path.trim()), is_named: true }),

@@ -22,7 +22,7 @@ pub(crate) struct Section {
     pub(super) fault: Option<Fault>,
 }
 
-/// A line that cannot be used, and why.
+/// An unusable line, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) line: Line,

@@ -105,7 +105,7 @@ fn is_blank_or_comment(line: &[u8]) -> bool {
     matches!(first, None | Some(b'#' | b';'))
 }
 
-/// The text between the brackets, also of a header that is not closed.
+/// The text between the brackets, also of an unclosed header.
 fn parse_header(line: &str) -> (&str, Result<(), &'static str>) {
     let line = without_header_comment(line).trim_matches(BLANKS);
     let header = line.strip_prefix('[').unwrap_or(line);

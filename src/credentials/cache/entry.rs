@@ -11,7 +11,7 @@ const REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
 const WINDOW_PART: u32 = 4;
 /// The refresh begins up to this part of the window later, so that the clients of a fleet do not refresh all at once.
 const WINDOW_JITTER: f64 = 0.2;
-/// Pause after a refresh that failed or brought nothing newer.
+/// Pause after a refresh has failed or brought nothing newer.
 pub(super) const REFRESH_PAUSE: Duration = Duration::from_secs(60);
 /// Credentials without an expiry are loaded again after this time, as in the AWS SDK for Rust: a file may have changed.
 const RELOAD_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -21,14 +21,14 @@ const LAST_USE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) credentials: Arc<Credentials>,
-    /// The value that was handed out before the last search, if the search found the same credentials.
+    /// The value handed out before the last search, if the search found the same credentials.
     superseded: Option<Arc<Credentials>>,
     refresh_at: Option<SystemTime>,
     usable_until: Option<SystemTime>,
 }
 
 impl Entry {
-    /// The entry for credentials that were loaded at `now`; `jitter` is from 0 to 1.
+    /// The entry for credentials loaded at `now`; `jitter` is from 0 to 1.
     pub(super) fn new(
         credentials: Arc<Credentials>,
         before: Option<Self>,

@@ -1,4 +1,4 @@
-//! A cache with a provider and a clock that the test controls.
+//! A cache with a provider and a clock controlled by the test.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -50,9 +50,9 @@ pub(super) struct Rig {
     pub(super) cache: Arc<Cache>,
     pub(super) system: Arc<FakeSystem>,
     searches: Arc<AtomicU64>,
-    /// A message for each search that begins.
+    /// A message at the start of each search.
     begun: Receiver<()>,
-    /// The lifetime that the next search finds; `None` is an error.
+    /// The lifetime found by the next search; `None` is an error.
     answers: Sender<Option<Duration>>,
 }
 
@@ -108,7 +108,7 @@ impl Rig {
     }
 }
 
-/// The id after the refresh that a call starts.
+/// The id after the refresh started by a call.
 pub(super) fn settled_id(cache: &Cache) -> String {
     cache.get(None).unwrap();
     cache.settle();

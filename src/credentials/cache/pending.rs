@@ -1,4 +1,4 @@
-//! A running search and the callers that wait for it.
+//! A running search and the callers waiting for it.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const REENTRANT: &str = "the search for credentials needs its own result: a provider, the System or the log called the \
                          client on the thread of the search";
 
-/// The result of a search, for all callers that waited for it.
+/// The result of a search, for all callers waiting for it.
 pub(super) type Outcome = Result<Arc<Credentials>, CredentialsError>;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct PendingSearch {
     pub(super) started_at: Instant,
     /// The time of day at the start.
     pub(super) start_time: SystemTime,
-    /// The thread that runs the search.
+    /// The thread running the search.
     thread: Mutex<Option<ThreadId>>,
     end: Mutex<Option<End>>,
     ended: Condvar,
@@ -68,7 +68,7 @@ impl PendingSearch {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the search and wakes all callers that wait.
+    /// Ends the search and wakes all waiting callers.
     pub(super) fn end(&self, end: End) {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
         self.ended.notify_all();

@@ -148,7 +148,7 @@ fn credentials_without_an_expiry_are_loaded_again_after_15_minutes() {
     assert_eq!(settled_id(&cache), "one");
     system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(settled_id(&cache), "two");
-    // A broken file does not remove the credentials that are cached.
+    // A broken file does not remove the cached credentials.
     system.files.lock().unwrap().insert(file.into(), b"broken".to_vec());
     system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(settled_id(&cache), "two");
@@ -230,7 +230,7 @@ fn a_search_that_ends_with_the_environment_starts_no_thread() {
     ] {
         let context = format!("{provider:?} {variables:?}");
         let cache = cache(provider, &Arc::new(FakeSystem::new(variables)));
-        // The log that is captured is that of this thread.
+        // The captured log is that of this thread.
         capture_log();
         let outcome = cache.get(None);
         assert_eq!(outcome.is_ok(), variables.len() == 2, "{context}");

@@ -8,8 +8,8 @@ use time::format_description::well_known::{Iso8601, Rfc3339};
 /// The last second of an RFC 3339 date: 9999-12-31T23:59:59Z.
 const MAX_UNIX_SECONDS: u64 = 253_402_300_799;
 
-/// An RFC 3339 date, or one in the forms of ISO 8601 that the AWS CLI accepts as well: `20300101T000000Z`, no seconds,
-/// an offset without a colon. The first versions of the CLI wrote `UTC` for `Z`.
+/// An RFC 3339 date, or one in the forms of ISO 8601 also accepted by the AWS CLI: `20300101T000000Z`, no seconds, an
+/// offset without a colon. The first versions of the CLI wrote `UTC` for `Z`.
 pub(in crate::credentials) fn time_of(text: &str) -> Option<SystemTime> {
     let text = match text.strip_suffix("UTC") {
         Some(date) => format!("{date}Z"),

@@ -33,7 +33,7 @@ impl Document {
         }
     }
 
-    /// The first of these members that is a text and not empty.
+    /// The first nonempty text among these members.
     pub(in crate::credentials) fn text(&self, names: &[&str]) -> Option<&str> {
         names.iter().find_map(|name| self.member(name)?.as_str().filter(|text| !text.is_empty()))
     }

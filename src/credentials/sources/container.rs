@@ -19,7 +19,7 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 /// The host of the relative URI: ECS.
 const ECS_HOST: &str = "169.254.170.2";
 
-/// Addresses that are allowed over plain HTTP, like loopback: ECS and EKS Pod Identity. Source: the AWS SDKs.
+/// Addresses allowed over plain HTTP, like loopback: ECS and EKS Pod Identity. Source: the AWS SDKs.
 const CONTAINER_ADDRESSES: [IpAddr; 3] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),

@@ -1,4 +1,4 @@
-//! The steps to the credentials of a profile: the source of the first ones, and the roles that are assumed with them.
+//! The steps to the credentials of a profile: the source of the first ones, and the roles assumed with them.
 //!
 //! Sans IO. Source: the AWS SDKs and Tools reference guide, "Assume role credential provider", and for the order
 //! within a profile the official SDK for Rust.
@@ -18,7 +18,7 @@ use crate::error::CredentialsError;
 #[derive(Clone, Debug)]
 pub(in crate::credentials) struct Plan {
     pub(in crate::credentials) base: Base,
-    /// The profile that has the properties of `base`.
+    /// The profile with the properties of `base`.
     pub(super) base_profile: String,
     /// In the order in which they are assumed.
     pub(super) roles: Vec<Role>,
@@ -113,7 +113,7 @@ impl<'a> Profile<'a> {
         CredentialsError::new(format!("profile {}: {problem}", quoted(self.name)))
     }
 
-    /// The role that is assumed with other credentials. A role with a token is assumed with the token alone.
+    /// The role assumed with other credentials. A role with a token is assumed with the token alone.
     fn role(&self) -> Option<Role> {
         if self.text("web_identity_token_file").is_some() {
             return None;

@@ -33,7 +33,7 @@ fn assume(
     assume_role(context, role, Proof::Credentials(credentials))
 }
 
-/// A source that a role or `credential_source` names must have credentials.
+/// A source named by a role or `credential_source` must have credentials.
 fn in_profile(error: ProviderError, plan: &Plan) -> ProviderError {
     let profile = format!("profile {}", quoted(&plan.base_profile));
     match error {

@@ -13,7 +13,7 @@ const MAX_REFERENCE_BYTES: usize = 10;
 
 const REDACTED: &str = "..";
 
-/// Replaces words that are long enough for a key, and words of the command line. A word may be escaped as in JSON or XML,
+/// Replaces words long enough for a key, and words of the command line. A word may be escaped as in JSON or XML,
 /// percent-encoded, wrapped over several lines, or in UTF-16.
 pub(super) fn redacted(text: &[u8], command_line: &str) -> String {
     let text = String::from_utf8_lossy(text);

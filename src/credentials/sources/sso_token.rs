@@ -1,4 +1,4 @@
-//! The token of an SSO session: read from the file that `aws sso login` writes, and refreshed.
+//! The token of an SSO session: read from the file written by `aws sso login`, and refreshed.
 //!
 //! Source: the AWS SDKs and Tools reference guide, "IAM Identity Center credential provider", and the SSO OIDC API,
 //! CreateToken.

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use self::pipe::{Handle, Pipe};
 
-/// Maximum bytes of an output that are kept. Credentials are far smaller.
+/// Maximum bytes kept of an output. Credentials are far smaller.
 const MAX_BYTES: usize = 1024 * 1024;
 
 /// Size of one read.

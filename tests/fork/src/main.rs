@@ -37,7 +37,7 @@ fn main() {
     println!("3 passed, 0 failed");
 }
 
-/// A stream that is open at the fork goes on in the parent only.
+/// A stream open at the fork goes on in the parent only.
 fn check_open_stream() {
     let port = serve(&Requests::default(), None);
     let client = client(&format!("http://localhost:{port}"), None);

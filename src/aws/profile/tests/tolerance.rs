@@ -1,4 +1,4 @@
-//! What is tolerated: names in quotes, comments that are indented, and faults where nothing is needed.
+//! What is tolerated: names in quotes, indented comments, and faults where nothing is needed.
 
 use std::io;
 
