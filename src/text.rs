@@ -74,7 +74,7 @@ impl fmt::Display for OneLine<'_> {
 impl fmt::Debug for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.text.char_indices().nth(self.max_characters) {
-            Some((end, _)) => write!(f, "{:?}...", self.text.get(..end).unwrap_or_default()),
+            Some((end, _)) => write!(f, "{:?}...", self.text.split_at(end).0),
             None => write!(f, "{:?}", self.text),
         }
     }

@@ -87,11 +87,14 @@ fn setting_of(name: &'static str, property: &Property) -> Setting {
 impl Setting {
     /// The error for a value that the setting cannot have.
     pub(crate) fn invalid(&self, problem: &str) -> SettingError {
-        let line = self.source.strip_prefix(self.name).unwrap_or_default().replacen(" in ", ", set in ", 1);
+        let place = match self.source.split_once(" in ") {
+            Some((_, line)) => format!(", set in {line}"),
+            None => String::new(),
+        };
         // A URL may hold a password before an '@'.
         let text = if self.value.contains('@') { ".." } else { &self.value };
         let value = OneLine::short(text);
-        SettingError::new(self.name, format!("is {value:?}{line}: {problem}"))
+        SettingError::new(self.name, format!("is {value:?}{place}: {problem}"))
     }
 }
 

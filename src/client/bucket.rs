@@ -165,18 +165,22 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
 impl S3Refusal {
     fn read(head: &ResponseHead, body: &[u8]) -> Self {
         let content = Document::parse(body);
-        let text = |path| content.as_ref().and_then(|content| content.text(path)).map(str::to_owned);
-        let code = text("Error/Code");
-        let region = head.headers.owned("x-amz-bucket-region").or_else(|| text("Error/Region"));
+        let content = content.as_ref();
+        let code = text_in(content, "Error/Code");
+        let region = head.headers.owned("x-amz-bucket-region").or_else(|| text_in(content, "Error/Region"));
         let is_elsewhere = is_wrong_region(head.status, code.as_deref());
         Self {
             status: head.status,
-            message: text("Error/Message"),
+            message: text_in(content, "Error/Message"),
             request_id: request_id(&head.headers),
             region: region.filter(|region| is_elsewhere && region::is_host_label(region)),
             code,
         }
     }
+}
+
+fn text_in(content: Option<&Document>, path: &str) -> Option<String> {
+    content?.text(path).map(str::to_owned)
 }
 
 /// Source: `S3RegionRedirectorv2` of botocore 1.44.5.

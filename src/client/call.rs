@@ -235,9 +235,10 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
 
 /// What the log shows of an error: of an answer only its status and code.
 fn brief(error: &Error) -> String {
-    match error.status() {
-        Some(status) => format!("HTTP {status} {}", error.code().unwrap_or_default()),
-        None => error.to_string(),
+    match (error.status(), error.code()) {
+        (Some(status), Some(code)) => format!("HTTP {status} {code}"),
+        (Some(status), None) => format!("HTTP {status}"),
+        (None, _) => error.to_string(),
     }
 }
 

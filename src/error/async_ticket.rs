@@ -39,6 +39,8 @@ impl AsyncTicket {
     }
 }
 
+const NOT_A_TICKET: InvalidInput = InvalidInput::new("ticket", "is not the text of an AsyncTicket");
+
 const INFERENCE_ID: &str = "InferenceId";
 const OUTPUT_LOCATION: &str = "OutputLocation";
 const FAILURE_LOCATION: &str = "FailureLocation";
@@ -59,18 +61,20 @@ impl FromStr for AsyncTicket {
     type Err = InvalidInput;
 
     fn from_str(text: &str) -> Result<Self, InvalidInput> {
-        let invalid = InvalidInput::new("ticket", "is not the text of an AsyncTicket");
-        let members: Map<String, Value> = serde_json::from_str(text).map_err(|_| invalid)?;
-        let member = |name| match members.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(_) => Err(invalid),
-        };
+        let members = serde_json::from_str(text).map_err(|_| NOT_A_TICKET)?;
         Ok(Self {
-            inference_id: member(INFERENCE_ID)?,
-            output_location: member(OUTPUT_LOCATION)?.ok_or(invalid)?,
-            failure_location: member(FAILURE_LOCATION)?,
+            inference_id: text_of(&members, INFERENCE_ID)?,
+            output_location: text_of(&members, OUTPUT_LOCATION)?.ok_or(NOT_A_TICKET)?,
+            failure_location: text_of(&members, FAILURE_LOCATION)?,
         })
+    }
+}
+
+fn text_of(members: &Map<String, Value>, name: &str) -> Result<Option<String>, InvalidInput> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(NOT_A_TICKET),
     }
 }
 

@@ -76,7 +76,7 @@ impl Connection {
         // The first digit of the status in `HTTP/1.1 103`.
         while let Some(b'1') = input.get(9) {
             let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
-            input = input.get(end + 4..).unwrap_or_default();
+            input = input.split_at(end + 4).1;
         }
         input.len() > 9
     }

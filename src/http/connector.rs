@@ -30,7 +30,8 @@ impl EndpointConnector {
     /// Looks the name up, and connects to the first of its addresses that accepts.
     fn open(&self, details: &mut ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> {
         let port = details.uri.port_u16().unwrap_or_else(|| default_port(details.needs_tls()));
-        let name = details.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let host = details.uri.host().ok_or_else(|| connecting(Phase::Lookup, Error::HostNotFound))?;
+        let name = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = self.resolver.addresses(name, port, *details.timeout.after);
         let addresses = addresses.map_err(|error| connecting(Phase::Lookup, error))?;
         addresses.iter().take(MAX_ADDRESSES).for_each(|address| details.addrs.push(*address));

@@ -34,10 +34,9 @@ impl Origin {
             "" => authority.host().to_owned(),
             port => with_port(authority.host(), port.strip_prefix(':')?, tls)?,
         };
-        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
         let origin = Self { tls, authority: authority.to_ascii_lowercase() };
         // `[]` is a host for the parser.
-        if origin.host().is_empty() { None } else { Some((origin, format!("{}{query}", uri.path()))) }
+        if origin.host().is_empty() { None } else { Some((origin, uri.path_and_query()?.to_string())) }
     }
 
     /// `http` or `https`.
@@ -47,7 +46,7 @@ impl Origin {
 
     /// The port, given or the default of the scheme.
     pub(crate) fn port(&self) -> u16 {
-        let after_host = self.authority.rsplit(']').next().unwrap_or_default();
+        let after_host = self.authority.rsplit_once(']').map_or(&*self.authority, |(_, rest)| rest);
         let port = after_host.rsplit_once(':').and_then(|(_, port)| port_number(port));
         port.unwrap_or_else(|| default_port(self.tls))
     }

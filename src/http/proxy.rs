@@ -49,8 +49,8 @@ pub(super) fn resolve(
 }
 
 fn from_environment(origin: &Origin, system: &dyn System) -> Result<Option<ureq::Proxy>, SettingError> {
-    let no_proxy = variable(system, "no_proxy").or_else(|| variable(system, "NO_PROXY")).unwrap_or_default();
-    if is_excluded(origin, &no_proxy) {
+    let no_proxy = variable(system, "no_proxy").or_else(|| variable(system, "NO_PROXY"));
+    if no_proxy.is_some_and(|entries| is_excluded(origin, &entries)) {
         return Ok(None);
     }
     let is_cgi = variable(system, "REQUEST_METHOD").is_some();
@@ -89,10 +89,10 @@ fn parse(setting: &'static str, url: &str) -> Result<ureq::Proxy, SettingError> 
 /// ureq uses the default port instead of one that cannot be.
 fn has_valid_port(url: &str) -> bool {
     let after_scheme = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
-    let host_and_port = authority.rsplit('@').next().unwrap_or_default();
-    let after_host = host_and_port.rsplit(']').next().unwrap_or_default();
-    match after_host.rsplit_once(':') {
+    let authority = after_scheme.split_once(['/', '?', '#']).map_or(after_scheme, |(start, _)| start);
+    // Behind the password and the colons of an IPv6 address.
+    let host_and_port = authority.rsplit_once(['@', ']']).map_or(authority, |(_, rest)| rest);
+    match host_and_port.rsplit_once(':') {
         Some((_, port)) => port_number(port).is_some(),
         None => true,
     }

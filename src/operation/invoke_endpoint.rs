@@ -168,15 +168,15 @@ impl InvokeEndpointResponse {
 impl sealed::Output for InvokeEndpointResponse {
     fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
         let (body, timings) = read_whole(&head, body, options)?;
-        let header = |name| head.headers.owned(name);
+        let headers = &head.headers;
         Ok(Self {
             status: head.status,
-            content_type: header("content-type"),
-            invoked_production_variant: header("x-amzn-invoked-production-variant"),
-            custom_attributes: header("x-amzn-sagemaker-custom-attributes"),
-            new_session_id: header("x-amzn-sagemaker-new-session-id"),
-            closed_session_id: header("x-amzn-sagemaker-closed-session-id"),
-            request_id: request_id(&head.headers),
+            content_type: headers.owned("content-type"),
+            invoked_production_variant: headers.owned("x-amzn-invoked-production-variant"),
+            custom_attributes: headers.owned("x-amzn-sagemaker-custom-attributes"),
+            new_session_id: headers.owned("x-amzn-sagemaker-new-session-id"),
+            closed_session_id: headers.owned("x-amzn-sagemaker-closed-session-id"),
+            request_id: request_id(headers),
             timings,
             body,
         })

@@ -173,8 +173,8 @@ impl InvokeEndpointWithResponseStreamResponse {
 
 impl sealed::Output for InvokeEndpointWithResponseStreamResponse {
     fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
-        let header = |name| head.headers.owned(name);
-        let request_id = request_id(&head.headers);
+        let headers = &head.headers;
+        let request_id = request_id(headers);
         let type_header = if options.is_container { "content-type" } else { "x-amzn-sagemaker-content-type" };
         let stream = StreamOptions {
             is_framed: !options.is_container,
@@ -185,15 +185,15 @@ impl sealed::Output for InvokeEndpointWithResponseStreamResponse {
             attempts: options.attempts,
             system: options.system.clone(),
             status: head.status,
-            content_type: header("content-type"),
+            content_type: headers.owned("content-type"),
             request_id: request_id.clone(),
             redactor: options.redactor(),
         };
         Ok(Self {
             status: head.status,
-            content_type: header(type_header),
-            invoked_production_variant: header("x-amzn-invoked-production-variant"),
-            custom_attributes: header("x-amzn-sagemaker-custom-attributes"),
+            content_type: headers.owned(type_header),
+            invoked_production_variant: headers.owned("x-amzn-invoked-production-variant"),
+            custom_attributes: headers.owned("x-amzn-sagemaker-custom-attributes"),
             request_id,
             timings: head.timings,
             body: ResponseStream::new(Box::new(body), stream),

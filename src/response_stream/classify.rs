@@ -42,27 +42,28 @@ pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning 
 }
 
 fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
-    let name = message.text(":exception-type").unwrap_or_default();
+    let name = message.text(":exception-type").filter(|name| !name.is_empty());
     let payload = message.payload;
     let is_read = payload.len() <= MAX_EXCEPTION_BYTES;
     let document = is_read.then(|| serde_json::from_slice::<Map<String, Value>>(payload).ok()).flatten();
-    let text = |names: [&str; 2]| {
-        let document = document.as_ref()?;
-        names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
-    };
-    let (code, mut told) = (text(["ErrorCode", "errorCode"]), text(["Message", "message"]));
-    let is_silent = document.as_ref().is_some_and(Map::is_empty);
+    let document = document.as_ref();
+    let code = document.and_then(|document| first_text(document, ["ErrorCode", "errorCode"]));
+    let mut told = document.and_then(|document| first_text(document, ["Message", "message"]));
+    let is_silent = document.is_some_and(Map::is_empty);
     if code.is_none() && told.is_none() && !is_silent {
         told = payload_text(message, redactor);
     }
-    let kind = match (name.to_ascii_lowercase().as_str(), code.as_deref()) {
-        ("internalstreamfailure", _) => StreamErrorKind::InternalFailure,
-        ("modelstreamerror", Some("ModelInvocationTimeExceeded")) => StreamErrorKind::ModelTimeExceeded,
-        ("modelstreamerror", Some("StreamBroken")) => StreamErrorKind::StreamBroken,
+    let kind = match (name.map(str::to_ascii_lowercase).as_deref(), code.as_deref()) {
+        (Some("internalstreamfailure"), _) => StreamErrorKind::InternalFailure,
+        (Some("modelstreamerror"), Some("ModelInvocationTimeExceeded")) => StreamErrorKind::ModelTimeExceeded,
+        (Some("modelstreamerror"), Some("StreamBroken")) => StreamErrorKind::StreamBroken,
         _ => StreamErrorKind::Exception,
     };
-    let name = if name.is_empty() { None } else { Some(name.to_owned()) };
-    StreamError { name, code, message: told, ..failure(kind) }
+    StreamError { name: name.map(str::to_owned), code, message: told, ..failure(kind) }
+}
+
+fn first_text(document: &Map<String, Value>, names: [&str; 2]) -> Option<String> {
+    names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
 }
 
 /// A payload in no known form, so that nothing of it is lost.

@@ -145,12 +145,14 @@ impl RecordReader {
                 return Ok(!self.line.is_empty());
             }
             let mut used = 0;
-            if std::mem::take(&mut self.skips_line_feed) && piece.first() == Some(&b'\n') {
-                piece = piece.get(1..).unwrap_or_default();
+            if std::mem::take(&mut self.skips_line_feed)
+                && let Some((b'\n', rest)) = piece.split_first()
+            {
+                piece = rest;
                 used = 1;
             }
             let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
-            let content = piece.get(..end.unwrap_or(piece.len())).unwrap_or_default();
+            let content = piece.split_at(end.unwrap_or(piece.len())).0;
             self.line.extend_from_slice(content);
             used += content.len() + usize::from(end.is_some());
             self.skips_line_feed = end.is_some_and(|at| piece.get(at) == Some(&b'\r'));
@@ -212,9 +214,10 @@ impl RecordReader {
 
 /// Digits and nothing else.
 fn milliseconds(value: &[u8]) -> Option<u64> {
-    let is_number = value.iter().all(u8::is_ascii_digit);
-    let text = std::str::from_utf8(value).ok().filter(|_| is_number)?;
-    text.parse().ok()
+    if !value.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -5,19 +5,25 @@ const MASK: &str = "..";
 pub(crate) fn masked_url(url: &str) -> String {
     let (scheme, rest) = split_scheme(url);
     let (location, query) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
-    let authority = location.split('/').next().unwrap_or_default();
+    let authority = before_slash(location);
     // Perhaps a password with a question mark, or one whose `@` was encoded: then no part is certain to be the host.
-    let host = location.rsplit('@').next().and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let host = before_slash(location.rsplit_once('@').map_or(location, |(_, rest)| rest));
     if query.contains('@') || authority.contains('%') || host.contains('%') {
         return format!("{scheme}{MASK}");
     }
-    let mark = query.get(..1).unwrap_or_default();
-    let query_mask = if query.is_empty() { "" } else { MASK };
+    let masked_query = match query.chars().next() {
+        Some(mark) => format!("{mark}{MASK}"),
+        None => String::new(),
+    };
     // The last one, since a password may hold others, and slashes.
     match location.rsplit_once('@') {
-        Some((_, host_and_path)) => format!("{scheme}{MASK}@{host_and_path}{mark}{query_mask}"),
-        None => format!("{scheme}{location}{mark}{query_mask}"),
+        Some((_, host_and_path)) => format!("{scheme}{MASK}@{host_and_path}{masked_query}"),
+        None => format!("{scheme}{location}{masked_query}"),
     }
+}
+
+fn before_slash(location: &str) -> &str {
+    location.split_once('/').map_or(location, |(start, _)| start)
 }
 
 /// The scheme with `://`, and the rest.

@@ -118,17 +118,20 @@ fn parse_header(line: &str) -> (&str, Result<(), &'static str>) {
 
 /// A comment may follow the bracket without a blank between them. A quoted name may hold the characters of comments.
 fn without_header_comment(line: &str) -> &str {
-    let mut start = 0;
-    while let Some(found) = line.get(start..).and_then(|rest| rest.find(['#', ';', '"', '\''])) {
-        let at = start + found;
-        let (before, rest) = line.split_at(at);
-        let mark = rest.chars().next().unwrap_or_default();
-        if matches!(mark, '#' | ';') {
+    let mut quoted_until = 0;
+    for (at, mark) in line.match_indices(['#', ';', '"', '\'']) {
+        if at < quoted_until {
+            continue;
+        }
+        let (before, name) = (line.split_at(at).0, line.split_at(at + mark.len()).1);
+        if matches!(mark, "#" | ";") {
             return before;
         }
-        let begins_name = before.ends_with([' ', '\t', '[']);
-        let end = rest.get(1..).and_then(|rest| rest.find(mark)).filter(|_| begins_name);
-        start = at + 1 + end.map_or(0, |length| length + 1);
+        if before.ends_with([' ', '\t', '['])
+            && let Some(length) = name.find(mark)
+        {
+            quoted_until = at + mark.len() + length + mark.len();
+        }
     }
     line
 }

@@ -68,9 +68,10 @@ impl Document {
 
     /// The name as it is written here; one in exactly this case takes precedence.
     fn key_of(&self, name: &str) -> Option<&str> {
-        let mut keys = self.0.keys().map(String::as_str);
-        let other_case = || self.0.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name));
-        keys.find(|key| *key == name).or_else(other_case)
+        match self.0.get_key_value(name) {
+            Some((key, _)) => Some(key),
+            None => self.0.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name)),
+        }
     }
 
     /// The text of a member, or an error that names it.

@@ -97,8 +97,9 @@ impl<'a> Profile<'a> {
             return Ok(Self { profiles, name, section });
         }
         let files = profiles.files();
-        let missing = || format!("there is no profile {} in: {files}", quoted(name));
-        Err(ProviderError::not_configured(ignored_profile(profiles, name).unwrap_or_else(missing)))
+        let problem = ignored_profile(profiles, name)
+            .unwrap_or_else(|| format!("there is no profile {} in: {files}", quoted(name)));
+        Err(ProviderError::not_configured(problem))
     }
 
     fn text(&self, property: &str) -> Option<&'a str> {
@@ -145,8 +146,9 @@ impl<'a> Profile<'a> {
         if let Some(section) = self.profiles.profile(name)? {
             return Ok(Some(Self { name, section, ..*self }));
         }
-        let missing = || format!("its source_profile {} does not exist", quoted(name));
-        Err(self.error(&ignored_profile(self.profiles, name).unwrap_or_else(missing)))
+        let problem = ignored_profile(self.profiles, name)
+            .unwrap_or_else(|| format!("its source_profile {} does not exist", quoted(name)));
+        Err(self.error(&problem))
     }
 
     /// The credentials of the profile itself, which are required in a source.
