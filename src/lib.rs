@@ -107,7 +107,8 @@
 //!   tokens, signatures, request bodies and custom attributes are in no `Debug`, no `Display` and no log record, with
 //!   one exception: at level trace, the target `ureq_proto` shows the bytes of request heads and of responses, and with
 //!   them signatures, session tokens, custom attributes, inferences, and credentials from network sources. Keep that
-//!   target at debug.
+//!   target at debug. A log sink may itself use the client, except for lines of the target `ureq::pool`, which ureq
+//!   writes while it holds a lock.
 //! - **Forked**: a child process makes its own connections and loads its own credentials. It neither uses nor closes the
 //!   connections of its parent.
 //! - **Shut down**: after [`Client::shutdown`], calls end with an error and nothing is sent.

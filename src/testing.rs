@@ -1,5 +1,8 @@
 //! What unit tests share: one fake system, one source of pseudo-random numbers, one fuzzer, one capture of the log.
 
+#[allow(dead_code, reason = "the integration tests have the same file, and use more of it")]
+mod random;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -11,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub(crate) use self::random::Random;
 use crate::system::{Finished, OsSystem, System};
 
 /// A system with an environment, files, a clock and names of its own. Processes are real.
@@ -122,32 +126,6 @@ impl System for FakeSystem {
     }
 }
 
-/// Pseudo-random numbers, the same sequence on every run: xorshift64*, as in Vigna, "An experimental exploration of
-/// Marsaglia's xorshift generators, scrambled".
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.max(1))
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// From 0 to `bound`, `bound` not included.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from((self.next() >> 33) % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
-
 /// Sets the number of inputs of each fuzz test.
 const FUZZ_INPUTS_VARIABLE: &str = "SAGEMAKER_INVOKE_FUZZ_INPUTS";
 const DEFAULT_FUZZ_INPUTS: usize = 20_000;
@@ -164,7 +142,7 @@ const FUZZ_MEMORY_BYTES_PER_BYTE: usize = 512;
 pub(crate) fn fuzz<S: AsRef<[u8]>>(samples: &[S], mut check: impl FnMut(&[u8])) {
     let samples: Vec<&[u8]> = samples.iter().map(AsRef::as_ref).collect();
     samples.iter().for_each(|sample| check(sample));
-    let mut mutator = Mutator { samples, random: Random::new(1) };
+    let mut mutator = Mutator { samples, random: Random(1) };
     for _ in 0..fuzz_inputs() {
         // Else the log of a test that captures it would count as memory of the parser.
         LOG.take();

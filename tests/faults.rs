@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::error::{Phase, Sent};
+use sagemaker_invoke::system::System as _;
 use sagemaker_invoke::{
-    CallOptions, Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, RetryPolicy, Timeouts,
+    AsyncInput, CallOptions, Client, Config, Credentials, Endpoint, Error, InvokeEndpoint,
+    InvokeEndpointAsync, Proxy, RetryPolicy, Timeouts,
 };
 use support::{Peer, TestSystem, config, response};
 
@@ -233,6 +236,33 @@ fn the_timeout_of_call_options_applies() {
         matches!(&error, Error::Timeout(it) if it.phase == Phase::Prepare && it.attempts == 0),
         "{error:?}"
     );
+}
+
+/// The credentials come at the last moment: nothing has been sent, even if the request has no body that could be missing.
+#[test]
+fn a_deadline_between_signing_and_sending_sends_nothing() {
+    let peer = Peer::new(|mut connection| connection.respond_to_all(response(200, &[], "late")));
+    let client = || {
+        let system = Arc::new(TestSystem::new(&[]).with_stopped_clock());
+        let clock = Arc::clone(&system);
+        let credentials = Provider::custom(move || {
+            clock.sleep(Duration::from_secs(10));
+            Ok(Some(Credentials::new("id", "secret")))
+        });
+        let timeouts = Timeouts { call: Some(Duration::from_secs(10)), ..Timeouts::default() };
+        Client::new(Config { credentials, system, timeouts, ..peer.config() }).unwrap()
+    };
+    let errors = [
+        client().invoke(&request()).unwrap_err(),
+        client().invoke(&InvokeEndpoint::new("e", b"")).unwrap_err(),
+        client().invoke(&InvokeEndpointAsync::new("e", AsyncInput::S3("s3://b/k"))).unwrap_err(),
+    ];
+    for error in errors {
+        let Error::Timeout(transport) = &error else { panic!("{error:?}") };
+        assert_eq!((transport.phase, transport.sent), (Phase::Prepare, Sent::Nothing), "{error:?}");
+        assert!(!error.may_have_run() && error.attempts() == 1, "{error:?}");
+    }
+    assert_eq!(peer.requests().len(), 0);
 }
 
 #[test]

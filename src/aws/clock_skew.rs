@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn fuzz_http_dates() {
-        let mut random = Random::new(13);
+        let mut random = Random(13);
         let now = at("2026-01-01T00:00:00Z");
         let samples = [
             "Thu, 01 Jan 2026 00:05:01 GMT",

@@ -80,9 +80,11 @@ impl Resolver {
     /// The cached lookup, the one that is running, or a new one.
     fn lookup(&self, name: &str, port: u16) -> io::Result<Arc<Lookup>> {
         let key = (name.to_owned(), port);
+        // Not under the lock: the program's own clock may call the client.
+        let now = self.system.instant();
         let mut lookups = lock(&self.lookups);
         if let Some(lookup) = lookups.get(&key)
-            && !lookup.is_expired(self.system.instant(), self.ttl)
+            && !lookup.is_expired(now, self.ttl)
         {
             return Ok(Arc::clone(lookup));
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ureq::Error;
 use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, Either, TcpConnector, Transport,
 };
+use ureq::{Error, Timeout};
 
 use super::addresses::Resolver;
 use super::connection::Connection;
@@ -55,8 +55,10 @@ impl Connector for EndpointConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        if details.timeout.after.is_zero() {
-            return Err(Error::Other(Box::new(NoIdleConnection)));
+        match details.timeout.reason {
+            _ if !details.timeout.after.is_zero() => {}
+            Timeout::Connect => return Err(Error::Other(Box::new(NoIdleConnection))),
+            reason => return Err(connecting(Phase::Connect, Error::Timeout(reason))),
         }
         let mut details = of_the_agent(details);
         let connected = Connector::<()>::connect(&ConnectProxyConnector::default(), &details, None);

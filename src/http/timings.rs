@@ -12,9 +12,10 @@ pub struct Timings {
     pub credentials: Duration,
     /// Signing, the hash of the body included.
     pub signing: Duration,
-    /// Lookup, TCP, proxy and TLS; a few microseconds on a reused connection.
+    /// Lookup, TCP, proxy and TLS; a few microseconds on a reused connection. Zero for a request without a body, whose
+    /// `wait` includes it.
     pub connect: Duration,
-    /// Writing the request, up to its last 16 KiB.
+    /// Writing the request, up to its last 32 KiB.
     pub send: Duration,
     /// From the end of `send` to the end of the head of the response: the time of the model and of the network.
     pub wait: Duration,

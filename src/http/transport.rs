@@ -14,7 +14,7 @@ use ureq::http::{HeaderMap, Uri, Version};
 use ureq::{Agent, AsSendBody, SendBody};
 
 use super::body::{Body, Shared};
-use super::exchange_error::{failure, is_no_idle_connection};
+use super::exchange_error::{failure, is_no_idle_connection, tagged};
 use super::limits::Limits;
 use super::message::is_secret_header;
 use super::request_reader::RequestReader;
@@ -80,6 +80,7 @@ impl Transport {
         let mut outcome = self.run(request, &mut body, &for_idle_connections(limits), deadline);
         let is_reused = !outcome.as_ref().is_err_and(is_no_idle_connection);
         if !is_reused {
+            // This may find a connection that another call has just given back, which then counts as new.
             outcome = self.run(request, &mut body, limits, deadline);
         }
         let response = outcome.map_err(|error| self.failed(error, &body, is_reused))?;
@@ -149,6 +150,10 @@ impl Transport {
             return self.agent.run(message);
         }
         let left = deadline.map(|it| it.saturating_duration_since(self.shared.system.instant()));
+        if left == Some(Duration::ZERO) {
+            let timed_out = ureq::Error::Timeout(ureq::Timeout::Global);
+            return Err(tagged(timed_out, Phase::Prepare, Sent::Nothing, false));
+        }
         let message = self.agent.configure_request(message).timeout_global(left);
         let message = message
             .timeout_connect(limits.connect)
@@ -201,7 +206,7 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static s
     Ok(())
 }
 
-/// The length of the head as ureq writes it.
+/// The length of the head as ureq writes it. A GET has no `content-length`, and its timings are not used.
 fn head_bytes(request: &Request<'_>) -> u64 {
     let lines = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
     let digits = 1 + usize::try_from(request.body.len().max(1).ilog10()).unwrap_or(0);

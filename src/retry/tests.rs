@@ -138,7 +138,7 @@ fn a_model_that_loads_may_say_how_long() {
 /// The oracle is a naive implementation of the specification.
 #[test]
 fn any_run_of_outcomes_equals_the_naive_model() {
-    let mut random = Random::new(7);
+    let mut random = Random(7);
     let kinds = [FailureKind::MayHaveRun, FailureKind::Throttled, FailureKind::Final];
     let bucket = TokenBucket::with_tokens(100);
     let mut model_tokens = 100_i64;

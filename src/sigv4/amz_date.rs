@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn fuzz_amz_dates() {
-        let mut random = Random::new(13);
+        let mut random = Random(13);
         fuzz(&[[0; 8]], |_| {
             let seconds = random.next() >> random.below(64);
             let Some(date) = AmzDate::from_unix_seconds(seconds) else {

@@ -13,6 +13,7 @@ pub(crate) mod event_stream;
 pub(crate) mod log;
 pub(crate) mod moto;
 mod oracle;
+#[path = "../../src/testing/random.rs"]
 pub(crate) mod random;
 mod system;
 pub(crate) mod tls;

@@ -217,7 +217,7 @@ fn fuzz_shared_files() {
 fn botocores_files_do_not_panic_whole_or_cut() {
     let files: Vec<_> = std::fs::read_dir(format!("{VECTORS}/profile/botocore-cfg")).unwrap().collect();
     assert_eq!(files.len(), 15);
-    let mut random = crate::testing::Random::new(5);
+    let mut random = crate::testing::Random(5);
     for file in files {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         parse_without_panic(&bytes);

@@ -116,13 +116,13 @@ fn random_message(random: &mut Random) -> SmithyMessage {
 /// The encoder of AWS's SDK for Rust as the oracle: 100,000 messages, ten at a time, in random pieces.
 #[test]
 fn what_the_sdk_encodes_is_decoded() {
-    let mut random = Random::new(13);
+    let mut random = Random(13);
     for _ in 0..10_000 {
         let messages: Vec<_> = (0..10).map(|_| random_message(&mut random)).collect();
         let bytes: Vec<u8> = messages.iter().flat_map(encode).collect();
         let longest_piece = 1 + random.next() % 5000;
         let mut expected = messages.iter().map(Owned::of_smithy);
-        let mut pieces = Random::new(longest_piece);
+        let mut pieces = Random(longest_piece);
         let left = decode(
             &bytes,
             || usize::try_from(pieces.next() % longest_piece).unwrap(),
@@ -320,14 +320,14 @@ fn with_checksums(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn fuzz_frames() {
-    let mut random = Random::new(1);
+    let mut random = Random(1);
     let mut samples: Vec<Vec<u8>> = (0..20).map(|_| encode(&random_message(&mut random))).collect();
     samples.retain(|sample| sample.len() < 2000);
     samples.push(sample());
     fuzz(&samples, |bytes| {
         for bytes in [bytes, &with_checksums(bytes)] {
             let whole = decode(bytes, || usize::MAX, |message| drop(Owned::new(message)));
-            let mut pieces = Random::new(1);
+            let mut pieces = Random(1);
             let in_pieces = decode(bytes, || pieces.below(40), |message| drop(Owned::new(message)));
             assert_eq!(whole, in_pieces);
         }

@@ -1,4 +1,4 @@
-//! Pseudo-random data.
+//! Pseudo-random data, for the unit tests and the integration tests.
 
 /// SplitMix64 with this state. A fixed seed makes failures reproducible.
 pub(crate) struct Random(pub(crate) u64);
@@ -15,6 +15,10 @@ impl Random {
     /// From 0 to `limit`, `limit` excluded.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(limit).unwrap()).unwrap()
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
     }
 
     /// One of the choices.

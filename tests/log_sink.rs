@@ -1,0 +1,75 @@
+//! A log sink that uses the client whose lines it receives, as one that ships logs to an endpoint does.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use log::{LevelFilter, Log, Metadata, Record};
+use sagemaker_invoke::{Client, InvokeEndpoint, InvokeEndpointWithResponseStream};
+use support::event_stream::{part, stream_response};
+use support::{Peer, response};
+
+static CLIENT: OnceLock<Client> = OnceLock::new();
+
+std::thread_local! {
+    /// How deep the sink is in calls of its own, and how many of them it has made.
+    static CALLS: Cell<(bool, u32)> = const { Cell::new((false, 0)) };
+}
+
+struct Sink;
+
+impl Log for Sink {
+    /// All lines but those that ureq writes while it holds the lock of its pool.
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() != "ureq::pool"
+    }
+
+    /// Calls an endpoint and drops a stream for each line, but not for the lines of these calls.
+    fn log(&self, record: &Record<'_>) {
+        let (is_inside, calls) = CALLS.get();
+        if is_inside || !self.enabled(record.metadata()) {
+            return;
+        }
+        CALLS.set((true, calls + 1));
+        let client = CLIENT.get().unwrap();
+        assert_eq!(client.invoke(&InvokeEndpoint::new("log", b"line")).unwrap().body, b"whole");
+        let stream = client.invoke(&InvokeEndpointWithResponseStream::new("stream", b"")).unwrap();
+        drop(stream);
+        CALLS.set((false, calls + 1));
+    }
+
+    fn flush(&self) {}
+}
+
+fn respond(path: &str) -> Vec<u8> {
+    if path.contains("stream") {
+        stream_response(&[part("a"), part("b")])
+    } else {
+        response(200, &[], "whole")
+    }
+}
+
+/// The lines come from all places of a call: while it connects, waits for the response, and gives its connection back.
+#[test]
+fn the_sink_calls_the_client_within_its_calls() {
+    let peer = Peer::new(|mut connection| {
+        while let Some(request) = connection.request() {
+            connection.send(respond(request.path()));
+        }
+    });
+    assert!(CLIENT.set(Client::new(peer.config()).unwrap()).is_ok());
+    log::set_logger(&Sink).unwrap();
+    log::set_max_level(LevelFilter::Trace);
+    let client = CLIENT.get().unwrap();
+    for _ in 0..3 {
+        let response = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+        assert_eq!(response.body, b"whole");
+        let mut stream = client.invoke(&InvokeEndpointWithResponseStream::new("stream", b"body")).unwrap();
+        assert_eq!(stream.body.next_part().unwrap().as_deref(), Some(&b"a"[..]));
+        // The look at the end of the stream logs as well.
+        drop(stream);
+    }
+    assert!(CALLS.get().1 > 20, "{:?}", CALLS.get());
+}
