@@ -156,16 +156,17 @@ impl Client {
         let target = self.inner.target(state, None)?;
         let prepared = target.prepare(operation)?;
         let mut request = target.request(operation, &prepared);
-        if target.endpoint.is_container {
+        let Some(signer) = &target.signer else {
             request.headers.push(target.user_agent());
             return Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()));
-        }
+        };
         let call = self.inner.begin_call(state, operation, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
         let signing_time = self.inner.signing_time(state, call.policy(), self.inner.config.system.now());
         let limits = self.inner.limits::<O>();
-        let signed = self.inner.sign(target, &request, &credentials, signing_time, &limits, &call)?;
+        let signed = self.inner.sign(signer, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
+        request.headers.push(target.user_agent());
         let signed = SignedRequest::new(&request, &target.endpoint.origin, operation.body());
         Ok(SignedRequest { expires_at: signing_time.checked_add(SIGNATURE_LIFETIME), ..signed })
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 pub use self::async_result::{AsyncResultError, AsyncResultErrorKind};
 pub use self::async_ticket::AsyncTicket;
+pub(crate) use self::code::is_throttling_code;
 pub use self::config_error::ConfigError;
 pub use self::credentials::CredentialsError;
 pub use self::invalid_input::InvalidInput;

@@ -27,7 +27,7 @@ mod transport_error;
 pub(crate) use self::addresses::Resolver;
 pub(crate) use self::body::{Body, BodyError};
 pub(crate) use self::limits::Limits;
-pub(crate) use self::message::{Headers, Origin, Request, ResponseHead, is_secret_header};
+pub(crate) use self::message::{Headers, Origin, Request, ResponseHead};
 pub use self::proxy::Proxy;
 pub(crate) use self::setting_error::SettingError;
 pub use self::timings::Timings;

@@ -30,10 +30,10 @@ pub(crate) mod sealed {
     use std::time::{Duration, Instant};
 
     use crate::error::{Error, InvalidInput};
-    use crate::http::{Body, Request, ResponseHead, Timings, is_secret_header};
+    use crate::http::{Body, Request, ResponseHead, Timings};
     use crate::sigv4::percent_encode;
     use crate::system::System;
-    use crate::text::Redactor;
+    use crate::text::{Redactor, is_secret_header};
 
     pub(crate) type Numbers = [Option<String>; 2];
 
@@ -51,10 +51,10 @@ pub(crate) mod sealed {
         fn check(&self) -> Result<(), InvalidInput>;
 
         /// Appends the path, percent-encoded, to the base path of the endpoint.
+        #[expect(clippy::expect_used, reason = "a String takes any text")]
         fn write_path(&self, path: &mut String) {
             path.push_str("/endpoints/");
-            // Writing to a String cannot fail.
-            let _ = percent_encode(self.endpoint_name(), path);
+            percent_encode(self.endpoint_name(), path).expect("writing to a String does not fail");
             path.push_str(Self::PATH_END);
         }
 

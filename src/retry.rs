@@ -255,12 +255,17 @@ pub(crate) fn longest_backoff(base: Duration, retries_before: u32, max: Duration
     base.saturating_mul(factor).min(max)
 }
 
+/// Whether another attempt may succeed. Source: the transient status codes of AWS Retry Behavior 2.1.
+pub(crate) fn is_transient(status: u16) -> bool {
+    matches!(status, 500 | 502 | 503 | 504)
+}
+
 /// Returns the backoff base if a response with this status is worth a retry, for requests that may run twice, such as
 /// those for credentials. Source: AWS Retry Behavior 2.1.
 pub(crate) fn backoff_base_of_status(status: u16) -> Option<Duration> {
     match status {
         429 => Some(THROTTLING_BACKOFF_BASE),
-        500 | 502 | 503 | 504 => Some(BACKOFF_BASE),
+        _ if is_transient(status) => Some(BACKOFF_BASE),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 mod layer;
 mod redactor;
+mod secret_headers;
 mod url;
 
 use std::fmt::{self, Write};
@@ -10,6 +11,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 pub(crate) use self::redactor::Redactor;
+pub(crate) use self::secret_headers::is_secret_header;
 pub(crate) use self::url::masked_url;
 
 /// A text hidden by Debug and wiped from memory when it is dropped.

@@ -18,7 +18,7 @@ fn handshake_error(config: Config) -> Error {
     let error = Client::new(config).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
     assert!(matches!(error, Error::Connect(_)) && !error.may_have_run(), "{error:?}");
     assert_eq!(error.transport().unwrap().phase, Phase::Handshake);
-    assert!(error.to_string().contains("the TLS handshake failed"), "{error}");
+    assert!(error.to_string().contains("negotiating TLS failed"), "{error}");
     error
 }
 

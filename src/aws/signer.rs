@@ -67,6 +67,7 @@ impl Signer {
         Signature { amz_date, security_token, authorization }
     }
 
+    #[expect(clippy::expect_used, reason = "a String takes any text")]
     fn authorization(
         &self,
         request: &Request<'_>,
@@ -94,8 +95,7 @@ impl Signer {
         };
         // The signed headers of SageMaker take about 400 bytes together.
         let mut value = String::with_capacity(512);
-        // Writing to a String cannot fail.
-        let _ = authorization.write_to(&mut value);
+        authorization.write_to(&mut value).expect("writing to a String does not fail");
         value
     }
 

@@ -16,6 +16,7 @@ use super::target::{Target, no_queue};
 use super::{Client, Inner};
 use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
 use crate::http::{BodyError, Cause, TransportError};
+use crate::retry::backoff_base_of_status;
 
 /// The wait after the first look; it doubles up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -118,7 +119,7 @@ fn can_pass(error: &Error) -> bool {
     let Error::AsyncResult(error) = error else { return false };
     match error.kind {
         AsyncResultErrorKind::Connection => true,
-        AsyncResultErrorKind::Refused => error.status.is_some_and(|status| status >= 500 || status == 429),
+        AsyncResultErrorKind::Refused => error.status.and_then(backoff_base_of_status).is_some(),
         AsyncResultErrorKind::NotReady(_) | AsyncResultErrorKind::AccessDenied => false,
     }
 }
@@ -195,11 +196,9 @@ impl<'a> Look<'a> {
     fn request(&self, location: &Location<'_>, deadline: Option<Instant>) -> Result<Answer, Error> {
         let state = self.inner.state();
         let target = self.inner.target(state, deadline)?;
-        if target.endpoint.is_container {
-            return Err(no_queue().into());
-        }
+        let signer = target.signer.as_ref().ok_or_else(no_queue)?;
         let config = &self.inner.config;
-        let bucket = state.buckets.get(config, target.signer.region(), location.bucket)?;
+        let bucket = state.buckets.get(config, signer.region(), location.bucket)?;
         let answer = self.send(state, target, &bucket, location, deadline)?;
         let Answer::Refused(refusal) = &answer else { return Ok(answer) };
         let Some(region) = bucket.other_region(refusal) else { return Ok(answer) };

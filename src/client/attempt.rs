@@ -8,7 +8,7 @@ use super::call::{AttemptError, Call};
 use super::process_state::ProcessState;
 use super::target::{Prepared, Target};
 use crate::aws::clock_skew::is_clock_code;
-use crate::aws::{Credentials, Signature};
+use crate::aws::{Credentials, Signature, Signer};
 use crate::error::{Error, ServiceError};
 use crate::http::{Body, Limits, Request, ResponseHead};
 use crate::operation::Operation;
@@ -19,17 +19,13 @@ pub(super) struct Signed<'a> {
     signature: Signature<'a>,
     invocation_id: &'a str,
     request_info: Cow<'static, str>,
-    user_agent: (&'static str, &'a str),
 }
 
 impl Signed<'_> {
     /// The headers of the signature, then those that are not signed.
     pub(super) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let unsigned = [
-            ("amz-sdk-invocation-id", self.invocation_id),
-            ("amz-sdk-request", self.request_info.as_ref()),
-            self.user_agent,
-        ];
+        let unsigned =
+            [("amz-sdk-invocation-id", self.invocation_id), ("amz-sdk-request", self.request_info.as_ref())];
         self.signature.headers().chain(unsigned)
     }
 }
@@ -37,7 +33,7 @@ impl Signed<'_> {
 impl Inner {
     pub(super) fn sign<'a>(
         &self,
-        target: &'a Target,
+        signer: &Signer,
         request: &Request<'_>,
         credentials: &'a Credentials,
         signing_time: SystemTime,
@@ -45,10 +41,9 @@ impl Inner {
         call: &'a Call<'_>,
     ) -> Result<Signed<'a>, Error> {
         let amz_date = Self::amz_date(signing_time)?;
-        let signature = target.signer.sign(request, credentials, amz_date);
+        let signature = signer.sign(request, credentials, amz_date);
         let request_info = call.request_info(signing_time, limits.response);
-        let (invocation_id, user_agent) = (call.invocation_id(), target.user_agent());
-        Ok(Signed { signature, invocation_id, request_info, user_agent })
+        Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
     }
 
     /// Signs, sends, and reads the response.
@@ -64,16 +59,17 @@ impl Inner {
         let limits = self.limits::<O>();
         let begun_at = call.begin_attempt(target)?;
         let mut request = target.request(operation, prepared);
-        if target.endpoint.is_container {
+        let Some(signer) = &target.signer else {
             request.headers.push(target.user_agent());
             let (head, body) = target.transport.send(&request, &limits, call.deadline())?;
             return Ok(read(head, body, &self.read_options(&request, target, begun_at, call))?);
-        }
+        };
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
         let signing_time = self.signing_time(state, call.policy(), sent_at);
-        let signed = self.sign(target, &request, &credentials, signing_time, &limits, call)?;
+        let signed = self.sign(signer, &request, &credentials, signing_time, &limits, call)?;
         request.headers.extend(signed.headers());
+        request.headers.push(target.user_agent());
         let sending_at = system.instant();
         let (mut head, body) = target.transport.send(&request, &limits, call.deadline())?;
         head.timings.credentials = signing_at.saturating_duration_since(begun_at);

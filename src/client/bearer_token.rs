@@ -57,10 +57,10 @@ impl Client {
         }
         let state = self.inner.state();
         let target = self.inner.target(state, None)?;
-        if target.endpoint.is_container {
+        let Some(signer) = &target.signer else {
             return Err(ConfigError::new("endpoint", "is a container, which takes no bearer token").into());
-        }
-        let region = target.signer.region();
+        };
+        let region = signer.region();
         if partition_of(region).id != "aws" {
             let problem = format!("is {region}: bearer tokens are documented for the partition aws only");
             return Err(ConfigError::new("region", problem).into());

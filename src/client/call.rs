@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::target::Target;
 use crate::error::{Error, ServiceErrorKind};
 use crate::http::{Cause, Timings, TransportError};
-use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, FailureKind, RetryPolicy};
+use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, FailureKind, RetryPolicy, is_transient};
 use crate::sigv4::AmzDate;
 use crate::system::{System, fraction};
 
@@ -223,10 +223,8 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
             ServiceErrorKind::Throttling => FailureKind::Throttled,
             ServiceErrorKind::ModelNotReady => FailureKind::NotReady,
             _ if is_corrected && !error.may_have_run() => FailureKind::Corrected,
-            // Source: the transient status codes of AWS Retry Behavior 2.1. A ModelError is not among them.
-            _ if matches!(error.status, 500 | 502 | 503 | 504) && error.may_have_run() => {
-                FailureKind::MayHaveRun
-            }
+            // A ModelError is not among them.
+            _ if is_transient(error.status) && error.may_have_run() => FailureKind::MayHaveRun,
             _ => FailureKind::Final,
         },
         _ => FailureKind::Final,
@@ -253,11 +251,11 @@ impl InvocationId {
         Self::from_bits(bits ^ u128::from(process_id))
     }
 
+    #[expect(clippy::expect_used, reason = "16 bytes have 32 digits")]
     fn from_bits(bits: u128) -> Self {
         let bits = bits & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
         let mut digits = [0; 32];
-        // Fails only when the lengths do not match, and they do.
-        let _ = hex::encode_to_slice(bits.to_be_bytes(), &mut digits);
+        hex::encode_to_slice(bits.to_be_bytes(), &mut digits).expect("16 bytes have 32 digits");
         let mut text = [b'-'; 36];
         let places = text.iter_mut().enumerate().filter(|(index, _)| !matches!(index, 8 | 13 | 18 | 23));
         for ((_, place), digit) in places.zip(digits) {

@@ -1,6 +1,6 @@
 //! The place of an object in Amazon S3.
 
-use crate::sigv4::percent_encode;
+use crate::sigv4::percent_encoded;
 
 /// Bucket and key of an `s3://` URL.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,8 +24,7 @@ impl<'a> Location<'a> {
         let mut path = String::with_capacity(self.key.len() + 1);
         for segment in self.key.split('/') {
             path.push('/');
-            // Writing to a String cannot fail.
-            let _ = percent_encode(segment, &mut path);
+            path.push_str(&percent_encoded(segment));
         }
         path
     }

@@ -1,4 +1,4 @@
-//! State of one process. After a fork the child starts with state of its own: the connections, locks and random numbers
+//! State of one process. After a fork the child starts with new state: the connections, locks and random numbers
 //! of its parent are not touched.
 
 use std::sync::OnceLock;

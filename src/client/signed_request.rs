@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use crate::http::{Origin, Request, is_secret_header};
+use crate::http::{Origin, Request};
+use crate::text::is_secret_header;
 
 /// How long AWS accepts a signature. Source: "Elements of an AWS API request signature" in the AWS IAM User Guide.
 pub(super) const SIGNATURE_LIFETIME: Duration = Duration::from_secs(300);
@@ -80,7 +81,7 @@ impl<'a> SignedRequest<'a> {
         let mut command = format!("curl --globoff -X {} {}", self.method, quoted(&self.url));
         for (name, value) in &self.headers {
             let value = shown(name, value);
-            // curl sends a header without a value for "name;", and removes one of its own for "name:".
+            // curl sends a header without a value for "name;", and removes its own header for "name:".
             let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
             command.push_str(&format!(" -H {}", quoted(&header)));
         }

@@ -32,7 +32,8 @@ const NO_REGION: &str =
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) endpoint: ResolvedEndpoint,
-    pub(super) signer: Signer,
+    /// `None` for a container, which checks no signature.
+    pub(super) signer: Option<Signer>,
     pub(super) transport: Transport,
     pub(super) credentials: credentials::Cache,
     user_agent: String,
@@ -49,7 +50,8 @@ impl Target {
     /// Opens nothing; reads the proxy's variables.
     pub(super) fn new(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Result<Self, ConfigError> {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
-        let signer = Signer::new(config.region.clone().unwrap_or_default(), SIGNING_NAME);
+        let region = if endpoint.is_container { None } else { config.region.clone() };
+        let signer = region.map(|region| Signer::new(region, SIGNING_NAME));
         let has_no_proxy = endpoint.is_container && config.proxy == Proxy::Environment;
         let proxy = if has_no_proxy { &Proxy::Off } else { &config.proxy };
         let transport = Transport::new(&endpoint.origin, &transport_settings(config, proxy))?;

@@ -6,7 +6,7 @@ use super::context::{Context, ProviderError};
 use super::sender::{CallLimits, HttpResponse};
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Request, TransportError};
-use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, longest_backoff};
+use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, backoff_base_of_status, longest_backoff};
 use crate::system::fraction;
 
 /// The error of an attempt, and the base of the backoff before the next one; `None` if it is not retried.
@@ -19,6 +19,12 @@ impl AttemptError {
     /// For an error that is not retried.
     pub(super) fn fatal(error: impl Into<ProviderError>) -> Self {
         Self { error: error.into(), retry_base: None }
+    }
+
+    /// A response with this status; the status says whether it is retried.
+    pub(super) fn refused(status: u16, problem: impl Into<String>) -> Self {
+        let retry_base = backoff_base_of_status(status);
+        Self { error: CredentialsError::new(problem).into(), retry_base }
     }
 
     pub(super) fn retryable(error: impl Into<ProviderError>) -> Self {

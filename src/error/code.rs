@@ -59,7 +59,7 @@ impl Code {
                 ServiceErrorKind::AccessDenied
             }
             "RequestEntityTooLarge" | "RequestTooLarge" => ServiceErrorKind::PayloadTooLarge,
-            stem if is_throttling(stem) => ServiceErrorKind::Throttling,
+            stem if is_throttling_code(stem) => ServiceErrorKind::Throttling,
             _ => return None,
         })
     }
@@ -70,10 +70,14 @@ impl Code {
         matches!(self.stem(), "RequestTimeout" | "RequestAborted" | "ModelStreamError")
     }
 
-    /// Services of AWS spell a code with and without this ending: `ExpiredToken`, `ExpiredTokenException`.
     fn stem(&self) -> &str {
-        self.name.strip_suffix("Exception").unwrap_or(&self.name)
+        stem_of(&self.name)
     }
+}
+
+/// Services of AWS spell a code with and without this ending: `ExpiredToken`, `ExpiredTokenException`.
+fn stem_of(code: &str) -> &str {
+    code.strip_suffix("Exception").unwrap_or(code)
 }
 
 /// `aws.protocoltests.restjson#FooError:http://...` is `FooError`.
@@ -84,9 +88,9 @@ fn bare_name(code: &str) -> Option<String> {
 }
 
 /// Source: the throttling error codes of AWS Retry Behavior 2.1.
-fn is_throttling(stem: &str) -> bool {
+pub(crate) fn is_throttling_code(code: &str) -> bool {
     matches!(
-        stem,
+        stem_of(code),
         "Throttling"
             | "Throttled"
             | "RequestThrottled"

@@ -99,7 +99,7 @@ impl Transport for Connection {
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
         if self.stage != Stage::Reading {
             self.stage = Stage::Waiting;
-            // The wait for the model has a limit of its own.
+            // The wait for the response has another limit.
             timeout.per_read = None;
         }
         self.is_fresh = false;

@@ -14,7 +14,7 @@ pub(super) struct NoIdleConnection;
 
 /// The name of the host has an address that it must not have.
 #[derive(Debug, thiserror::Error)]
-#[error("over plain HTTP the host must have loopback addresses only, or those of ECS and EKS")]
+#[error("the name has an address that is not allowed over plain HTTP")]
 pub(super) struct ForbiddenAddress;
 
 pub(super) fn is_no_idle_connection(error: &Error) -> bool {

@@ -16,11 +16,11 @@ use ureq::{Agent, AsSendBody, SendBody};
 use super::body::{Body, Shared};
 use super::exchange_error::{failure, is_no_idle_connection, tagged};
 use super::limits::Limits;
-use super::message::is_secret_header;
 use super::request_reader::RequestReader;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use super::{Headers, Origin, Proxy, Request, Resolver, ResponseHead, SettingError, agent};
 use crate::system::System;
+use crate::text::is_secret_header;
 
 /// What a transport is made of.
 #[derive(Clone, Debug)]

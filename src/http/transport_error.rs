@@ -132,7 +132,7 @@ impl fmt::Display for Phase {
             Self::Prepare => "preparing the request",
             Self::Lookup => "looking up the host name",
             Self::Connect => "connecting",
-            Self::Handshake => "the TLS handshake",
+            Self::Handshake => "negotiating TLS",
             Self::Send => "sending the request",
             Self::Wait => "waiting for the response",
             Self::Read => "reading the response",
@@ -148,7 +148,7 @@ pub enum Sent {
     Nothing,
     /// At most a part: the peer cannot have the whole request.
     Partly,
-    /// All of it, or it is not certain that a part is missing. From here on the model may run.
+    /// All of it, or it is not certain that a part is missing. From here on the peer may act on it.
     Whole,
     /// All of it, and a part of the response has arrived.
     ResponseBegun,

@@ -74,10 +74,10 @@ impl<'a> Presign<'a> {
     /// The signed query: the query of the request, encoded again, and the parameters of the signature, in the order of
     /// botocore.
     #[must_use]
+    #[expect(clippy::expect_used, reason = "a String takes any text")]
     pub fn query(&self, request: &Request<'a>) -> String {
         let mut query = String::with_capacity(512);
-        // Writing to a String cannot fail.
-        let _ = write_query(request.query, &mut query);
+        write_query(request.query, &mut query).expect("writing to a String does not fail");
         let credential = format!("{}/{}", self.access_key_id, self.scope);
         let expires = self.expires_in.as_secs().to_string();
         let signed_headers = self.signed_headers(request);
@@ -110,12 +110,13 @@ impl<'a> Presign<'a> {
         format!("https://{}{path}?{query}&X-Amz-Signature={signature}", self.host)
     }
 
+    #[expect(clippy::expect_used, reason = "a String takes any text")]
     fn signed_headers(&self, request: &Request<'a>) -> String {
         let headers = self.headers(request);
         let mut names = String::new();
-        // Writing to a String cannot fail.
-        let _ = CanonicalRequest::new(&Request { headers: &headers, ..Request::new("", "") })
-            .write_signed_headers(&mut names);
+        CanonicalRequest::new(&Request { headers: &headers, ..Request::new("", "") })
+            .write_signed_headers(&mut names)
+            .expect("writing to a String does not fail");
         names
     }
 }

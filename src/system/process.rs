@@ -102,9 +102,10 @@ fn run_in(group: Group, command_line: &str, limit: Duration) -> io::Result<Finis
 }
 
 /// Reads the outputs to their end, then waits for the exit status.
+#[expect(clippy::expect_used, reason = "the caller has piped both outputs")]
 fn finish(child: &mut Child, deadline: Option<Instant>) -> io::Result<Finished> {
-    let mut stdout = child.stdout.take().map(Output::new).transpose()?.unwrap_or_default();
-    let mut stderr = child.stderr.take().map(Output::new).transpose()?.unwrap_or_default();
+    let mut stdout = Output::new(child.stdout.take().expect("stdout is piped"))?;
+    let mut stderr = Output::new(child.stderr.take().expect("stderr is piped"))?;
     loop {
         let is_complete = stdout.poll()? & stderr.poll()?;
         if is_complete && let Some(status) = child.try_wait()? {

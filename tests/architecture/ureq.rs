@@ -13,9 +13,10 @@ use crate::sources;
 /// methods called on the agent and on builders.
 const USED: &str = "\
 ureq: Agent Agent::with_parts AsSendBody Body BodyReader Error Error::ConnectProxyFailed Error::ConnectionFailed
-ureq: Error::HostNotFound Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Proxy Proxy::new
-ureq: ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::PerRead
-ureq: Timeout::RecvBody Timeout::Resolve http
+ureq: Error::HostNotFound Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Proxy
+ureq: Proxy::new
+ureq: ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::Connect
+ureq: Timeout::Global Timeout::PerRead Timeout::RecvBody Timeout::Resolve http
 ureq::config: AutoHeaderValue AutoHeaderValue::None Config Config::builder ConfigBuilder
 ureq::http: Error::from HeaderMap HeaderName HeaderValue::from_bytes Request Request::builder Response Uri
 ureq::http: Uri::builder Version Version::HTTP_10

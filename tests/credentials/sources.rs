@@ -219,6 +219,7 @@ fn a_container_name_with_a_remote_address_is_refused_over_plain_http() {
     let operation = InvokeEndpoint::new("e", b"body");
     let text = full_text(&Client::new(config).unwrap().sign(&operation).unwrap_err());
     assert!(text.contains("over plain HTTP the host must have loopback addresses only"), "{text}");
+    assert!(text.contains("the name has an address that is not allowed over plain HTTP"), "{text}");
     assert_eq!(system.lookups(), 1, "a refused address is not retried");
 }
 

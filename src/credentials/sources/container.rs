@@ -11,8 +11,7 @@ use crate::credentials::parse::json::Document;
 use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
-use crate::http::{Origin, Request};
-use crate::retry::backoff_base_of_status;
+use crate::http::{Cause, Origin, Phase, Request, TransportError};
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -36,7 +35,16 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     let request = Request { method: "GET", path: &path, headers, body: &[] };
     let limits = CallLimits::container(is_container_address);
     let call = Call { context, what: WHAT, origin: &origin, limits };
-    call.run(|| credentials_in(&call.send(&request)?))
+    call.run(|| credentials_in(&call.send(&request).map_err(unanswered)?))
+}
+
+/// With advice if the address was refused, which is the only lookup whose outcome is final.
+fn unanswered(error: TransportError) -> AttemptError {
+    if error.phase != Phase::Lookup || error.cause != Cause::Permanent {
+        return error.into();
+    }
+    let advice = "; over plain HTTP the host must have loopback addresses only, or those of ECS and EKS";
+    AttemptError::fatal(CredentialsError::from(error).followed_by(advice))
 }
 
 /// Whether the endpoint may have this address when it is called over plain HTTP.
@@ -105,7 +113,8 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> 
     let what = "its answer";
     let document = Document::parse(&response.body, what);
     if response.status != 200 {
-        return Err(refusal(response.status, document.ok().as_ref()));
+        let problem = refusal(response.status, document.ok().as_ref());
+        return Err(AttemptError::refused(response.status, problem));
     }
     let document = document.map_err(AttemptError::retryable)?;
     match document.text(&["Code"]) {
@@ -117,15 +126,14 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> 
     }
 }
 
-fn refusal(status: u16, document: Option<&Document>) -> AttemptError {
+fn refusal(status: u16, document: Option<&Document>) -> String {
     let details = ["code", "message"].into_iter().filter_map(|name| document?.text(&[name]));
     let mut problem = format!("it answered HTTP {status}");
     for detail in details {
         problem.push_str(": ");
         problem.push_str(&shown(detail));
     }
-    let retry_base = backoff_base_of_status(status);
-    AttemptError { error: CredentialsError::new(problem).into(), retry_base }
+    problem
 }
 
 #[cfg(test)]

@@ -135,11 +135,11 @@ impl<'a> Metadata<'a> {
 
     fn credentials(&self) -> Result<Credentials, ProviderError> {
         // Without a role there is no such path, or an empty list.
-        let roles = self.get(ROLE_PATH)?.unwrap_or_else(String::new);
-        let role = roles.lines().next().map_or("", str::trim);
-        if role.is_empty() {
+        let roles = self.get(ROLE_PATH)?;
+        let first_line = roles.as_deref().and_then(|roles| roles.lines().next());
+        let Some(role) = first_line.map(str::trim).filter(|role| !role.is_empty()) else {
             return Err(ProviderError::not_configured("no role is attached to the instance"));
-        }
+        };
         if !is_role_name(role) {
             return Err(CredentialsError::new(format!("{WHAT} gave an invalid name of a role")).into());
         }

@@ -14,7 +14,6 @@ use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
-use crate::retry::backoff_base_of_status;
 use crate::sigv4::percent_encoded;
 
 /// The SSO properties of a profile.
@@ -56,20 +55,20 @@ impl Sso {
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
     let document = Document::parse(&response.body, "its answer");
     if response.status != 200 {
-        return Err(refusal(response.status, document.ok().as_ref()));
+        let problem = refusal(response.status, document.ok().as_ref());
+        return Err(AttemptError::refused(response.status, problem));
     }
     document.and_then(|document| role_credentials(&document)).map_err(AttemptError::retryable)
 }
 
-fn refusal(status: u16, document: Option<&Document>) -> AttemptError {
+fn refusal(status: u16, document: Option<&Document>) -> String {
     let advice = if status == 401 { ", run `aws sso login`" } else { "" };
     let mut problem = format!("refused with HTTP {status}{advice}");
     if let Some(message) = document.and_then(|document| document.text(&["message"])) {
         problem.push_str(": ");
         problem.push_str(&shown(message));
     }
-    let retry_base = backoff_base_of_status(status);
-    AttemptError { error: CredentialsError::new(problem).into(), retry_base }
+    problem
 }
 
 fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError> {

@@ -19,7 +19,6 @@ use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::{quoted, shown_path};
 use crate::error::CredentialsError;
 use crate::http::Request;
-use crate::retry::backoff_base_of_status;
 use crate::text::Secret;
 
 /// A token with less time left than this is refreshed, as in the AWS SDK for Rust.
@@ -154,8 +153,7 @@ fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed
         let document = document.ok();
         let code = document.as_ref().and_then(|document| document.text(&["error"])).unwrap_or("no code");
         let problem = format!("refused with {} (HTTP {})", quoted(code), response.status);
-        let retry_base = backoff_base_of_status(response.status);
-        return Err(AttemptError { error: CredentialsError::new(problem).into(), retry_base });
+        return Err(AttemptError::refused(response.status, problem));
     }
     let document = document.map_err(AttemptError::fatal)?;
     let refresh_token = document.text(&["refreshToken"]).map(Into::into);

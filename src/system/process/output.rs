@@ -61,7 +61,7 @@ mod pipe {
     impl Pipe {
         pub(super) fn new(handle: Handle) -> io::Result<Self> {
             // The only safe way of the standard library to set O_NONBLOCK; it works for every kind of descriptor. The
-            // process has a descriptor of its own, the other end of the pipe, and keeps its blocking writes.
+            // process has the other end of the pipe, another descriptor, and keeps its blocking writes.
             let any_descriptor = UnixStream::from(handle);
             any_descriptor.set_nonblocking(true)?;
             Ok(Self(OwnedFd::from(any_descriptor).into()))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::aws::xml::Document;
 use crate::credentials::sender::HttpResponse;
 use crate::credentials::shown::shown;
-use crate::error::CredentialsError;
+use crate::error::{CredentialsError, is_throttling_code};
 use crate::retry::{BACKOFF_BASE, THROTTLING_BACKOFF_BASE, backoff_base_of_status};
 
 /// Status, code and message of the response, on one line each.
@@ -46,14 +46,12 @@ impl StsError {
         self.code == "InvalidIdentityToken" && self.message.contains("retrieve verification key")
     }
 
-    /// The base of the backoff before another attempt. Source: the throttling codes of STS, and the advice in its API
-    /// reference to retry IDPCommunicationError.
+    /// The base of the backoff before another attempt. Source: the advice in the API reference of STS to retry
+    /// IDPCommunicationError.
     pub(super) fn backoff_base(&self) -> Option<Duration> {
         match self.code.as_str() {
-            "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException" => {
-                Some(THROTTLING_BACKOFF_BASE)
-            }
             "IDPCommunicationError" => Some(BACKOFF_BASE),
+            code if is_throttling_code(code) => Some(THROTTLING_BACKOFF_BASE),
             _ => backoff_base_of_status(self.status),
         }
     }
