@@ -12,7 +12,7 @@ pub(crate) mod xml;
 
 pub use self::credentials::Credentials;
 pub(crate) use self::service::Service;
-pub(crate) use self::signer::{Signature, Signer};
+pub(crate) use self::signer::{SignatureHeaders, Signer};
 use crate::http::Headers;
 
 /// The id under which AWS Support finds a request; older services use the second name.

@@ -269,7 +269,7 @@ impl Error {
             Self::Service(error) => Self::Service(error.clone()),
             other => match other.transport() {
                 Some(error) => error.repeated().into(),
-                None => Self::from(TransportError::of_reader(std::io::Error::other(other.to_string()))),
+                None => Self::from(reader_failed(std::io::Error::other(other.to_string()))),
             },
         }
     }
@@ -296,6 +296,12 @@ impl From<TransportError> for Error {
             Cause::Failed | Cause::Permanent => Self::ConnectionLost(error),
         }
     }
+}
+
+/// The error of a reader of the program, whose bytes are taken for a response.
+pub(crate) fn reader_failed(error: std::io::Error) -> TransportError {
+    let failed = TransportError::before_sending("the reader", Cause::Failed).with_source(error);
+    TransportError { phase: Phase::Read, sent: Sent::ResponseBegun, ..failed }
 }
 
 impl StdError for Error {

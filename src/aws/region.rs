@@ -74,13 +74,13 @@ impl Partition {
             return true;
         }
         match region.strip_prefix(self.prefix).and_then(|rest| rest.split_once('-')) {
-            Some((word, number)) => is_word(word) && is_number(number),
+            Some((word, number)) => is_region_part(word) && is_number(number),
             None => false,
         }
     }
 }
 
-fn is_word(text: &str) -> bool {
+fn is_region_part(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

@@ -26,13 +26,13 @@ struct CachedKey {
 }
 
 /// The headers a signature adds to its request.
-pub(crate) struct Signature<'a> {
+pub(crate) struct SignatureHeaders<'a> {
     amz_date: AmzDate,
     security_token: Option<&'a str>,
     authorization: String,
 }
 
-impl Signature<'_> {
+impl SignatureHeaders<'_> {
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let security_token = self.security_token.map(|token| ("x-amz-security-token", token));
         let date = ("x-amz-date", self.amz_date.as_str());
@@ -55,7 +55,7 @@ impl Signer {
         request: &Request<'_>,
         credentials: &'a Credentials,
         amz_date: AmzDate,
-    ) -> Signature<'a> {
+    ) -> SignatureHeaders<'a> {
         let security_token = credentials.session_token.as_ref().map(Secret::expose);
         let mut headers = Vec::with_capacity(request.headers.len() + 2);
         headers.extend_from_slice(&request.headers);
@@ -64,7 +64,7 @@ impl Signer {
         // Sorted here, because the canonical request copies what is not.
         headers.sort_unstable_by_key(|(name, _)| *name);
         let authorization = self.authorization(request, &headers, credentials, amz_date);
-        Signature { amz_date, security_token, authorization }
+        SignatureHeaders { amz_date, security_token, authorization }
     }
 
     #[expect(clippy::expect_used, reason = "a String takes any text")]

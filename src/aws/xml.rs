@@ -1,4 +1,4 @@
-//! Reads the text of elements from an XML response of STS.
+//! Reads the text of elements from XML: responses of STS and S3, and errors of any service.
 
 use std::rc::Rc;
 
@@ -6,11 +6,11 @@ use quick_xml::Reader;
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, Event};
 
-/// Maximum depth of nested elements. Responses of STS have five.
+/// Maximum depth of nested elements. Responses of STS have five, the deepest that are read.
 const MAX_DEPTH: usize = 32;
 
 /// The elements with text, in document order.
-pub(crate) struct Document(Vec<Leaf>);
+pub(crate) struct XmlDocument(Vec<Leaf>);
 
 /// An element with text. Its names are shared with its parent and siblings: with copies, a response of 256 KiB with long
 /// names would take a gigabyte of memory.
@@ -22,7 +22,7 @@ struct Leaf {
     text: String,
 }
 
-impl Document {
+impl XmlDocument {
     /// Returns `None` for malformed XML, a document without text, a document type declaration, and entities other than
     /// the five of XML. The document takes memory in proportion to `bytes`.
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
@@ -94,8 +94,8 @@ impl Builder {
         Some(())
     }
 
-    fn finish(self) -> Option<Document> {
-        if self.open.is_empty() && !self.leaves.is_empty() { Some(Document(self.leaves)) } else { None }
+    fn finish(self) -> Option<XmlDocument> {
+        if self.open.is_empty() && !self.leaves.is_empty() { Some(XmlDocument(self.leaves)) } else { None }
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
     use crate::testing::fuzz;
 
     fn text(xml: &str, path_end: &str) -> Option<String> {
-        Document::parse(xml.as_bytes())?.text(path_end).map(str::to_owned)
+        XmlDocument::parse(xml.as_bytes())?.text(path_end).map(str::to_owned)
     }
 
     #[test]
@@ -139,10 +139,10 @@ mod tests {
             "</r>",
             "{\"json\":1}",
         ] {
-            assert!(Document::parse(xml.as_bytes()).is_none(), "{xml}");
+            assert!(XmlDocument::parse(xml.as_bytes()).is_none(), "{xml}");
         }
-        assert!(Document::parse("<a>".repeat(100_000).as_bytes()).is_none());
-        assert!(Document::parse(b"<r>\xff</r>").is_none());
+        assert!(XmlDocument::parse("<a>".repeat(100_000).as_bytes()).is_none());
+        assert!(XmlDocument::parse(b"<r>\xff</r>").is_none());
     }
 
     /// The size limit of responses with credentials.
@@ -160,7 +160,7 @@ mod tests {
         let one_parent = format!("<r>{}</r>", leaf.repeat(RESPONSE_BYTES / leaf.len()));
         for xml in [long_names, one_parent] {
             let mut document = None;
-            let memory = allocation_counter::measure(|| document = Document::parse(xml.as_bytes()));
+            let memory = allocation_counter::measure(|| document = XmlDocument::parse(xml.as_bytes()));
             assert_eq!(document.unwrap().text("a"), Some("x"));
             let kept_bytes = usize::try_from(memory.bytes_current).unwrap();
             assert!((RESPONSE_BYTES..12 * RESPONSE_BYTES).contains(&kept_bytes), "{memory:?}");
@@ -177,7 +177,7 @@ mod tests {
             "<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>",
         ];
         fuzz(&samples, |bytes| {
-            if let Some(document) = Document::parse(bytes) {
+            if let Some(document) = XmlDocument::parse(bytes) {
                 assert!(document.0.iter().all(|leaf| !leaf.text.trim().is_empty()));
                 let first = document.0.first().unwrap();
                 assert_eq!(document.text(&first.name), Some(first.text.as_str()));

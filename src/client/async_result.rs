@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use self::outcome::{AsyncResult, AsyncResultBody, AsyncResultOptions};
 use super::bucket::{Answer, Bucket, Object, S3Refusal};
 use super::call::wait_or_shut_down;
-use super::location::Location;
+use super::location::S3Location;
 use super::process_state::ProcessState;
 use super::target::{Target, no_queue};
 use super::{Client, Inner};
@@ -128,19 +128,19 @@ fn can_pass(error: &Error) -> bool {
 struct Look<'a> {
     inner: &'a Inner,
     ticket: &'a AsyncTicket,
-    output: Location<'a>,
-    failure: Option<Location<'a>>,
+    output: S3Location<'a>,
+    failure: Option<S3Location<'a>>,
     options: AsyncResultOptions,
 }
 
 impl<'a> Look<'a> {
     fn new(inner: &'a Inner, ticket: &'a AsyncTicket, options: AsyncResultOptions) -> Result<Self, Error> {
         const RULE: &str = "must be s3://BUCKET/KEY";
-        let output = Location::parse(&ticket.output_location);
+        let output = S3Location::parse(&ticket.output_location);
         let output = output.ok_or(InvalidInput::new("OutputLocation", RULE))?;
         let failure = match &ticket.failure_location {
             None => None,
-            Some(url) => Some(Location::parse(url).ok_or(InvalidInput::new("FailureLocation", RULE))?),
+            Some(url) => Some(S3Location::parse(url).ok_or(InvalidInput::new("FailureLocation", RULE))?),
         };
         Ok(Self { inner, ticket, output, failure, options })
     }
@@ -173,7 +173,7 @@ impl<'a> Look<'a> {
     /// `None` while there is no object.
     fn object(
         &self,
-        location: &Location<'_>,
+        location: &S3Location<'_>,
         deadline: Option<Instant>,
     ) -> Result<Option<Box<Object>>, Error> {
         match self.request(location, deadline)? {
@@ -193,7 +193,7 @@ impl<'a> Look<'a> {
     }
 
     /// Sends one request, and another one if the bucket is in another region, which is remembered.
-    fn request(&self, location: &Location<'_>, deadline: Option<Instant>) -> Result<Answer, Error> {
+    fn request(&self, location: &S3Location<'_>, deadline: Option<Instant>) -> Result<Answer, Error> {
         let state = self.inner.state();
         let target = self.inner.target(state, deadline)?;
         let signer = target.signer.as_ref().ok_or_else(no_queue)?;
@@ -211,7 +211,7 @@ impl<'a> Look<'a> {
         state: &ProcessState,
         target: &Target,
         bucket: &Bucket,
-        location: &Location<'_>,
+        location: &S3Location<'_>,
         deadline: Option<Instant>,
     ) -> Result<Answer, Error> {
         if self.inner.is_shut_down() {

@@ -8,7 +8,7 @@ use super::call::{AttemptError, Call};
 use super::process_state::ProcessState;
 use super::target::{Prepared, Target};
 use crate::aws::clock_skew::is_clock_code;
-use crate::aws::{Credentials, Signature, Signer};
+use crate::aws::{Credentials, SignatureHeaders, Signer};
 use crate::error::{Error, ServiceError};
 use crate::http::{Body, Limits, Request, ResponseHead};
 use crate::operation::Operation;
@@ -16,7 +16,7 @@ use crate::operation::sealed::{Output, ReadOptions};
 
 /// What an attempt adds to the request of the operation.
 pub(super) struct Signed<'a> {
-    signature: Signature<'a>,
+    signature: SignatureHeaders<'a>,
     invocation_id: &'a str,
     request_info: Cow<'static, str>,
 }

@@ -76,8 +76,10 @@ impl Client {
 
 /// Already expired credentials mean that our clock is wrong: the service decides.
 fn time_left(credentials: &Credentials, now: SystemTime) -> Duration {
-    let expires_at = credentials.expires_at.filter(|expires_at| *expires_at > now);
-    expires_at.and_then(|expires_at| expires_at.duration_since(now).ok()).unwrap_or(Duration::MAX)
+    match credentials.expires_at.map(|expires_at| expires_at.duration_since(now)) {
+        Some(Ok(left)) if !left.is_zero() => left,
+        _ => Duration::MAX,
+    }
 }
 
 fn whole_seconds(duration: Duration) -> Duration {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::location::is_host_label;
+use super::location::is_bucket_host_label;
 use super::target::{transport_settings, user_agent};
-use crate::aws::xml::Document;
+use crate::aws::xml::XmlDocument;
 use crate::aws::{Credentials, Service, Signer, region, request_id};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
@@ -155,7 +155,7 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
         _ => (false, false),
     };
     let host = Service::s3_host(region, fips, dual_stack);
-    if is_host_label(name) {
+    if is_bucket_host_label(name) {
         Ok((Origin { tls: true, authority: format!("{name}.{host}") }, String::new()))
     } else {
         Ok((Origin { tls: true, authority: host }, format!("/{name}")))
@@ -164,7 +164,7 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
 
 impl S3Refusal {
     fn read(head: &ResponseHead, body: &[u8]) -> Self {
-        let content = Document::parse(body);
+        let content = XmlDocument::parse(body);
         let content = content.as_ref();
         let code = text_in(content, "Error/Code");
         let region = head.headers.owned("x-amz-bucket-region").or_else(|| text_in(content, "Error/Region"));
@@ -179,7 +179,7 @@ impl S3Refusal {
     }
 }
 
-fn text_in(content: Option<&Document>, path: &str) -> Option<String> {
+fn text_in(content: Option<&XmlDocument>, path: &str) -> Option<String> {
     content?.text(path).map(str::to_owned)
 }
 

@@ -4,12 +4,12 @@ use crate::sigv4::percent_encoded;
 
 /// Bucket and key of an `s3://` URL.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Location<'a> {
+pub(super) struct S3Location<'a> {
     pub(super) bucket: &'a str,
     key: &'a str,
 }
 
-impl<'a> Location<'a> {
+impl<'a> S3Location<'a> {
     /// `None` unless it is `s3://BUCKET/KEY` with a bucket whose characters are safe in hosts and paths.
     pub(super) fn parse(url: &'a str) -> Option<Self> {
         let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
@@ -32,7 +32,7 @@ impl<'a> Location<'a> {
 
 /// Whether the bucket can be part of the host name. Names with dots would not match the certificate, and old names with
 /// upper case or underscores are no host names.
-pub(super) fn is_host_label(bucket: &str) -> bool {
+pub(super) fn is_bucket_host_label(bucket: &str) -> bool {
     bucket.len() <= 63
         && bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !bucket.starts_with('-')
@@ -50,7 +50,7 @@ mod tests {
             ("s3://b.u-C_k/a//b c/../é?#", "b.u-C_k", "/a//b%20c/../%C3%A9%3F%23"),
             ("s3://bucket//", "bucket", "//"),
         ] {
-            let location = Location::parse(url).unwrap();
+            let location = S3Location::parse(url).unwrap();
             assert_eq!((location.bucket, &*location.path()), (bucket, path), "{url}");
         }
     }
@@ -70,15 +70,15 @@ mod tests {
             "s3://b%2Fc/key",
             "s3://.../key",
         ] {
-            assert_eq!(Location::parse(url), None, "{url}");
+            assert_eq!(S3Location::parse(url), None, "{url}");
         }
     }
 
     #[test]
     fn only_plain_names_become_part_of_the_host() {
-        assert!(is_host_label("a-b-1"));
+        assert!(is_bucket_host_label("a-b-1"));
         for bucket in ["a.b", "A", "a_b", "-a", "a-", &"a".repeat(64)] {
-            assert!(!is_host_label(bucket), "{bucket}");
+            assert!(!is_bucket_host_label(bucket), "{bucket}");
         }
     }
 }

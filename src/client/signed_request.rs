@@ -78,12 +78,12 @@ impl<'a> SignedRequest<'a> {
 
     fn curl_command(&self, shown: impl for<'v> Fn(&str, &'v str) -> &'v str) -> String {
         // Without --globoff, curl expands brackets and braces in the URL.
-        let mut command = format!("curl --globoff -X {} {}", self.method, quoted(&self.url));
+        let mut command = format!("curl --globoff -X {} {}", self.method, shell_quoted(&self.url));
         for (name, value) in &self.headers {
             let value = shown(name, value);
             // curl sends a header without a value for "name;", and removes its own header for "name:".
             let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
-            command.push_str(&format!(" -H {}", quoted(&header)));
+            command.push_str(&format!(" -H {}", shell_quoted(&header)));
         }
         for added_by_curl in ["accept", "content-type"] {
             if self.header(added_by_curl).is_none() {
@@ -101,7 +101,7 @@ fn masked<'v>(name: &str, value: &'v str) -> &'v str {
 }
 
 /// Quotes text for a POSIX shell: within single quotes, only the single quote itself is special.
-fn quoted(text: &str) -> String {
+fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

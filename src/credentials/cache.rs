@@ -30,7 +30,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use self::entry::Entry;
-use self::pending::{End, Outcome, PendingSearch};
+use self::pending::{PendingSearch, SearchEnd, SearchOutcome};
 use super::chain::Loader;
 use super::{Credentials, Provider, Search};
 use crate::error::CredentialsError;
@@ -41,13 +41,13 @@ const THREAD_NAME: &str = "sagemaker-invoke credentials";
 #[derive(Debug)]
 pub(crate) struct Cache {
     /// Credentials of the configuration, which need no search and no lock.
-    fixed: Option<Outcome>,
-    shared: Arc<Shared>,
+    fixed: Option<SearchOutcome>,
+    shared: Arc<CacheState>,
 }
 
 /// Shared by the callers and the thread of a search.
 #[derive(Debug)]
-struct Shared {
+struct CacheState {
     loader: Loader,
     state: Mutex<State>,
 }
@@ -61,7 +61,7 @@ struct State {
 
 /// The outcome of a search and its time.
 struct SearchResult {
-    outcome: Outcome,
+    outcome: SearchOutcome,
     now: SystemTime,
     /// From 0 to 1.
     jitter: f64,
@@ -88,11 +88,11 @@ impl Cache {
             Provider::Static(credentials) => Some(checked(credentials)),
             _ => None,
         };
-        Self { fixed, shared: Arc::new(Shared { loader, state: Mutex::default() }) }
+        Self { fixed, shared: Arc::new(CacheState { loader, state: Mutex::default() }) }
     }
 
     /// Returns credentials to sign with now. Waits only if there are no valid ones, until `deadline`.
-    pub(crate) fn get(&self, deadline: Option<Instant>) -> Outcome {
+    pub(crate) fn get(&self, deadline: Option<Instant>) -> SearchOutcome {
         if let Some(fixed) = &self.fixed {
             return fixed.clone();
         }
@@ -132,7 +132,7 @@ impl Cache {
     }
 
     /// `None` when the search of another caller panicked.
-    fn follow(&self, step: Step, deadline: Option<Instant>, instant: Instant) -> Option<Outcome> {
+    fn follow(&self, step: Step, deadline: Option<Instant>, instant: Instant) -> Option<SearchOutcome> {
         match step {
             Step::Use(credentials) => Some(Ok(credentials)),
             Step::Refresh(credentials, search) => {
@@ -156,7 +156,7 @@ impl Cache {
     }
 }
 
-fn checked(credentials: &Credentials) -> Outcome {
+fn checked(credentials: &Credentials) -> SearchOutcome {
     match credentials.check() {
         Ok(()) => Ok(Arc::new(credentials.clone())),
         Err(problem) => Err(CredentialsError::new(problem).within("configuration")),
@@ -223,7 +223,7 @@ impl State {
     }
 }
 
-impl Shared {
+impl CacheState {
     /// Looks at the environment here, where nothing can wait, and searches further on a new thread.
     fn start(self: &Arc<Self>, search: &Arc<PendingSearch>) -> Result<(), CredentialsError> {
         if self.run(search, || self.loader.load_from_environment(&search.progress)) {
@@ -238,7 +238,7 @@ impl Shared {
         let error =
             CredentialsError::new("no thread could be started to load credentials").with_source(error);
         self.lock().fail_search(search.start_time);
-        search.end(End::With(Err(error.clone())));
+        search.end(SearchEnd::With(Err(error.clone())));
         Err(error)
     }
 
@@ -255,11 +255,11 @@ impl Shared {
             Ok(None) => return false,
             Ok(Some(found)) => {
                 self.lock().finish_search(&found);
-                search.end(End::With(found.outcome));
+                search.end(SearchEnd::With(found.outcome));
             }
             Err(payload) => {
                 self.lock().fail_search(search.start_time);
-                search.end(End::Panicked(Some(payload)));
+                search.end(SearchEnd::Panicked(Some(payload)));
             }
         }
         true

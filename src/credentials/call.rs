@@ -10,12 +10,12 @@ use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, backoff_base_of_status, lo
 use crate::system::fraction;
 
 /// The error of an attempt, and the base of the backoff before the next one; `None` if it is not retried.
-pub(super) struct AttemptError {
+pub(super) struct FailedAttempt {
     pub(super) error: ProviderError,
     pub(super) retry_base: Option<Duration>,
 }
 
-impl AttemptError {
+impl FailedAttempt {
     /// For an error that is not retried.
     pub(super) fn fatal(error: impl Into<ProviderError>) -> Self {
         Self { error: error.into(), retry_base: None }
@@ -32,7 +32,7 @@ impl AttemptError {
     }
 }
 
-impl From<TransportError> for AttemptError {
+impl From<TransportError> for FailedAttempt {
     fn from(error: TransportError) -> Self {
         let is_final = matches!(error.cause, Cause::Permanent | Cause::ShutDown);
         let error = CredentialsError::from(error);
@@ -41,7 +41,7 @@ impl From<TransportError> for AttemptError {
 }
 
 /// A call to one origin within a search.
-pub(super) struct Call<'a> {
+pub(super) struct SourceCall<'a> {
     pub(super) context: &'a Context<'a>,
     /// The name of the source in errors.
     pub(super) what: &'a str,
@@ -49,13 +49,13 @@ pub(super) struct Call<'a> {
     pub(super) limits: CallLimits,
 }
 
-impl Call<'_> {
+impl SourceCall<'_> {
     /// Retries until an attempt succeeds, no attempts are left, or there is no time for another.
-    pub(super) fn run<T>(&self, attempt: impl Fn() -> Result<T, AttemptError>) -> Result<T, ProviderError> {
+    pub(super) fn run<T>(&self, attempt: impl Fn() -> Result<T, FailedAttempt>) -> Result<T, ProviderError> {
         let mut retries = 0;
         loop {
             self.context.begin_step(self.what)?;
-            let AttemptError { error, retry_base } = match attempt() {
+            let FailedAttempt { error, retry_base } = match attempt() {
                 Ok(found) => return Ok(found),
                 Err(failed) => failed,
             };

@@ -24,7 +24,7 @@ const CODE_PATH: &str = "Error/Code";
 pub(super) enum Content {
     Json(Map<String, Value>),
     /// XML with the elements of an error.
-    Xml(xml::Document),
+    Xml(xml::XmlDocument),
     /// Text, HTML, or JSON and XML of another shape.
     Other,
 }
@@ -47,7 +47,7 @@ impl Content {
         if body.len() > MAX_XML_BYTES {
             return Self::Other;
         }
-        let content = xml::Document::parse(body).map_or(Self::Other, Self::Xml);
+        let content = xml::XmlDocument::parse(body).map_or(Self::Other, Self::Xml);
         if content.code().or(content.message()).is_some() { content } else { Self::Other }
     }
 

@@ -28,12 +28,12 @@ pub(crate) struct Resolver {
 /// One lookup of a name, shared by all that wait for it.
 #[derive(Debug, Default)]
 struct Lookup {
-    outcome: Mutex<Option<Outcome>>,
+    outcome: Mutex<Option<LookupOutcome>>,
     is_done: Condvar,
 }
 
 #[derive(Clone, Debug)]
-struct Outcome {
+struct LookupOutcome {
     addresses: Result<Arc<[SocketAddr]>, Arc<io::Error>>,
     at: Instant,
 }
@@ -109,7 +109,8 @@ impl Resolver {
                 // Not cached: the next connection tries again.
                 lock(&resolver.lookups).remove(&key);
             }
-            lookup.finish(Outcome { addresses: found.map_err(Arc::new), at: resolver.system.instant() });
+            lookup
+                .finish(LookupOutcome { addresses: found.map_err(Arc::new), at: resolver.system.instant() });
         })?;
         Ok(())
     }
@@ -120,13 +121,13 @@ impl Lookup {
         lock(&self.outcome).as_ref().is_some_and(|outcome| now.duration_since(outcome.at) >= ttl)
     }
 
-    fn finish(&self, outcome: Outcome) {
+    fn finish(&self, outcome: LookupOutcome) {
         *lock(&self.outcome) = Some(outcome);
         self.is_done.notify_all();
     }
 
     /// `None` when the limit passes first.
-    fn wait(&self, limit: Duration) -> Option<Outcome> {
+    fn wait(&self, limit: Duration) -> Option<LookupOutcome> {
         let waited = self.is_done.wait_timeout_while(lock(&self.outcome), limit, |outcome| outcome.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }

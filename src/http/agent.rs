@@ -37,7 +37,7 @@ pub(super) fn build(
         .accept(AutoHeaderValue::None)
         .accept_encoding(AutoHeaderValue::None)
         .timeout_await_100(None)
-        // Requests that may connect say so themselves: see `Transport::send`.
+        // `Transport::send` looks for an idle connection first, and gives requests that may connect their limit.
         .timeout_connect(Some(Duration::ZERO))
         .timeout_per_write(settings.limits.send)
         .timeout_recv_response(settings.limits.response)

@@ -26,20 +26,34 @@ pub struct Body {
     is_reused: bool,
     limits: Limits,
     deadline: Option<Instant>,
-    shared: Arc<Shared>,
+    shared: Arc<TransportState>,
     /// ureq's reader gives an error once and then the end of the body: the error must stay.
     is_failed: bool,
 }
 
 /// What a transport shares with the bodies of its responses.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct TransportState {
     pub(super) authority: Authority,
     pub(super) is_shut_down: AtomicBool,
     pub(super) readers: Arc<Readers>,
     pub(super) system: Arc<dyn System>,
     /// The process that the connections belong to.
     pub(super) process_id: u32,
+}
+
+impl TransportState {
+    /// The error of an exchange; what it was [tagged](super::exchange_error::tagged) with before counts more than what is
+    /// given here.
+    pub(super) fn failed(
+        &self,
+        error: ureq::Error,
+        phase: Phase,
+        sent: Sent,
+        is_reused: bool,
+    ) -> TransportError {
+        TransportError { authority: self.authority.to_string(), ..failure(error, phase, sent, is_reused) }
+    }
 }
 
 /// Why a body was not read whole.
@@ -56,7 +70,7 @@ impl Body {
         is_reused: bool,
         limits: &Limits,
         deadline: Option<Instant>,
-        shared: Arc<Shared>,
+        shared: Arc<TransportState>,
     ) -> Self {
         let announced_bytes = body.content_length();
         let reader = body.into_reader();
@@ -99,7 +113,7 @@ impl Body {
         self.read_until(buffer, until)
     }
 
-    /// Reads some bytes, or none at the end. Where the limits poll, a read goes on until `until`.
+    /// Reads some bytes, or none at the end. Waits until `until` if the limits have `poll`, and else under `read`.
     ///
     /// A body that is read in pieces can be open at a fork, and the child must leave it to its parent.
     pub(crate) fn read_before(
@@ -163,9 +177,8 @@ impl Body {
     }
 
     fn error(&self, error: ureq::Error) -> TransportError {
-        let mut failed = failure(error, Phase::Read, Sent::ResponseBegun, self.is_reused);
+        let mut failed = self.shared.failed(error, Phase::Read, Sent::ResponseBegun, self.is_reused);
         failed.phase = failed.phase.max(Phase::Read);
-        self.shared.authority.as_str().clone_into(&mut failed.authority);
         if self.is_shut_down() {
             failed.cause = Cause::ShutDown;
         }

@@ -58,7 +58,7 @@ impl Connection {
         }
     }
 
-    /// What a peer says after a failed write counts only if it is a response.
+    /// After a failed write, the peer's answer says why it closed, such as 413. Without one, the failed write is the error.
     fn check_last_words(&mut self) -> Result<(), Error> {
         let input = self.inner.buffers().input();
         let is_response = input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected);

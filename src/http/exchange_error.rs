@@ -5,7 +5,7 @@ use std::io;
 use ureq::Error;
 
 use super::tls;
-use super::transport_error::{Cause, Phase, Sent, Source, TransportError};
+use super::transport_error::{BoxedError, Cause, Phase, Sent, TransportError};
 
 /// The pool has no connection, and the request was sent with no time to make one.
 #[derive(Debug, thiserror::Error)]
@@ -31,7 +31,7 @@ pub(super) fn connecting(phase: Phase, error: Error) -> Error {
     tagged(error, phase, Sent::Nothing, false)
 }
 
-/// The error of an exchange: as it was tagged first, or with what is said here. The authority is left empty.
+/// The error of an exchange, without the authority: as it was tagged first, or else with these values.
 pub(super) fn failure(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> TransportError {
     let error = match error {
         Error::Other(inner) => match inner.downcast() {
@@ -45,7 +45,7 @@ pub(super) fn failure(error: Error, phase: Phase, sent: Sent, is_reused: bool) -
     TransportError { phase, sent, connection_reused: is_reused, source, ..failed }
 }
 
-fn cause_of(error: Error) -> (Cause, Option<Source>) {
+fn cause_of(error: Error) -> (Cause, Option<BoxedError>) {
     match error {
         Error::Timeout(_) => (Cause::TimedOut, None),
         Error::Protocol(error) => (Cause::InvalidResponse, Some(error.into())),
@@ -63,7 +63,7 @@ fn cause_of(error: Error) -> (Cause, Option<Source>) {
 }
 
 /// The error that ureq wraps, since ureq's own has no source.
-fn source_of(error: Error) -> Source {
+fn source_of(error: Error) -> BoxedError {
     match error {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the connection"))

@@ -12,7 +12,8 @@ use super::readers::Readers;
 /// ones gain nothing: they fill packets by themselves.
 const MAX_HELD_BYTES: usize = 16 * 1024;
 
-/// Longest wait for the peer's last words after a write has failed: they have arrived before the failure, or never.
+/// Longest wait for the peer's answer after a write has failed. An answer sent before the peer closed has arrived by
+/// then.
 const LAST_WORDS_LIMIT: UreqDuration = UreqDuration::from_millis(250);
 
 /// Joins writes until something is read. A failed write is remembered instead of reported: a server that refuses a
@@ -64,10 +65,9 @@ impl<T: Transport> HeldWrites<T> {
         if let Ok(true) = self.inner.await_input(timeout) {
             return Ok(true);
         }
-        match self.failed.replace(Error::ConnectionFailed) {
-            Some(error) => Err(Error::Other(Box::new(WriteFailed(error)))),
-            None => Ok(false),
-        }
+        // The connection stays failed.
+        let failed = self.failed.replace(Error::ConnectionFailed).unwrap_or(Error::ConnectionFailed);
+        Err(Error::Other(Box::new(WriteFailed(failed))))
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Limits {
     pub(crate) response: Option<Duration>,
     /// Each read, from the first byte of the final response on.
     pub(crate) read: Option<Duration>,
-    /// For a body whose reads have deadlines of their own: how often a read looks at the clock.
+    /// For a body that is read until a deadline: how long one read waits before it looks at the clock. It takes the place
+    /// of `read` in the configuration of ureq.
     pub(crate) poll: Option<Duration>,
 }

@@ -98,7 +98,7 @@ pub struct ResponseHead {
 
 /// Response headers.
 #[derive(Clone, Default)]
-pub(crate) struct Headers(HeaderMap);
+pub(crate) struct Headers(pub(super) HeaderMap);
 
 /// Shows the number of headers: values may be the caller's secrets.
 impl std::fmt::Debug for Headers {
@@ -108,10 +108,6 @@ impl std::fmt::Debug for Headers {
 }
 
 impl Headers {
-    pub(super) fn new(headers: HeaderMap) -> Self {
-        Self(headers)
-    }
-
     /// The first value of the header with this lower-case name. One that is not UTF-8 is read as Latin-1, the historical
     /// encoding of HTTP (RFC 9110, section 5.5).
     pub(crate) fn get(&self, name: &str) -> Option<Cow<'_, str>> {

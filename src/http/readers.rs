@@ -1,4 +1,4 @@
-//! How long a thread waits in one read, where ureq's limits, which are those of a whole request, do not say it.
+//! How long one read waits where ureq's configuration cannot say it: that is made once for all reads of a request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,36 +8,37 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::unversioned::transport::time::Duration;
 use ureq::{Error, Timeout};
 
-/// Reads of the socket by a thread that looks. One brings what has arrived, if that is not much.
+/// Reads of the socket while a thread looks for the end of a stream. One brings all that has arrived, unless it is much.
 const LOOKS: u32 = 2;
 
-/// The shortest wait that a socket knows, a tick of the system's clock: no time at all is a timeout before it looks.
+/// The shortest wait of a socket, a tick of the kernel's clock. Given no time at all, ureq does not read.
 const ONE_TICK: Duration = Duration::from_millis(1);
 
-/// The threads that read in another way than ureq's limits say.
+/// The threads whose reads do not have the limits of ureq's configuration.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     threads: Mutex<Vec<(ThreadId, Mode)>>,
-    /// Their number, which spares the reads of all others the lock.
+    /// The length of `threads`. As long as it is 0, no read takes the lock.
     count: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
-    /// Reads what has arrived and does not wait for more, so many times.
+    /// The next reads, this many of them, take what has arrived and do not wait for more. Further reads fail.
     Look(u32),
-    /// Waits for the head of a stream, however it comes: the interval in which its body looks at the clock is no limit.
+    /// Reads wait for the head of a stream under the limit of the response alone. ureq has `Limits::poll` as its limit of
+    /// a read, which is only an interval.
     Head,
 }
 
-/// Ends what began with it, after a panic of the log as well.
+/// Gives its thread back the mode from before when it is dropped, also by a panic in a log sink.
 pub(super) struct Guard {
     readers: Arc<Readers>,
     before: Option<Mode>,
 }
 
 impl Readers {
-    /// This thread does not wait from now on.
+    /// From now on, the reads of this thread do not wait.
     pub(super) fn look(self: &Arc<Self>) -> Guard {
         self.with(Some(Mode::Look(LOOKS)))
     }
@@ -46,7 +47,7 @@ impl Readers {
         self.with(Some(Mode::Head))
     }
 
-    /// This thread waits as ureq's limits say: the log may use the client while the thread that writes to it does not.
+    /// From now on, the reads of this thread have ureq's limits: while it looks, a log sink may use the client on it.
     pub(super) fn wait(self: &Arc<Self>) -> Option<Guard> {
         if self.has_none() { None } else { Some(self.with(None)) }
     }

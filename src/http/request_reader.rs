@@ -25,7 +25,7 @@ impl<'a> RequestReader<'a> {
         u64::try_from(self.body.len()).unwrap_or(u64::MAX)
     }
 
-    /// What ureq took it has sent, or may have: being unsure counts as sent. An empty body is never asked for.
+    /// What ureq has taken counts as sent, because it may be. Of an empty body nothing is ever missing.
     pub(super) fn sent(&self) -> Sent {
         if self.taken == self.body.len() { Sent::Whole } else { Sent::Partly }
     }

@@ -3,10 +3,10 @@
 use ureq::Error;
 use ureq::unversioned::transport::{ConnectionDetails, Transport};
 
-use super::transport_error::Source;
+use super::transport_error::BoxedError;
 use super::{Origin, SettingError};
 
-type Builder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
+type AgentConfigBuilder = ureq::config::ConfigBuilder<ureq::typestate::AgentScope>;
 
 /// The connector of each TLS library that is built in; ureq's configuration names the one that acts.
 #[derive(Debug, Default)]
@@ -49,10 +49,10 @@ fn wrap(
 
 #[cfg(not(feature = "_tls"))]
 pub(super) fn configure(
-    builder: Builder,
+    builder: AgentConfigBuilder,
     ca_bundle_pem: Option<&[u8]>,
     origin: &Origin,
-) -> Result<Builder, SettingError> {
+) -> Result<AgentConfigBuilder, SettingError> {
     if origin.tls {
         let problem = "is https, and this build has no TLS: enable a feature of the crate";
         return Err(SettingError::new("endpoint", problem));
@@ -65,11 +65,11 @@ pub(super) fn configure(
 
 #[cfg(feature = "_tls")]
 pub(super) fn configure(
-    builder: Builder,
+    builder: AgentConfigBuilder,
     ca_bundle_pem: Option<&[u8]>,
     #[cfg_attr(not(feature = "rustls-no-provider"), expect(unused_variables, reason = "one TLS for all"))]
     origin: &Origin,
-) -> Result<Builder, SettingError> {
+) -> Result<AgentConfigBuilder, SettingError> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
     #[cfg(feature = "rustls-no-provider")]
@@ -153,7 +153,7 @@ fn check_crypto_provider() -> Result<(), SettingError> {
 
 /// Why the certificate of the peer is not trusted, if this is the error: the peer would show the same one again.
 #[cfg(feature = "rustls-no-provider")]
-pub(super) fn refused_certificate(error: &Error) -> Option<Source> {
+pub(super) fn refused_certificate(error: &Error) -> Option<BoxedError> {
     let Error::Io(error) = error else { return None };
     match error.get_ref()?.downcast_ref()? {
         // An error of webpki, which rustls does not show as a type. Its name does not say what to do.
@@ -169,7 +169,7 @@ pub(super) fn refused_certificate(error: &Error) -> Option<Source> {
 
 /// The operating system's TLS does not give the reason in a form that a program can read.
 #[cfg(not(feature = "rustls-no-provider"))]
-pub(super) fn refused_certificate(_: &Error) -> Option<Source> {
+pub(super) fn refused_certificate(_: &Error) -> Option<BoxedError> {
     None
 }
 

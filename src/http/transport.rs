@@ -13,8 +13,8 @@ use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Uri, Version};
 use ureq::{Agent, AsSendBody, SendBody};
 
-use super::body::{Body, Shared};
-use super::exchange_error::{failure, is_no_idle_connection, tagged};
+use super::body::{Body, TransportState};
+use super::exchange_error::{is_no_idle_connection, tagged};
 use super::limits::Limits;
 use super::request_reader::RequestReader;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
@@ -42,7 +42,7 @@ pub(crate) struct Transport {
     scheme: Scheme,
     /// Those of the agent's own configuration.
     agent_limits: Limits,
-    shared: Arc<Shared>,
+    shared: Arc<TransportState>,
 }
 
 impl Transport {
@@ -51,7 +51,7 @@ impl Transport {
         let readers = Arc::default();
         let agent = agent::build(settings, origin, &readers)?;
         let authority = origin.authority.parse();
-        let shared = Shared {
+        let shared = TransportState {
             authority: authority
                 .map_err(|error| SettingError::new("endpoint URL", "is invalid").with_source(error))?,
             is_shut_down: AtomicBool::new(false),
@@ -92,8 +92,7 @@ impl Transport {
             return Err(TransportError { phase, sent, connection_reused: is_reused, source, ..failed });
         }
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
-        let head =
-            ResponseHead { status: parts.status.as_u16(), headers: Headers::new(parts.headers), timings };
+        let head = ResponseHead { status: parts.status.as_u16(), headers: Headers(parts.headers), timings };
         let body = Body::new(response_body, is_reused, limits, deadline, Arc::clone(&self.shared));
         Ok((head, body))
     }
@@ -169,10 +168,9 @@ impl Transport {
             return TransportError::before_sending(self.shared.authority.as_str(), Cause::ShutDown);
         }
         let phase = if body.sent().is_whole() { Phase::Wait } else { Phase::Send };
-        let mut failed = failure(error, phase, body.sent(), is_reused);
+        let mut failed = self.shared.failed(error, phase, body.sent(), is_reused);
         // There is no body without a head.
         failed.phase = failed.phase.min(Phase::Wait);
-        self.shared.authority.as_str().clone_into(&mut failed.authority);
         failed.body_bytes = body.length();
         failed
     }

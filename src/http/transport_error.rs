@@ -21,7 +21,7 @@ pub struct TransportError {
     /// Length of the request's body.
     pub(crate) body_bytes: u64,
     pub(crate) cause: Cause,
-    pub(crate) source: Option<Source>,
+    pub(crate) source: Option<BoxedError>,
 }
 
 /// Why an exchange failed.
@@ -39,7 +39,7 @@ pub(crate) enum Cause {
     Permanent,
 }
 
-pub(crate) type Source = Box<dyn StdError + Send + Sync>;
+pub(crate) type BoxedError = Box<dyn StdError + Send + Sync>;
 
 impl TransportError {
     /// A call that ended before anything was sent.
@@ -57,14 +57,8 @@ impl TransportError {
         }
     }
 
-    pub(crate) fn with_source(self, source: impl Into<Source>) -> Self {
+    pub(crate) fn with_source(self, source: impl Into<BoxedError>) -> Self {
         Self { source: Some(source.into()), ..self }
-    }
-
-    /// An error of a reader that the program gave.
-    pub(crate) fn of_reader(error: std::io::Error) -> Self {
-        let failed = Self::before_sending("the reader", Cause::Failed).with_source(error);
-        Self { phase: Phase::Read, sent: Sent::ResponseBegun, ..failed }
     }
 
     /// The same error; of its source only the text is left.

@@ -151,7 +151,7 @@ pub struct InvokeEndpointResponse {
     pub new_session_id: Option<String>,
     /// The session closed by this request.
     pub closed_session_id: Option<String>,
-    /// The id under which AWS's support finds the request, `x-amzn-RequestId`.
+    /// The id under which AWS Support finds the request, `x-amzn-RequestId`.
     pub request_id: Option<String>,
     /// Where the time went.
     pub timings: Timings,

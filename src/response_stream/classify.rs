@@ -44,8 +44,8 @@ pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning 
 fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
     let name = message.text(":exception-type").filter(|name| !name.is_empty());
     let payload = message.payload;
-    let is_read = payload.len() <= MAX_EXCEPTION_BYTES;
-    let document = is_read.then(|| serde_json::from_slice::<Map<String, Value>>(payload).ok()).flatten();
+    let document: Option<Map<String, Value>> =
+        if payload.len() <= MAX_EXCEPTION_BYTES { serde_json::from_slice(payload).ok() } else { None };
     let document = document.as_ref();
     let code = document.and_then(|document| first_text(document, ["ErrorCode", "errorCode"]));
     let mut told = document.and_then(|document| first_text(document, ["Message", "message"]));

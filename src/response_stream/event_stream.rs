@@ -165,8 +165,8 @@ impl<'a> Message<'a> {
         })
     }
 
-    pub(super) fn headers(&self) -> Headers<'a> {
-        Headers(self.header_bytes)
+    pub(super) fn headers(&self) -> MessageHeaders<'a> {
+        MessageHeaders(self.header_bytes)
     }
 
     /// Fails if a header is malformed or occurs twice.
@@ -192,9 +192,9 @@ impl<'a> Message<'a> {
 }
 
 /// The headers of a message, in order. Ends after an error.
-pub(super) struct Headers<'a>(&'a [u8]);
+pub(super) struct MessageHeaders<'a>(&'a [u8]);
 
-impl<'a> Iterator for Headers<'a> {
+impl<'a> Iterator for MessageHeaders<'a> {
     type Item = Result<(&'a str, HeaderValue<'a>), FrameError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -209,7 +209,7 @@ impl<'a> Iterator for Headers<'a> {
     }
 }
 
-impl<'a> Headers<'a> {
+impl<'a> MessageHeaders<'a> {
     fn header(&mut self) -> Result<(&'a str, HeaderValue<'a>), FrameError> {
         let [name_length] = self.array()?;
         if name_length == 0 {

@@ -1,8 +1,9 @@
-//! Where the bytes of a stream come from: a response, or a reader of the program's own.
+//! Where the bytes of a stream come from: a response, or a reader that the program gives.
 
 use std::io::{self, Read};
 use std::time::Instant;
 
+use crate::error::reader_failed;
 use crate::http::{Body, TransportError};
 
 /// A source of bytes that can give up.
@@ -32,7 +33,7 @@ impl<R: Read + Send> PartReader for PlainReader<R> {
         loop {
             match self.0.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => return outcome.map_err(TransportError::of_reader),
+                outcome => return outcome.map_err(reader_failed),
             }
         }
     }

@@ -79,7 +79,7 @@ pub(super) struct Parts {
     part: Range<usize>,
     /// Whether the caller has not seen the current part at all: an empty one must be given once.
     is_new: bool,
-    end: Option<End>,
+    end: Option<StreamEnd>,
     /// Whether a whole message has arrived, so that the body is an event stream whatever its type says.
     has_messages: bool,
     options: StreamOptions,
@@ -87,7 +87,7 @@ pub(super) struct Parts {
 }
 
 /// How the stream ended.
-enum End {
+enum StreamEnd {
     Complete,
     Failed(Error),
 }
@@ -133,7 +133,7 @@ impl Parts {
         let kind = failure(StreamErrorKind::TooLarge);
         let error = self.stream_error(StreamError { message: Some(error.to_string()), ..kind });
         self.summary.elapsed = self.elapsed();
-        self.end = Some(End::Failed(error.repeated()));
+        self.end = Some(StreamEnd::Failed(error.repeated()));
         self.part = 0..0;
         error
     }
@@ -141,8 +141,8 @@ impl Parts {
     /// Moves to the next part; `false` at the end.
     fn advance(&mut self) -> Result<bool, Error> {
         match &self.end {
-            Some(End::Complete) => return Ok(false),
-            Some(End::Failed(error)) => return Err(error.repeated()),
+            Some(StreamEnd::Complete) => return Ok(false),
+            Some(StreamEnd::Failed(error)) => return Err(error.repeated()),
             None => {}
         }
         let advanced = self.read_part();
@@ -151,8 +151,8 @@ impl Parts {
         }
         match &advanced {
             Ok(true) => {}
-            Ok(false) => self.end = Some(End::Complete),
-            Err(error) => self.end = Some(End::Failed(error.repeated())),
+            Ok(false) => self.end = Some(StreamEnd::Complete),
+            Err(error) => self.end = Some(StreamEnd::Failed(error.repeated())),
         }
         advanced
     }

@@ -18,7 +18,7 @@ impl fmt::Debug for Request<'_> {
             .field("method", &self.method)
             .field("path", &self.path)
             .field("query", &masked_query(self.query))
-            .field("headers", &Headers(|| self.headers.iter().copied()))
+            .field("headers", &ShownHeaders(|| self.headers.iter().copied()))
             .field("payload", &self.payload)
             .field("path_style", &self.path_style)
             .finish()
@@ -27,14 +27,14 @@ impl fmt::Debug for Request<'_> {
 
 impl fmt::Debug for SortedHeaders<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Headers(|| self.iter()).fmt(f)
+        ShownHeaders(|| self.iter()).fmt(f)
     }
 }
 
 /// A list of headers with secret values masked.
-struct Headers<F>(F);
+struct ShownHeaders<F>(F);
 
-impl<'a, F: Fn() -> I, I: Iterator<Item = (&'a str, &'a str)>> fmt::Debug for Headers<F> {
+impl<'a, F: Fn() -> I, I: Iterator<Item = (&'a str, &'a str)>> fmt::Debug for ShownHeaders<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries((self.0)().map(|(name, value)| (name, masked_value(name, value)))).finish()
     }

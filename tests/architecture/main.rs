@@ -89,6 +89,23 @@ fn module_of(name: &str) -> &str {
     if name.starts_with(|it: char| it.is_lowercase()) { name } else { MODULES[0] }
 }
 
+/// A `super::` that leaves its module would be an import that `imports_point_down_the_flow` does not see.
+#[test]
+fn no_path_leaves_its_module_by_super() {
+    for file in sources() {
+        let depth = file.path.trim_end_matches(".rs").split('/').count();
+        assert!(!file.code.contains(&"super::".repeat(depth)), "{}", file.path);
+    }
+}
+
+#[test]
+fn the_helpers_of_unit_tests_import_the_system_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let text = std::fs::read_to_string(root.join("testing.rs")).unwrap();
+    assert_eq!(imported_modules(&text), ["system"]);
+    assert_eq!(imported_modules(&std::fs::read_to_string(root.join("testing/random.rs")).unwrap()), [""; 0]);
+}
+
 #[test]
 fn imports_are_found_in_every_form() {
     let code = "use crate::{error::{Error as _, b}, http::C, };\nuse crate::Client as _;\nfn a(b: crate::text::Secret)";

@@ -1,7 +1,6 @@
 //! The meaning of a section's header.
 
-/// White space around words.
-const BLANKS: [char; 2] = [' ', '\t'];
+use super::parse::BLANKS;
 
 /// The two shared files. A profile is `[profile NAME]` in the config file and `[NAME]` in the credentials file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl<'a> Header<'a> {
 }
 
 fn parse_name(text: &str) -> Result<&str, &'static str> {
-    if let Some(name) = quoted(text) {
+    if let Some(name) = unquoted(text) {
         return if name.is_empty() { Err("the name is empty") } else { Ok(name) };
     }
     if is_identifier(text) {
@@ -81,14 +80,14 @@ fn parse_name(text: &str) -> Result<&str, &'static str> {
 }
 
 /// The text between quotes of one kind. Source: `aws configure sso` writes such names.
-fn quoted(text: &str) -> Option<&str> {
+fn unquoted(text: &str) -> Option<&str> {
     ['"', '\''].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
 }
 
 /// The names that the author of a header may have meant, without quotes.
 pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
     let after_word = text.split_once(BLANKS).map(|(_, name)| name.trim_matches(BLANKS));
-    [Some(text), after_word].into_iter().flatten().map(|name| quoted(name).unwrap_or(name))
+    [Some(text), after_word].into_iter().flatten().map(|name| unquoted(name).unwrap_or(name))
 }
 
 /// Whether a section or a property can have this name without quotes. Source: the test cases of the SDKs for the

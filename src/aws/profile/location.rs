@@ -33,14 +33,17 @@ impl Platform {
 
 /// A shared file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Location {
+pub(super) struct FileLocation {
     pub(super) path: PathBuf,
     /// Whether a variable names it.
     pub(super) is_named: bool,
 }
 
 /// The files whose place is known, in the order in which they are merged.
-pub(super) fn files(system: &dyn System, platform: Platform) -> impl Iterator<Item = (FileKind, Location)> {
+pub(super) fn files(
+    system: &dyn System,
+    platform: Platform,
+) -> impl Iterator<Item = (FileKind, FileLocation)> {
     let config = locate(system, platform, "AWS_CONFIG_FILE", "config");
     let credentials = locate(system, platform, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
     let files = [(FileKind::Config, config), (FileKind::Credentials, credentials)];
@@ -69,10 +72,10 @@ pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -
 }
 
 /// The file named by the variable, or else the one with this name below `~/.aws`.
-fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<Location> {
+fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<FileLocation> {
     match system.variable(variable).filter(|path| !path.trim().is_empty()) {
-        Some(path) => Some(Location { path: expand_home(system, platform, path.trim()), is_named: true }),
-        None => Some(Location { path: below_aws(system, platform, &[name])?, is_named: false }),
+        Some(path) => Some(FileLocation { path: expand_home(system, platform, path.trim()), is_named: true }),
+        None => Some(FileLocation { path: below_aws(system, platform, &[name])?, is_named: false }),
     }
 }
 

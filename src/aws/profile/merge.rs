@@ -119,7 +119,7 @@ pub(super) struct Ignored {
 
 impl Merged {
     /// Adds the sections of a file. A property replaces an earlier one of the same name.
-    pub(super) fn add(&mut self, kind: FileKind, path: &Path, sections: Vec<parse::Section<'_>>) {
+    pub(super) fn add(&mut self, kind: FileKind, path: &Path, sections: Vec<parse::ParsedSection<'_>>) {
         let file = Arc::new(path.to_owned());
         let ignores_bare_default = kind == FileKind::Config && has_prefixed_default(&sections);
         for section in sections {
@@ -167,7 +167,7 @@ impl Merged {
 }
 
 /// Whether a config file has a `[profile default]`, beside which `[default]` does not count.
-fn has_prefixed_default(sections: &[parse::Section<'_>]) -> bool {
+fn has_prefixed_default(sections: &[parse::ParsedSection<'_>]) -> bool {
     let default = Header { kind: SectionKind::Profile, name: "default" };
     sections.iter().any(|section| {
         section.header != "default" && Header::parse(FileKind::Config, section.header) == Ok(default)
@@ -183,7 +183,7 @@ fn add_fault(section: &mut Section, file: &Arc<PathBuf>, fault: Option<parse::Sy
     }
 }
 
-fn add_properties(section: &mut Section, file: &Arc<PathBuf>, properties: Vec<parse::Property>) {
+fn add_properties(section: &mut Section, file: &Arc<PathBuf>, properties: Vec<parse::ParsedProperty>) {
     for property in properties {
         let line = Line { file: Arc::clone(file), number: property.line };
         if is_identifier(&property.name) {

@@ -3,21 +3,21 @@
 use zeroize::Zeroizing;
 
 /// White space around names and values. Source: the test cases of the SDKs for the parser.
-const BLANKS: [char; 2] = [' ', '\t'];
+pub(super) const BLANKS: [char; 2] = [' ', '\t'];
 
 /// A section: a `[header]` line and the properties below it.
 #[derive(Debug)]
-pub(super) struct Section<'a> {
+pub(super) struct ParsedSection<'a> {
     /// The text between the brackets, trimmed.
     pub(super) header: &'a str,
     pub(super) line: usize,
-    pub(super) properties: Vec<Property>,
+    pub(super) properties: Vec<ParsedProperty>,
     /// Its first invalid line. The lines after it may have been misread.
     pub(super) fault: Option<SyntaxError>,
 }
 
 /// A property: a `name = value` line and its continuation lines.
-pub(super) struct Property {
+pub(super) struct ParsedProperty {
     /// In lower case.
     pub(super) name: String,
     /// Continuation lines are separated by line feeds, so a block of sub-properties begins with one.
@@ -26,7 +26,7 @@ pub(super) struct Property {
 }
 
 /// Without the value, which may be a secret key.
-impl std::fmt::Debug for Property {
+impl std::fmt::Debug for ParsedProperty {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} = .. (line {})", self.name, self.line)
     }
@@ -42,7 +42,7 @@ pub(super) struct SyntaxError {
 /// The content of a file.
 #[derive(Debug, Default)]
 pub(super) struct Parsed<'a> {
-    pub(super) sections: Vec<Section<'a>>,
+    pub(super) sections: Vec<ParsedSection<'a>>,
     /// The first invalid line before any section.
     pub(super) fault: Option<SyntaxError>,
 }
@@ -65,7 +65,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
 }
 
 fn parse_line<'a>(
-    sections: &mut Vec<Section<'a>>,
+    sections: &mut Vec<ParsedSection<'a>>,
     line: &'a [u8],
     number: usize,
 ) -> Result<(), &'static str> {
@@ -73,7 +73,7 @@ fn parse_line<'a>(
     if line.starts_with(b"[") {
         // A section with an invalid header also ends the one before it.
         let (header, result) = text.map_or_else(|problem| ("", Err(problem)), parse_header);
-        sections.push(Section { header, line: number, properties: vec![], fault: None });
+        sections.push(ParsedSection { header, line: number, properties: vec![], fault: None });
         return result;
     }
     let line = text?;
@@ -82,7 +82,7 @@ fn parse_line<'a>(
         return continue_property(section, line);
     }
     let (name, value) = parse_property(line)?;
-    section.properties.push(Property {
+    section.properties.push(ParsedProperty {
         name: name.to_ascii_lowercase(),
         value: Zeroizing::new(value.to_owned()),
         line: number,
@@ -154,7 +154,7 @@ fn without_comment(line: &str) -> &str {
 }
 
 /// Comments are part of a continuation line.
-fn continue_property(section: &mut Section<'_>, line: &str) -> Result<(), &'static str> {
+fn continue_property(section: &mut ParsedSection<'_>, line: &str) -> Result<(), &'static str> {
     let property =
         section.properties.last_mut().ok_or("an indented line must continue a property of its section")?;
     let line = line.trim_matches(BLANKS);

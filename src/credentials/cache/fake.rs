@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Cache, Outcome};
+use super::{Cache, SearchOutcome};
 use crate::config::Config;
 use crate::credentials::{Credentials, Provider};
 use crate::system::System;
@@ -17,7 +17,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Cache {
     /// Runs a search on this thread, for tests that capture the log of their thread.
-    pub(in crate::credentials) fn search_on_this_thread(&self) -> Outcome {
+    pub(in crate::credentials) fn search_on_this_thread(&self) -> SearchOutcome {
         let system = &self.shared.loader.system;
         let search = self.shared.lock().new_search(system.now(), system.instant());
         let found = self.shared.found(self.shared.loader.load(search.started_at, &search.progress));
@@ -101,7 +101,7 @@ impl Rig {
     }
 
     /// Starts a call of [`Cache::get`] on another thread.
-    pub(super) fn get_on_a_thread(&self, timeout: Option<Duration>) -> thread::JoinHandle<Outcome> {
+    pub(super) fn get_on_a_thread(&self, timeout: Option<Duration>) -> thread::JoinHandle<SearchOutcome> {
         let cache = Arc::clone(&self.cache);
         let deadline = timeout.map(|timeout| self.system.instant() + timeout);
         thread::spawn(move || cache.get(deadline))

@@ -20,7 +20,7 @@ const REENTRANT: &str = "the search for credentials needs its own result: a prov
                          client on the thread of the search";
 
 /// The result of a search, for all callers waiting for it.
-pub(super) type Outcome = Result<Arc<Credentials>, CredentialsError>;
+pub(super) type SearchOutcome = Result<Arc<Credentials>, CredentialsError>;
 
 #[derive(Debug)]
 pub(super) struct PendingSearch {
@@ -30,14 +30,14 @@ pub(super) struct PendingSearch {
     pub(super) start_time: SystemTime,
     /// The thread running the search.
     thread: Mutex<Option<ThreadId>>,
-    end: Mutex<Option<End>>,
+    end: Mutex<Option<SearchEnd>>,
     ended: Condvar,
 }
 
 /// How a search ended.
 #[derive(Debug)]
-pub(super) enum End {
-    With(Outcome),
+pub(super) enum SearchEnd {
+    With(SearchOutcome),
     /// The payload, until the caller that started the search takes it.
     Panicked(Option<Box<dyn Any + Send>>),
 }
@@ -69,7 +69,7 @@ impl PendingSearch {
     }
 
     /// Ends the search and wakes all waiting callers.
-    pub(super) fn end(&self, end: End) {
+    pub(super) fn end(&self, end: SearchEnd) {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
         self.ended.notify_all();
     }
@@ -78,7 +78,7 @@ impl PendingSearch {
     ///
     /// It is an error if the deadline passes, if the search takes longer than its limit, and on the thread of the search,
     /// which would wait for itself.
-    pub(super) fn wait(&self, deadline: Option<Instant>, now: Instant) -> Option<Outcome> {
+    pub(super) fn wait(&self, deadline: Option<Instant>, now: Instant) -> Option<SearchOutcome> {
         if self.is_running_here() {
             return Some(Err(CredentialsError::new(REENTRANT)));
         }
@@ -90,8 +90,8 @@ impl PendingSearch {
             |end| end.is_none(),
         );
         match &*waited.unwrap_or_else(PoisonError::into_inner).0 {
-            Some(End::With(outcome)) => return Some(outcome.clone()),
-            Some(End::Panicked(_)) => return None,
+            Some(SearchEnd::With(outcome)) => return Some(outcome.clone()),
+            Some(SearchEnd::Panicked(_)) => return None,
             None => {}
         }
         Some(Err(match time_left {
@@ -108,7 +108,7 @@ impl PendingSearch {
     /// The payload of a panic, once.
     pub(super) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
         match &mut *self.end.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(End::Panicked(payload)) => payload.take(),
+            Some(SearchEnd::Panicked(payload)) => payload.take(),
             _ => None,
         }
     }

@@ -10,16 +10,16 @@ use crate::error::CredentialsError;
 
 /// A JSON object. Names match in any case, as in the official SDK for Rust.
 #[derive(Clone)]
-pub(in crate::credentials) struct Document(Map<String, Value>);
+pub(in crate::credentials) struct JsonDocument(Map<String, Value>);
 
 /// Hides the values, which may be keys.
-impl std::fmt::Debug for Document {
+impl std::fmt::Debug for JsonDocument {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Document({} members)", self.0.len())
+        write!(f, "JsonDocument({} members)", self.0.len())
     }
 }
 
-impl Document {
+impl JsonDocument {
     /// The error has no text of the input.
     pub(in crate::credentials) fn parse(bytes: &[u8], what: &str) -> Result<Self, CredentialsError> {
         match serde_json::from_slice(bytes) {
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn names_match_in_any_case() {
-        let document = Document::parse(
+        let document = JsonDocument::parse(
             br#"{"ACCESSKEYID":"id","secretAccessKey":"s","token":"t","expiresAt":"2009-02-13T23:31:30Z"}"#,
             "it",
         )
@@ -131,7 +131,7 @@ mod tests {
     }
 
     fn problem(json: &str) -> String {
-        let document = Document::parse(json.as_bytes(), "the response");
+        let document = JsonDocument::parse(json.as_bytes(), "the response");
         document.and_then(|document| document.session_credentials("the response")).unwrap_err().to_string()
     }
 
@@ -160,7 +160,7 @@ mod tests {
             r#"{"roleCredentials":{"accessKeyId":"\u00e9\ud83d\ude00","expiration":1893456000000,"a":[[{}]],"b":1e9,"c":null}}"#,
         ];
         fuzz(&samples, |bytes| {
-            let mut document = match Document::parse(bytes, "it") {
+            let mut document = match JsonDocument::parse(bytes, "it") {
                 Ok(document) => document,
                 Err(error) => return assert_shown_safely(&error.to_string()),
             };
@@ -172,7 +172,7 @@ mod tests {
                 }
             }
             document.set("accessKeyId", "new");
-            let written = Document::parse(&document.to_bytes(), "it").unwrap();
+            let written = JsonDocument::parse(&document.to_bytes(), "it").unwrap();
             assert_eq!(written.text(&["accessKeyId"]), Some("new"));
             assert!(written.0.keys().eq(document.0.keys()));
         });
@@ -181,6 +181,6 @@ mod tests {
     #[test]
     fn deep_nesting_is_an_error() {
         let deep = "[".repeat(100_000);
-        assert!(Document::parse(deep.as_bytes(), "it").is_err());
+        assert!(JsonDocument::parse(deep.as_bytes(), "it").is_err());
     }
 }

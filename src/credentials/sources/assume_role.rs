@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use self::sts_error::StsError;
 use crate::aws::clock_skew::ClockSkew;
-use crate::aws::xml::Document;
+use crate::aws::xml::XmlDocument;
 use crate::aws::{Credentials, Service, Signer};
-use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::time_of;
 use crate::credentials::sender::{CallLimits, HttpResponse};
@@ -74,7 +74,7 @@ pub(super) fn assume_role(
         context.settings()?.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
     let session_name = role.session_name.clone().unwrap_or_else(|| session_name(context.system.now()));
     let request = StsRequest {
-        call: Call { context, what: &what, origin: &origin, limits: CallLimits::SERVICE },
+        call: SourceCall { context, what: &what, origin: &origin, limits: CallLimits::SERVICE },
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),
         signer: Signer::new(region, "sts"),
@@ -87,7 +87,7 @@ pub(super) fn assume_role(
 
 /// A request to STS, shared by its attempts.
 struct StsRequest<'a> {
-    call: Call<'a>,
+    call: SourceCall<'a>,
     path: String,
     body: String,
     signer: Signer,
@@ -100,14 +100,14 @@ struct StsRequest<'a> {
 }
 
 impl StsRequest<'_> {
-    fn send(&self, role: &Role, proof: Proof<'_>) -> Result<Credentials, AttemptError> {
+    fn send(&self, role: &Role, proof: Proof<'_>) -> Result<Credentials, FailedAttempt> {
         let sent_at = self.call.context.system.now();
         let response = match proof {
             Proof::Credentials(credentials) => self.send_signed(credentials, self.service_time(sent_at))?,
             Proof::WebIdentity(_) => self.call.send(&self.unsigned())?,
         };
         if response.status == 200 {
-            return credentials_in(&response).map_err(AttemptError::retryable);
+            return credentials_in(&response).map_err(FailedAttempt::retryable);
         }
         let refusal = StsError::new(&response);
         let retry_base = if refusal.is_of_clock() && self.correct_clock(&response, sent_at) {
@@ -117,7 +117,7 @@ impl StsRequest<'_> {
         } else {
             refusal.backoff_base()
         };
-        Err(AttemptError { error: refusal.into_error(role.has_mfa).into(), retry_base })
+        Err(FailedAttempt { error: refusal.into_error(role.has_mfa).into(), retry_base })
     }
 
     fn service_time(&self, now: SystemTime) -> SystemTime {
@@ -142,10 +142,10 @@ impl StsRequest<'_> {
         &self,
         credentials: &Credentials,
         signed_for: SystemTime,
-    ) -> Result<HttpResponse, AttemptError> {
+    ) -> Result<HttpResponse, FailedAttempt> {
         let date = AmzDate::from_system_time(signed_for).ok_or_else(|| {
             let problem = "the system's clock is before 1970 or after 9999";
-            AttemptError::fatal(CredentialsError::new(problem))
+            FailedAttempt::fatal(CredentialsError::new(problem))
         })?;
         let mut request = self.unsigned();
         let signature = self.signer.sign(&request, credentials, date);
@@ -155,11 +155,11 @@ impl StsRequest<'_> {
 }
 
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, CredentialsError> {
-    let document = Document::parse(&response.body);
+    let document = XmlDocument::parse(&response.body);
     credentials_of(&document.ok_or_else(|| CredentialsError::new("the response is not XML"))?)
 }
 
-fn credentials_of(document: &Document) -> Result<Credentials, CredentialsError> {
+fn credentials_of(document: &XmlDocument) -> Result<Credentials, CredentialsError> {
     let expires_at = time_of(member(document, "Expiration")?)
         .ok_or_else(|| CredentialsError::new("the response has an expiry that is not a date"))?;
     Ok(Credentials::new(member(document, "AccessKeyId")?, member(document, "SecretAccessKey")?)
@@ -167,7 +167,7 @@ fn credentials_of(document: &Document) -> Result<Credentials, CredentialsError> 
         .with_expiry(expires_at))
 }
 
-fn member<'a>(document: &'a Document, name: &str) -> Result<&'a str, CredentialsError> {
+fn member<'a>(document: &'a XmlDocument, name: &str) -> Result<&'a str, CredentialsError> {
     let text = document.text(&format!("Credentials/{name}"));
     text.ok_or_else(|| CredentialsError::new(format!("the response has no {name}")))
 }

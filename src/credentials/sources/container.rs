@@ -5,9 +5,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::aws::Credentials;
-use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
@@ -34,17 +34,17 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     headers.extend(token.as_deref().map(|token| ("authorization", token)));
     let request = Request { method: "GET", path: &path, headers, body: &[] };
     let limits = CallLimits::container(is_container_address);
-    let call = Call { context, what: WHAT, origin: &origin, limits };
+    let call = SourceCall { context, what: WHAT, origin: &origin, limits };
     call.run(|| credentials_in(&call.send(&request).map_err(unanswered)?))
 }
 
 /// With advice if the address was refused, which is the only lookup whose outcome is final.
-fn unanswered(error: TransportError) -> AttemptError {
+fn unanswered(error: TransportError) -> FailedAttempt {
     if error.phase != Phase::Lookup || error.cause != Cause::Permanent {
         return error.into();
     }
     let advice = "; over plain HTTP the host must have loopback addresses only, or those of ECS and EKS";
-    AttemptError::fatal(CredentialsError::from(error).followed_by(advice))
+    FailedAttempt::fatal(CredentialsError::from(error).followed_by(advice))
 }
 
 /// Whether the endpoint may have this address when it is called over plain HTTP.
@@ -109,24 +109,24 @@ fn header_value(token: Vec<u8>, setting: &str) -> Result<String, CredentialsErro
     }
 }
 
-fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
+fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt> {
     let what = "its answer";
-    let document = Document::parse(&response.body, what);
+    let document = JsonDocument::parse(&response.body, what);
     if response.status != 200 {
         let problem = refusal(response.status, document.ok().as_ref());
-        return Err(AttemptError::refused(response.status, problem));
+        return Err(FailedAttempt::refused(response.status, problem));
     }
-    let document = document.map_err(AttemptError::retryable)?;
+    let document = document.map_err(FailedAttempt::retryable)?;
     match document.text(&["Code"]) {
         Some(code) if code != "Success" => {
             let problem = format!("it answered with the code {}", shown(code));
-            Err(AttemptError::retryable(CredentialsError::new(problem)))
+            Err(FailedAttempt::retryable(CredentialsError::new(problem)))
         }
-        _ => document.session_credentials(what).map_err(AttemptError::retryable),
+        _ => document.session_credentials(what).map_err(FailedAttempt::retryable),
     }
 }
 
-fn refusal(status: u16, document: Option<&Document>) -> String {
+fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
     let details = ["code", "message"].into_iter().filter_map(|name| document?.text(&[name]));
     let mut problem = format!("it answered HTTP {status}");
     for detail in details {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::aws::Credentials;
 use crate::aws::settings::Setting;
-use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError, base_url, checked_region};
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
@@ -124,11 +124,11 @@ impl<'a> Metadata<'a> {
         let headers = vec![("host", self.origin.authority.as_str()), header];
         let request = Request { method, path: &path, headers, body: &[] };
         let limits = CallLimits::INSTANCE_METADATA;
-        let call = Call { context: self.context, what: WHAT, origin: &self.origin, limits };
+        let call = SourceCall { context: self.context, what: WHAT, origin: &self.origin, limits };
         call.run(|| {
             let response = call.send(&request).map_err(|error| unanswered(error, method))?;
             let retry_base = backoff_base(response.status);
-            check(&response).map_err(|error| AttemptError { error, retry_base })?;
+            check(&response).map_err(|error| FailedAttempt { error, retry_base })?;
             Ok(response)
         })
     }
@@ -156,12 +156,12 @@ fn is_role_name(text: &str) -> bool {
 
 /// Outside EC2 the service does not exist. In a container one network hop too far away, it does not respond to the
 /// first request.
-fn unanswered(error: TransportError, method: &str) -> AttemptError {
+fn unanswered(error: TransportError, method: &str) -> FailedAttempt {
     let is_unreachable = error.phase < Phase::Send || error.cause == Cause::TimedOut;
     if is_unreachable && method == "PUT" {
-        AttemptError::fatal(ProviderError::NotConfigured(reason_of(&error)))
+        FailedAttempt::fatal(ProviderError::NotConfigured(reason_of(&error)))
     } else {
-        AttemptError::fatal(CredentialsError::from(error))
+        FailedAttempt::fatal(CredentialsError::from(error))
     }
 }
 
@@ -222,7 +222,7 @@ fn built_in(url: &str) -> Setting {
 
 fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
     let what = "its answer";
-    let document = Document::parse(answer.as_bytes(), what)?;
+    let document = JsonDocument::parse(answer.as_bytes(), what)?;
     match document.text(&["Code"]) {
         None | Some("Success") => document.session_credentials(what),
         Some("AssumeRoleUnauthorizedAccess") => {

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::credentials::shown::shown_path;
 use crate::error::CredentialsError;
 
@@ -26,7 +26,7 @@ pub(super) fn load(context: &Context<'_>, session: &str) -> Result<Credentials, 
         CredentialsError::new(format!("{problem} {}", shown_path(&path))).with_source(error)
     })?;
     let what = format!("the login session in {}", shown_path(&path));
-    let document = Document::parse(&Zeroizing::new(bytes), &what)?;
+    let document = JsonDocument::parse(&Zeroizing::new(bytes), &what)?;
     let token = document
         .object("accessToken")
         .ok_or_else(|| CredentialsError::new(format!("{what} has no accessToken")))?;

@@ -11,7 +11,7 @@ use super::program_text::redacted;
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
 use crate::credentials::parse::date::date_of;
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::error::CredentialsError;
 use crate::system::{Finished, TimedOut};
 
@@ -54,7 +54,7 @@ fn written(stderr: &[u8], command_line: &str) -> String {
 
 fn credentials_in(stdout: &[u8], now: SystemTime) -> Result<Credentials, CredentialsError> {
     let what = "its output";
-    let document = Document::parse(stdout, what)?;
+    let document = JsonDocument::parse(stdout, what)?;
     if document.number("Version") != Some(1) {
         return Err(CredentialsError::new(format!("{what} has no Version 1")));
     }
@@ -65,7 +65,7 @@ fn credentials_in(stdout: &[u8], now: SystemTime) -> Result<Credentials, Credent
 
 /// Refuses a number and a date in the past, like the AWS CLI.
 fn check_expiry(
-    document: &Document,
+    document: &JsonDocument,
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<(), CredentialsError> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::sso_token::{self, Session, Token};
 use crate::aws::{Credentials, Service};
-use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::time_after_1970;
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
@@ -47,21 +47,21 @@ impl Sso {
         let path = format!("{base_path}/federation/credentials?account_id={account}&role_name={role}");
         let headers = vec![("host", &*origin.authority), ("x-amz-sso_bearer_token", token.text.expose())];
         let request = Request { method: "GET", path: &path, headers, body: &[] };
-        let call = Call { context, what: WHAT, origin: &origin, limits: CallLimits::SERVICE };
+        let call = SourceCall { context, what: WHAT, origin: &origin, limits: CallLimits::SERVICE };
         call.run(|| credentials_in(&call.send(&request)?))
     }
 }
 
-fn credentials_in(response: &HttpResponse) -> Result<Credentials, AttemptError> {
-    let document = Document::parse(&response.body, "its answer");
+fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt> {
+    let document = JsonDocument::parse(&response.body, "its answer");
     if response.status != 200 {
         let problem = refusal(response.status, document.ok().as_ref());
-        return Err(AttemptError::refused(response.status, problem));
+        return Err(FailedAttempt::refused(response.status, problem));
     }
-    document.and_then(|document| role_credentials(&document)).map_err(AttemptError::retryable)
+    document.and_then(|document| role_credentials(&document)).map_err(FailedAttempt::retryable)
 }
 
-fn refusal(status: u16, document: Option<&Document>) -> String {
+fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
     let advice = if status == 401 { ", run `aws sso login`" } else { "" };
     let mut problem = format!("refused with HTTP {status}{advice}");
     if let Some(message) = document.and_then(|document| document.text(&["message"])) {
@@ -71,7 +71,7 @@ fn refusal(status: u16, document: Option<&Document>) -> String {
     problem
 }
 
-fn role_credentials(document: &Document) -> Result<Credentials, CredentialsError> {
+fn role_credentials(document: &JsonDocument) -> Result<Credentials, CredentialsError> {
     let what = "its answer";
     let found = document
         .object("roleCredentials")

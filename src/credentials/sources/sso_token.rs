@@ -11,10 +11,10 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use crate::aws::Service;
-use crate::credentials::call::{AttemptError, Call};
+use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::{date_of, time_of};
-use crate::credentials::parse::json::Document;
+use crate::credentials::parse::json::JsonDocument;
 use crate::credentials::sender::{CallLimits, HttpResponse};
 use crate::credentials::shown::{quoted, shown_path};
 use crate::error::CredentialsError;
@@ -22,7 +22,7 @@ use crate::http::Request;
 use crate::text::Secret;
 
 /// A token with less time left than this is refreshed, as in the AWS SDK for Rust.
-const REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
+const TOKEN_REFRESH_WINDOW: Duration = Duration::from_secs(5 * 60);
 
 /// Longest lifetime of a token. Source: the longest session of IAM Identity Center, 90 days.
 const MAX_LIFETIME: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -52,7 +52,7 @@ pub(super) fn load(context: &Context<'_>, session: Session<'_>) -> Result<Token,
     let token = token_in(&cached, &path)?;
     let now = context.system.now();
     let is_expired = token.expires_at <= now;
-    if token.expires_at.duration_since(now).is_ok_and(|left| left > REFRESH_WINDOW) {
+    if token.expires_at.duration_since(now).is_ok_and(|left| left > TOKEN_REFRESH_WINDOW) {
         return Ok(token);
     }
     let refresh = if session.is_named { Refresh::of(&cached, now) } else { None };
@@ -74,7 +74,7 @@ fn expired(path: &Path) -> CredentialsError {
     CredentialsError::new(format!("the SSO token in {} has expired: run `aws sso login`", shown_path(path)))
 }
 
-fn read(context: &Context<'_>, path: &Path) -> Result<Document, CredentialsError> {
+fn read(context: &Context<'_>, path: &Path) -> Result<JsonDocument, CredentialsError> {
     let bytes = context.read(path).map_err(|error| {
         let problem = match error.kind() {
             io::ErrorKind::NotFound => "there is no SSO token, run `aws sso login`: cannot read",
@@ -82,14 +82,14 @@ fn read(context: &Context<'_>, path: &Path) -> Result<Document, CredentialsError
         };
         CredentialsError::new(format!("{problem} {}", shown_path(path))).with_source(error)
     })?;
-    Document::parse(&Zeroizing::new(bytes), &what(path))
+    JsonDocument::parse(&Zeroizing::new(bytes), &what(path))
 }
 
 fn what(path: &Path) -> String {
     format!("the SSO token in {}", shown_path(path))
 }
 
-fn token_in(cached: &Document, path: &Path) -> Result<Token, CredentialsError> {
+fn token_in(cached: &JsonDocument, path: &Path) -> Result<Token, CredentialsError> {
     let text = header_text(cached.required(&["accessToken"], &what(path))?, &what(path))?;
     let expiry = cached.required(&["expiresAt"], &what(path))?;
     let expires_at = time_of(expiry)
@@ -118,7 +118,7 @@ struct Refreshed {
 
 impl Refresh {
     /// `None` when the file has no client or no refresh token, or the registration of the client has expired.
-    fn of(cached: &Document, now: SystemTime) -> Option<Self> {
+    fn of(cached: &JsonDocument, now: SystemTime) -> Option<Self> {
         let registration_expires_at = time_of(cached.text(&["registrationExpiresAt"])?)?;
         if registration_expires_at <= now {
             return None;
@@ -138,29 +138,29 @@ impl Refresh {
         let headers = vec![("content-type", "application/json"), ("host", origin.authority.as_str())];
         let request = Request { method: "POST", path: &path, headers, body: self.body.as_bytes() };
         let what = "refreshing the SSO token";
-        let call = Call { context, what, origin: &origin, limits: CallLimits::SERVICE };
+        let call = SourceCall { context, what, origin: &origin, limits: CallLimits::SERVICE };
         call.run(|| {
             // The service accepts a refresh token once, so a request whose response was lost is not sent again.
-            let response = call.send(&request).map_err(AttemptError::fatal)?;
+            let response = call.send(&request).map_err(FailedAttempt::fatal)?;
             refreshed(context, &response)
         })
     }
 }
 
-fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed, AttemptError> {
-    let document = Document::parse(&response.body, "the response");
+fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed, FailedAttempt> {
+    let document = JsonDocument::parse(&response.body, "the response");
     if response.status != 200 {
         let document = document.ok();
         let code = document.as_ref().and_then(|document| document.text(&["error"])).unwrap_or("no code");
         let problem = format!("refused with {} (HTTP {})", quoted(code), response.status);
-        return Err(AttemptError::refused(response.status, problem));
+        return Err(FailedAttempt::refused(response.status, problem));
     }
-    let document = document.map_err(AttemptError::fatal)?;
+    let document = document.map_err(FailedAttempt::fatal)?;
     let refresh_token = document.text(&["refreshToken"]).map(Into::into);
     Ok(Refreshed { token: token_in_response(context, &document), refresh_token })
 }
 
-fn token_in_response(context: &Context<'_>, document: &Document) -> Result<Token, CredentialsError> {
+fn token_in_response(context: &Context<'_>, document: &JsonDocument) -> Result<Token, CredentialsError> {
     let what = "the response to the refresh of the SSO token";
     let text = header_text(document.required(&["accessToken"], what)?, what)?;
     let seconds = document
@@ -179,7 +179,7 @@ fn token_in_response(context: &Context<'_>, document: &Document) -> Result<Token
 fn store(
     context: &Context<'_>,
     path: &Path,
-    mut cached: Document,
+    mut cached: JsonDocument,
     refreshed: Refreshed,
 ) -> Result<Token, CredentialsError> {
     if let Some(refresh_token) = &refreshed.refresh_token {
@@ -225,7 +225,7 @@ mod tests {
                     Err(failed) => assert_shown_safely(&failed.error.into_failure().to_string()),
                 }
             }
-            if let Ok(cached) = Document::parse(body, "the file") {
+            if let Ok(cached) = JsonDocument::parse(body, "the file") {
                 check(token_in(&cached, Path::new("/token.json")));
                 let _ = Refresh::of(&cached, context.system.now());
             }

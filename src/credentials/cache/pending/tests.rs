@@ -164,7 +164,7 @@ fn a_search_over_its_limit_is_an_error_and_not_started_twice() {
 }
 
 /// A cache whose provider calls its own cache at each search, and what that call returned.
-fn reentrant_cache(system: &Arc<FakeSystem>) -> (Arc<Cache>, Receiver<Outcome>) {
+fn reentrant_cache(system: &Arc<FakeSystem>) -> (Arc<Cache>, Receiver<SearchOutcome>) {
     let (own, called) = (Arc::new(OnceLock::<Weak<Cache>>::new()), mpsc::channel());
     let (inner, clock, sender) = (Arc::clone(&own), Arc::clone(system), called.0);
     let provider = Provider::custom(move || {

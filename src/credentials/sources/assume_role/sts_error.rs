@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::aws::xml::Document;
+use crate::aws::xml::XmlDocument;
 use crate::credentials::sender::HttpResponse;
 use crate::credentials::shown::shown;
 use crate::error::{CredentialsError, is_throttling_code};
@@ -17,7 +17,7 @@ pub(super) struct StsError {
 
 impl StsError {
     pub(super) fn new(response: &HttpResponse) -> Self {
-        let document = Document::parse(&response.body);
+        let document = XmlDocument::parse(&response.body);
         let (code, message) = match &document {
             Some(document) => (document.text("Error/Code"), document.text("Error/Message")),
             None => (None, None),
