@@ -5,6 +5,9 @@ mod tests;
 
 use std::ops::Range;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
 use super::layer::Layer;
 
 /// Values from this length on are removed wherever they stand. Shorter ones occur by chance, so they are removed only
@@ -59,10 +62,9 @@ impl Redactor {
                 self.add_bytes(name, layer.bytes());
             }
             for bytes_before in alignments(text) {
-                let standard = base64(text.as_bytes(), bytes_before);
-                let url_safe: Vec<u8> = standard.iter().copied().map(url_safe).collect();
-                self.add_bytes(name, &standard);
-                self.add_bytes(name, &url_safe);
+                for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                    self.add_bytes(name, &base64(&engine, text.as_bytes(), bytes_before));
+                }
             }
         }
     }
@@ -185,32 +187,9 @@ fn alignments(value: &str) -> Range<usize> {
 
 /// The Base64 characters of a value with this many bytes before it. Characters that also hold bits of its neighbours are
 /// left out; they show less than a byte at each end.
-fn base64(value: &[u8], bytes_before: usize) -> Vec<u8> {
-    let mut characters = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for byte in std::iter::repeat_n(&0, bytes_before).chain(value) {
-        bits = bits << 8 | u32::from(*byte);
-        count += 8;
-        while count >= 6 {
-            count -= 6;
-            characters.push(base64_character(bits >> count));
-        }
-    }
+fn base64(engine: &GeneralPurpose, value: &[u8], bytes_before: usize) -> Vec<u8> {
+    let aligned = [&vec![0; bytes_before], value].concat();
+    let mut characters = engine.encode(&aligned).into_bytes();
+    characters.truncate(8 * aligned.len() / 6);
     characters.split_off((8 * bytes_before).div_ceil(6))
-}
-
-/// The character of the low 6 bits.
-#[expect(clippy::indexing_slicing, reason = "6 bits are below 64")]
-fn base64_character(bits: u32) -> u8 {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let [.., sextet] = (bits & 0x3f).to_be_bytes();
-    ALPHABET[usize::from(sextet)]
-}
-
-fn url_safe(character: u8) -> u8 {
-    match character {
-        b'+' => b'-',
-        b'/' => b'_',
-        other => other,
-    }
 }
