@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::context::{Context, ProviderError};
-use super::sender::{CallLimits, HttpResponse};
+use super::sender::{CallSettings, HttpResponse};
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Request, TransportError};
 use crate::retry::{BACKOFF_BASE, DEFAULT_MAX_BACKOFF, backoff_base_of_status, longest_backoff};
@@ -46,7 +46,7 @@ pub(super) struct SourceCall<'a> {
     /// The name of the source in errors.
     pub(super) what: &'a str,
     pub(super) origin: &'a Origin,
-    pub(super) limits: CallLimits,
+    pub(super) settings: CallSettings,
 }
 
 impl SourceCall<'_> {
@@ -70,7 +70,7 @@ impl SourceCall<'_> {
     fn wait_before_retry(&self, base: Duration, retries: u32) -> Option<Duration> {
         let longest = longest_backoff(base, retries, DEFAULT_MAX_BACKOFF);
         let wait = longest.mul_f64(fraction(self.context.system.random()));
-        let has_attempts = retries + 1 < self.limits.max_attempts;
+        let has_attempts = retries + 1 < self.settings.max_attempts;
         let has_time = self.context.time_left().is_none_or(|left| left > wait);
         if has_attempts && has_time { Some(wait) } else { None }
     }
@@ -78,6 +78,6 @@ impl SourceCall<'_> {
     /// Sends the request once, within the search's deadline.
     pub(super) fn send(&self, request: &Request<'_>) -> Result<HttpResponse, TransportError> {
         log::debug!("{} {}://{}", request.method, self.origin.scheme(), self.origin.authority);
-        self.context.sender.send(self.origin, request, &self.limits, self.context.deadline)
+        self.context.sender.send(self.origin, request, &self.settings, self.context.deadline)
     }
 }

@@ -19,9 +19,9 @@ use crate::system::System;
 /// Maximum size of a response: many times the size of credentials.
 const MAX_RESPONSE_BYTES: u64 = 256 * 1024;
 
-/// Limits for the calls of a kind of source. Source: the limits of the AWS SDKs.
+/// How the calls of a kind of source are made. Source: the limits of the AWS SDKs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CallLimits {
+pub(super) struct CallSettings {
     connect: Duration,
     /// From the end of the request to the end of the response.
     response: Duration,
@@ -32,7 +32,7 @@ pub(super) struct CallLimits {
     is_allowed: fn(IpAddr) -> bool,
 }
 
-impl CallLimits {
+impl CallSettings {
     /// For the instance metadata service.
     pub(super) const INSTANCE_METADATA: Self = Self {
         connect: Duration::from_secs(1),
@@ -62,7 +62,7 @@ impl CallLimits {
         is_allowed: |_| true,
     };
 
-    fn http(&self) -> Limits {
+    fn limits(&self) -> Limits {
         let response = Some(self.response);
         Limits { connect: Some(self.connect), send: response, response, read: response, poll: None }
     }
@@ -82,7 +82,7 @@ pub(super) trait SendHttp: fmt::Debug + Send + Sync {
         &self,
         origin: &Origin,
         request: &Request<'_>,
-        limits: &CallLimits,
+        settings: &CallSettings,
         deadline: Option<Instant>,
     ) -> Result<HttpResponse, TransportError>;
 }
@@ -109,18 +109,18 @@ impl NetworkSender {
         }
     }
 
-    fn transport(&self, origin: &Origin, limits: &CallLimits) -> Result<Transport, TransportError> {
+    fn transport(&self, origin: &Origin, settings: &CallSettings) -> Result<Transport, TransportError> {
         let resolver = self.resolver.clone();
-        let settings = TransportSettings {
-            limits: limits.http(),
+        let transport_settings = TransportSettings {
+            limits: settings.limits(),
             max_idle_connections: 0,
             max_idle_age: Duration::ZERO,
-            proxy: if limits.uses_proxy { &self.proxy } else { &Proxy::Off },
+            proxy: if settings.uses_proxy { &self.proxy } else { &Proxy::Off },
             ca_bundle_pem: if origin.tls { self.ca_bundle_pem.as_deref() } else { None },
-            resolver: if origin.tls { resolver } else { resolver.allowing(limits.is_allowed) },
+            resolver: if origin.tls { resolver } else { resolver.allowing(settings.is_allowed) },
             system: Arc::clone(&self.system),
         };
-        Transport::new(origin, &settings).map_err(|error| {
+        Transport::new(origin, &transport_settings).map_err(|error| {
             TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(error)
         })
     }
@@ -131,16 +131,16 @@ impl SendHttp for NetworkSender {
         &self,
         origin: &Origin,
         request: &Request<'_>,
-        limits: &CallLimits,
+        settings: &CallSettings,
         deadline: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         if self.is_shut_down.load(Ordering::SeqCst) {
             return Err(TransportError::before_sending(&origin.authority, Cause::ShutDown));
         }
-        let transport = self.transport(origin, limits)?;
-        let attempt_deadline = self.system.instant().checked_add(limits.connect + limits.response);
+        let transport = self.transport(origin, settings)?;
+        let attempt_deadline = self.system.instant().checked_add(settings.connect + settings.response);
         let deadline = [deadline, attempt_deadline].into_iter().flatten().min();
-        let (head, mut body) = transport.send(request, &limits.http(), deadline)?;
+        let (head, mut body) = transport.send(request, &settings.limits(), deadline)?;
         match body.read_whole(MAX_RESPONSE_BYTES) {
             Ok(body) => Ok(HttpResponse { status: head.status, headers: head.headers, body }),
             Err(BodyError::Transport(error)) => Err(error),
@@ -165,10 +165,10 @@ mod tests {
         let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
         let sender = NetworkSender::new(&config.search());
         let origin = Origin { tls: false, authority: "hangs.example".to_owned() };
-        let limits = CallLimits { connect: Duration::from_millis(20), ..CallLimits::SERVICE };
+        let settings = CallSettings { connect: Duration::from_millis(20), ..CallSettings::SERVICE };
         for _ in 0..3 {
             let request = Request { method: "GET", path: "/", headers: vec![], body: &[] };
-            sender.send(&origin, &request, &limits, None).unwrap_err();
+            sender.send(&origin, &request, &settings, None).unwrap_err();
         }
         assert_eq!(system.lookups(), 1);
         system.resume_lookups();

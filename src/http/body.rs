@@ -1,6 +1,6 @@
 //! The body of a response.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -183,6 +183,13 @@ impl Body {
             failed.cause = Cause::ShutDown;
         }
         failed
+    }
+}
+
+/// Errors hold a [`TransportError`].
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read_before(buffer, None).map_err(io::Error::other)
     }
 }
 

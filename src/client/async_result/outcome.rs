@@ -76,6 +76,6 @@ pub struct AsyncResultBody(pub(super) Body);
 
 impl Read for AsyncResultBody {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_before(buffer, None).map_err(io::Error::other)
+        self.0.read(buffer)
     }
 }

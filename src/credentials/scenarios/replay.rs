@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::credentials::sender::{CallLimits, HttpResponse, SendHttp};
+use crate::credentials::sender::{CallSettings, HttpResponse, SendHttp};
 use crate::http::{Cause, Headers, Origin, Phase, Request, TransportError};
 
 /// The headers compared in official recordings; the others are from the recording SDK and its signer.
@@ -136,7 +136,7 @@ impl SendHttp for Arc<Replay> {
         &self,
         origin: &Origin,
         request: &Request<'_>,
-        _: &CallLimits,
+        _: &CallSettings,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         let Some(recorded) = self.left.lock().unwrap().pop() else {

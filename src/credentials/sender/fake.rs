@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use super::{CallLimits, HttpResponse, SendHttp};
+use super::{CallSettings, HttpResponse, SendHttp};
 use crate::http::{Cause, Origin, Request, TransportError};
 
 /// A network without any peer.
@@ -12,7 +12,7 @@ impl SendHttp for NoNetwork {
         &self,
         origin: &Origin,
         _: &Request<'_>,
-        _: &CallLimits,
+        _: &CallSettings,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         let failed = TransportError::before_sending(&origin.authority, Cause::Failed);

@@ -18,7 +18,7 @@ use crate::aws::{Credentials, Service, Signer};
 use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::time_of;
-use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
@@ -74,7 +74,7 @@ pub(super) fn assume_role(
         context.settings()?.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
     let session_name = role.session_name.clone().unwrap_or_else(|| session_name(context.system.now()));
     let request = StsRequest {
-        call: SourceCall { context, what: &what, origin: &origin, limits: CallLimits::SERVICE },
+        call: SourceCall { context, what: &what, origin: &origin, settings: CallSettings::SERVICE },
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),
         signer: Signer::new(region, "sts"),

@@ -8,7 +8,7 @@ use crate::aws::Credentials;
 use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::json::JsonDocument;
-use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Phase, Request, TransportError};
@@ -33,8 +33,8 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     let mut headers = vec![("accept", "application/json"), ("host", origin.authority.as_str())];
     headers.extend(token.as_deref().map(|token| ("authorization", token)));
     let request = Request { method: "GET", path: &path, headers, body: &[] };
-    let limits = CallLimits::container(is_container_address);
-    let call = SourceCall { context, what: WHAT, origin: &origin, limits };
+    let settings = CallSettings::container(is_container_address);
+    let call = SourceCall { context, what: WHAT, origin: &origin, settings };
     call.run(|| credentials_in(&call.send(&request).map_err(unanswered)?))
 }
 

@@ -10,7 +10,7 @@ use crate::aws::settings::Setting;
 use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError, base_url, checked_region};
 use crate::credentials::parse::json::JsonDocument;
-use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Phase, Request, TransportError};
@@ -123,8 +123,8 @@ impl<'a> Metadata<'a> {
         let path = format!("{}{path}", self.base_path);
         let headers = vec![("host", self.origin.authority.as_str()), header];
         let request = Request { method, path: &path, headers, body: &[] };
-        let limits = CallLimits::INSTANCE_METADATA;
-        let call = SourceCall { context: self.context, what: WHAT, origin: &self.origin, limits };
+        let settings = CallSettings::INSTANCE_METADATA;
+        let call = SourceCall { context: self.context, what: WHAT, origin: &self.origin, settings };
         call.run(|| {
             let response = call.send(&request).map_err(|error| unanswered(error, method))?;
             let retry_base = backoff_base(response.status);

@@ -10,7 +10,7 @@ use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::time_after_1970;
 use crate::credentials::parse::json::JsonDocument;
-use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
@@ -47,7 +47,7 @@ impl Sso {
         let path = format!("{base_path}/federation/credentials?account_id={account}&role_name={role}");
         let headers = vec![("host", &*origin.authority), ("x-amz-sso_bearer_token", token.text.expose())];
         let request = Request { method: "GET", path: &path, headers, body: &[] };
-        let call = SourceCall { context, what: WHAT, origin: &origin, limits: CallLimits::SERVICE };
+        let call = SourceCall { context, what: WHAT, origin: &origin, settings: CallSettings::SERVICE };
         call.run(|| credentials_in(&call.send(&request)?))
     }
 }

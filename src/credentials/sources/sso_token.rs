@@ -15,7 +15,7 @@ use crate::credentials::call::{FailedAttempt, SourceCall};
 use crate::credentials::context::{Context, ProviderError};
 use crate::credentials::parse::date::{date_of, time_of};
 use crate::credentials::parse::json::JsonDocument;
-use crate::credentials::sender::{CallLimits, HttpResponse};
+use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::{quoted, shown_path};
 use crate::error::CredentialsError;
 use crate::http::Request;
@@ -138,7 +138,7 @@ impl Refresh {
         let headers = vec![("content-type", "application/json"), ("host", origin.authority.as_str())];
         let request = Request { method: "POST", path: &path, headers, body: self.body.as_bytes() };
         let what = "refreshing the SSO token";
-        let call = SourceCall { context, what, origin: &origin, limits: CallLimits::SERVICE };
+        let call = SourceCall { context, what, origin: &origin, settings: CallSettings::SERVICE };
         call.run(|| {
             // The service accepts a refresh token once, so a request whose response was lost is not sent again.
             let response = call.send(&request).map_err(FailedAttempt::fatal)?;

@@ -24,7 +24,7 @@ impl SendHttp for Sts {
         &self,
         _: &Origin,
         request: &Request<'_>,
-        _: &CallLimits,
+        _: &CallSettings,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         let (_, date) = request.headers.iter().find(|(name, _)| *name == "x-amz-date").unwrap();
