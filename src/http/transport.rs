@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ureq::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use ureq::http::uri::Scheme;
 use ureq::http::{HeaderMap, Uri, Version};
-use ureq::{Agent, AsSendBody, SendBody};
+use ureq::{Agent, AsSendBody, SendBody, http};
 
 use super::body::{Body, TransportState};
 use super::exchange_error::{is_no_idle_connection, tagged};
@@ -109,40 +109,40 @@ impl Transport {
         body: &mut RequestReader<'_>,
         limits: &Limits,
         deadline: Option<Instant>,
-    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
-        let message = self.message(request)?;
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         // A GET has no body, and no `content-length` of 0 either.
         if request.method == "GET" {
-            return self.dispatch(message.body(())?, limits, deadline);
+            return self.dispatch(self.message(request, ())?, limits, deadline);
         }
-        let message = message.header(CONTENT_LENGTH, request.body.len());
-        self.dispatch(message.body(SendBody::from_reader(body))?, limits, deadline)
+        let mut message = self.message(request, SendBody::from_reader(body))?;
+        message.headers_mut().append(CONTENT_LENGTH, request.body.len().into());
+        self.dispatch(message, limits, deadline)
     }
 
-    fn message(&self, request: &Request<'_>) -> Result<ureq::http::request::Builder, ureq::Error> {
-        let uri = Uri::builder()
+    fn message<B>(&self, request: &Request<'_>, body: B) -> Result<http::Request<B>, http::Error> {
+        let mut message = http::Request::new(body);
+        *message.method_mut() = request.method.parse()?;
+        *message.uri_mut() = Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.shared.authority.clone())
             .path_and_query(request.path)
             .build()?;
-        let mut message = ureq::http::Request::builder().method(request.method).uri(uri);
-        if let Some(headers) = message.headers_mut() {
-            headers.reserve(request.headers.len() + 1);
-            for (name, value) in &request.headers {
-                let mut value = HeaderValue::from_str(value).map_err(ureq::http::Error::from)?;
-                value.set_sensitive(is_secret_header(name));
-                headers.append(HeaderName::from_static(name), value);
-            }
+        let headers = message.headers_mut();
+        headers.reserve(request.headers.len() + 1);
+        for (name, value) in &request.headers {
+            let mut value = HeaderValue::from_str(value)?;
+            value.set_sensitive(is_secret_header(name));
+            headers.append(HeaderName::from_static(name), value);
         }
         Ok(message)
     }
 
     fn dispatch(
         &self,
-        message: ureq::http::Request<impl AsSendBody>,
+        message: http::Request<impl AsSendBody>,
         limits: &Limits,
         deadline: Option<Instant>,
-    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let readers = &self.shared.readers;
         let _mode = if limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
         if deadline.is_none() && *limits == self.agent_limits {
