@@ -95,7 +95,7 @@
 //! - **Sent**: the members that are set, the headers of the signature, `amz-sdk-invocation-id`, `amz-sdk-request`,
 //!   `content-length` and `user-agent`. No Accept, Accept-Encoding, Content-Type or Cookie is added, no redirect is
 //!   followed, and the body is sent as it is.
-//! - **Signed**: the same members, `host`, every `x-amz-*` header, and the whole body.
+//! - **Signed**: the members that are set, `host`, every `x-amz-*` header, and the whole body.
 //! - **Sent again**: what [`RetryPolicy`] allows. The default, [`Resend::Rejected`], is limited to requests which have
 //!   not run, so one call runs the model at most once.
 //! - **Run**: [`Error::may_have_run`] is false only if the request did not leave this process whole, or if the service
@@ -107,8 +107,8 @@
 //!   tokens, signatures, request bodies and custom attributes are in no `Debug`, no `Display` and no log record, with
 //!   one exception: at level trace, the target `ureq_proto` shows the bytes of request heads and of responses, and with
 //!   them signatures, session tokens, custom attributes, inferences, and credentials from network sources. Keep that
-//!   target at debug. A log sink may itself use the client, except for lines of the target `ureq::pool`, which ureq
-//!   writes while it holds a lock.
+//!   target at debug. A log sink may itself use the client, but not for lines of targets that begin with `ureq` or
+//!   `rustls`: some of them are written under the lock of ureq's pool.
 //! - **Forked**: a child process makes its own connections and loads its own credentials. It neither uses nor closes the
 //!   connections of its parent.
 //! - **Shut down**: after [`Client::shutdown`], calls end with an error and nothing is sent.

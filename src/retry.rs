@@ -255,7 +255,8 @@ pub(crate) fn longest_backoff(base: Duration, retries_before: u32, max: Duration
     base.saturating_mul(factor).min(max)
 }
 
-/// Whether another attempt may succeed. Source: the transient status codes of AWS Retry Behavior 2.1.
+/// Whether the status is one of a service or gateway that fails for the moment. Source: the transient status codes of AWS
+/// Retry Behavior 2.1.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 500 | 502 | 503 | 504)
 }

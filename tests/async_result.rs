@@ -197,14 +197,16 @@ fn a_wait_goes_on_after_errors_that_can_pass() {
                 0 => connection.send(response(503, &[], "<Error><Code>SlowDown</Code></Error>")),
                 1 => return connection.reset(),
                 2 => connection.send(response(500, &[], "no XML")),
-                3 => connection.send(missing()),
+                3 => connection.send(response(521, &[], "a gateway's own status")),
+                4 => connection.send(response(429, &[], "")),
+                5 => connection.send(missing()),
                 _ => connection.send(response(200, &[], "done")),
             }
         }
     });
     let result = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
     assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
-    assert_eq!(peer.requests().len(), 5);
+    assert_eq!(peer.requests().len(), 7);
 }
 
 #[test]

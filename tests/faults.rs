@@ -205,6 +205,19 @@ fn a_time_limit_ends_the_call_in_its_phase() {
 }
 
 #[test]
+fn a_connect_limit_that_is_over_at_once_is_a_timeout() {
+    let peer = Peer::responding(response(200, &[], "late"));
+    let timeouts = Timeouts { connect: Some(Duration::from_nanos(1)), ..Timeouts::default() };
+    let client = Client::new(Config { timeouts, ..peer.config() }).unwrap();
+    for request in [request(), InvokeEndpoint::new("e", b"")] {
+        let error = client.invoke(&request).unwrap_err();
+        let Error::Timeout(transport) = &error else { panic!("{error:?}") };
+        assert!(transport.phase < Phase::Send && !error.may_have_run(), "{error:?}");
+    }
+    assert_eq!(peer.requests().len(), 0);
+}
+
+#[test]
 fn the_connect_limit_includes_the_lookup() {
     let system = TestSystem::new(&[]).with_lookup(|_, _| {
         thread::sleep(Duration::from_secs(1));
@@ -261,6 +274,8 @@ fn a_deadline_between_signing_and_sending_sends_nothing() {
         let Error::Timeout(transport) = &error else { panic!("{error:?}") };
         assert_eq!((transport.phase, transport.sent), (Phase::Prepare, Sent::Nothing), "{error:?}");
         assert!(!error.may_have_run() && error.attempts() == 1, "{error:?}");
+        // The credentials were in time: their own timeout would be the source.
+        assert!(error.source().is_none(), "{error:?}");
     }
     assert_eq!(peer.requests().len(), 0);
 }

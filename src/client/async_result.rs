@@ -16,7 +16,6 @@ use super::target::{Target, no_queue};
 use super::{Client, Inner};
 use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
 use crate::http::{BodyError, Cause, TransportError};
-use crate::retry::backoff_base_of_status;
 
 /// The wait after the first look; it doubles up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -119,7 +118,8 @@ fn can_pass(error: &Error) -> bool {
     let Error::AsyncResult(error) = error else { return false };
     match error.kind {
         AsyncResultErrorKind::Connection => true,
-        AsyncResultErrorKind::Refused => error.status.and_then(backoff_base_of_status).is_some(),
+        // More statuses than an inference is sent again for: looking costs nothing, and others speak this protocol too.
+        AsyncResultErrorKind::Refused => error.status.is_some_and(|status| status >= 500 || status == 429),
         AsyncResultErrorKind::NotReady(_) | AsyncResultErrorKind::AccessDenied => false,
     }
 }

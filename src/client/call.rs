@@ -223,7 +223,7 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
             ServiceErrorKind::Throttling => FailureKind::Throttled,
             ServiceErrorKind::ModelNotReady => FailureKind::NotReady,
             _ if is_corrected && !error.may_have_run() => FailureKind::Corrected,
-            // A ModelError is not among them.
+            // A ModelError, with status 424, is not transient.
             _ if is_transient(error.status) && error.may_have_run() => FailureKind::MayHaveRun,
             _ => FailureKind::Final,
         },

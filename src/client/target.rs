@@ -50,8 +50,11 @@ impl Target {
     /// Opens nothing; reads the proxy's variables.
     pub(super) fn new(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Result<Self, ConfigError> {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
-        let region = if endpoint.is_container { None } else { config.region.clone() };
-        let signer = region.map(|region| Signer::new(region, SIGNING_NAME));
+        let signer = match &config.region {
+            _ if endpoint.is_container => None,
+            Some(region) => Some(Signer::new(region, SIGNING_NAME)),
+            None => return Err(ConfigError::new("region", NO_REGION)),
+        };
         let has_no_proxy = endpoint.is_container && config.proxy == Proxy::Environment;
         let proxy = if has_no_proxy { &Proxy::Off } else { &config.proxy };
         let transport = Transport::new(&endpoint.origin, &transport_settings(config, proxy))?;

@@ -243,7 +243,8 @@ impl CacheState {
     }
 
     /// Runs the search, or a part of it, on this thread, and returns whether it has ended. Failures are logged before the
-    /// search ends: otherwise a log sink that calls the client would start a new search for each failure.
+    /// search ends: otherwise a log sink that calls the client would start the next search, whose failure
+    /// would start another, without end.
     fn run(
         &self,
         search: &PendingSearch,

@@ -19,7 +19,8 @@ use crate::system::System;
 /// Maximum size of a response: many times the size of credentials.
 const MAX_RESPONSE_BYTES: u64 = 256 * 1024;
 
-/// How the calls of a kind of source are made. Source: the limits of the AWS SDKs.
+/// How the calls of one kind of credential source are made. The limits and the number of attempts are those of the AWS
+/// SDKs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CallSettings {
     connect: Duration,

@@ -125,8 +125,7 @@ fn plain_text_message(headers: &Headers, content: &Content, body: &str) -> Optio
 /// The first line of a signature's refusal. The next paragraph begins with "The Canonical String for this request
 /// should have been", and what follows are the signed headers.
 fn without_canonical_string(text: &str) -> String {
-    let text = text.trim();
-    let first_line = text.split_once(['\r', '\n']).map_or(text, |(line, _)| line);
+    let first_line = text.trim().lines().next().unwrap_or("");
     first_line.split_once("The Canonical String").map_or(first_line, |(start, _)| start).to_owned()
 }
 

@@ -59,7 +59,7 @@ impl Code {
                 ServiceErrorKind::AccessDenied
             }
             "RequestEntityTooLarge" | "RequestTooLarge" => ServiceErrorKind::PayloadTooLarge,
-            stem if is_throttling_code(stem) => ServiceErrorKind::Throttling,
+            _ if is_throttling_code(&self.name) => ServiceErrorKind::Throttling,
             _ => return None,
         })
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
-use super::exchange_error::failure;
+use super::exchange_error::untagged;
 use super::limits::Limits;
 use super::readers::Readers;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
@@ -26,7 +26,7 @@ pub struct Body {
     is_reused: bool,
     limits: Limits,
     deadline: Option<Instant>,
-    shared: Arc<TransportState>,
+    state: Arc<TransportState>,
     /// ureq's reader gives an error once and then the end of the body: the error must stay.
     is_failed: bool,
 }
@@ -40,20 +40,6 @@ pub(super) struct TransportState {
     pub(super) system: Arc<dyn System>,
     /// The process that the connections belong to.
     pub(super) process_id: u32,
-}
-
-impl TransportState {
-    /// The error of an exchange; what it was [tagged](super::exchange_error::tagged) with before counts more than what is
-    /// given here.
-    pub(super) fn failed(
-        &self,
-        error: ureq::Error,
-        phase: Phase,
-        sent: Sent,
-        is_reused: bool,
-    ) -> TransportError {
-        TransportError { authority: self.authority.to_string(), ..failure(error, phase, sent, is_reused) }
-    }
 }
 
 /// Why a body was not read whole.
@@ -70,11 +56,11 @@ impl Body {
         is_reused: bool,
         limits: &Limits,
         deadline: Option<Instant>,
-        shared: Arc<TransportState>,
+        state: Arc<TransportState>,
     ) -> Self {
         let announced_bytes = body.content_length();
         let reader = body.into_reader();
-        Self { reader, announced_bytes, is_reused, limits: *limits, deadline, shared, is_failed: false }
+        Self { reader, announced_bytes, is_reused, limits: *limits, deadline, state, is_failed: false }
     }
 
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
@@ -109,7 +95,7 @@ impl Body {
 
     fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
         let limit = if self.limits.poll.is_some() { self.limits.read } else { None };
-        let until = limit.and_then(|limit| self.shared.system.instant().checked_add(limit));
+        let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
         self.read_until(buffer, until)
     }
 
@@ -131,7 +117,7 @@ impl Body {
         if self.is_failed || self.check_process().is_err() {
             return;
         }
-        let _mode = self.shared.readers.look();
+        let _mode = self.state.readers.look();
         let mut rest = [0; 1024];
         while let Ok(1..) = self.reader.read(&mut rest) {}
     }
@@ -143,10 +129,10 @@ impl Body {
         let until = [until, self.deadline].into_iter().flatten().min();
         // ureq's limit of a read is only the interval of looking at the clock.
         let is_polled = self.limits.poll.is_some();
-        let _mode = self.shared.readers.wait();
+        let _mode = self.state.readers.wait();
         let outcome = loop {
             // Bytes that keep coming never let a read time out.
-            if is_polled && until.is_some_and(|until| self.shared.system.instant() >= until) {
+            if is_polled && until.is_some_and(|until| self.state.system.instant() >= until) {
                 break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
             }
             match self.reader.read(buffer).map_err(|error| self.error(error.into())) {
@@ -166,21 +152,22 @@ impl Body {
     }
 
     fn check_process(&self) -> Result<(), TransportError> {
-        if self.shared.system.process_id() == self.shared.process_id {
+        if self.state.system.process_id() == self.state.process_id {
             return Ok(());
         }
         Err(self.error(io::Error::other("the response belongs to the parent process").into()))
     }
 
     fn is_shut_down(&self) -> bool {
-        self.shared.is_shut_down.load(Ordering::SeqCst)
+        self.state.is_shut_down.load(Ordering::SeqCst)
     }
 
     fn error(&self, error: ureq::Error) -> TransportError {
-        let mut failed = self.shared.failed(error, Phase::Read, Sent::ResponseBegun, self.is_reused);
+        let authority = self.state.authority.as_str();
+        let mut failed = untagged(error, authority, Phase::Read, Sent::ResponseBegun, self.is_reused);
         failed.phase = failed.phase.max(Phase::Read);
         if self.is_shut_down() {
-            failed.cause = Cause::ShutDown;
+            (failed.cause, failed.source) = (Cause::ShutDown, None);
         }
         failed
     }

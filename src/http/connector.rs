@@ -1,12 +1,13 @@
 //! From a URL to a connection: ureq's own connectors in ureq's order, with the phase added to each error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ureq::Error;
 use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant};
 use ureq::unversioned::transport::{
     ConnectProxyConnector, ConnectionDetails, Connector, Either, TcpConnector, Transport,
 };
-use ureq::{Error, Timeout};
 
 use super::addresses::Resolver;
 use super::connection::Connection;
@@ -55,10 +56,11 @@ impl Connector for EndpointConnector {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
-        match details.timeout.reason {
-            _ if !details.timeout.after.is_zero() => {}
-            Timeout::Connect => return Err(Error::Other(Box::new(NoIdleConnection))),
-            reason => return Err(connecting(Phase::Connect, Error::Timeout(reason))),
+        if details.config.timeouts().connect == Some(Duration::ZERO) {
+            return Err(Error::Other(Box::new(NoIdleConnection)));
+        }
+        if details.timeout.after.is_zero() {
+            return Err(connecting(Phase::Connect, Error::Timeout(details.timeout.reason)));
         }
         let mut details = of_the_agent(details);
         let connected = Connector::<()>::connect(&ConnectProxyConnector::default(), &details, None);

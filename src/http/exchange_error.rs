@@ -23,7 +23,7 @@ pub(super) fn is_no_idle_connection(error: &Error) -> bool {
 
 /// The error of an exchange as an error of ureq's, which passes it on.
 pub(super) fn tagged(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> Error {
-    Error::Other(Box::new(failure(error, phase, sent, is_reused)))
+    Error::Other(Box::new(untagged(error, "", phase, sent, is_reused)))
 }
 
 /// An error before there was a connection.
@@ -31,17 +31,23 @@ pub(super) fn connecting(phase: Phase, error: Error) -> Error {
     tagged(error, phase, Sent::Nothing, false)
 }
 
-/// The error of an exchange, without the authority: as it was tagged first, or else with these values.
-pub(super) fn failure(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> TransportError {
+/// The error of an exchange with this authority: as it was tagged first, or else with these values.
+pub(super) fn untagged(
+    error: Error,
+    authority: &str,
+    phase: Phase,
+    sent: Sent,
+    is_reused: bool,
+) -> TransportError {
     let error = match error {
-        Error::Other(inner) => match inner.downcast() {
-            Ok(tagged) => return *tagged,
+        Error::Other(inner) => match inner.downcast::<TransportError>() {
+            Ok(tagged) => return TransportError { authority: authority.to_owned(), ..*tagged },
             Err(inner) => Error::Other(inner),
         },
         error => error,
     };
     let (cause, source) = cause_of(error);
-    let failed = TransportError::before_sending("", cause);
+    let failed = TransportError::before_sending(authority, cause);
     TransportError { phase, sent, connection_reused: is_reused, source, ..failed }
 }
 
@@ -55,7 +61,7 @@ fn cause_of(error: Error) -> (Cause, Option<BoxedError>) {
             (Cause::Permanent, Some(error.into()))
         }
         Error::Other(inner) if inner.is::<ForbiddenAddress>() => (Cause::Permanent, Some(inner)),
-        error => match tls::refused_certificate(&error) {
+        error => match tls::certificate_refusal(&error) {
             Some(refused) => (Cause::Permanent, Some(refused)),
             None => (Cause::Failed, Some(source_of(error))),
         },

@@ -12,8 +12,7 @@ use super::readers::Readers;
 /// ones gain nothing: they fill packets by themselves.
 const MAX_HELD_BYTES: usize = 16 * 1024;
 
-/// Longest wait for the peer's answer after a write has failed. An answer sent before the peer closed has arrived by
-/// then.
+/// Longest wait for the peer's answer after a write has failed. The peer sent it before it closed, so it is usually there.
 const LAST_WORDS_LIMIT: UreqDuration = UreqDuration::from_millis(250);
 
 /// Joins writes until something is read. A failed write is remembered instead of reported: a server that refuses a

@@ -153,7 +153,7 @@ fn check_crypto_provider() -> Result<(), SettingError> {
 
 /// Why the certificate of the peer is not trusted, if this is the error: the peer would show the same one again.
 #[cfg(feature = "rustls-no-provider")]
-pub(super) fn refused_certificate(error: &Error) -> Option<BoxedError> {
+pub(super) fn certificate_refusal(error: &Error) -> Option<BoxedError> {
     let Error::Io(error) = error else { return None };
     match error.get_ref()?.downcast_ref()? {
         // An error of webpki, which rustls does not show as a type. Its name does not say what to do.
@@ -162,14 +162,16 @@ pub(super) fn refused_certificate(error: &Error) -> Option<BoxedError> {
                           and trust the CA (CaUsedAsEndEntity)";
             Some(advice.into())
         }
-        refused @ rustls::Error::InvalidCertificate(_) => Some(Box::new(refused.clone())),
+        refused @ rustls::Error::InvalidCertificate(_) => {
+            Some(Box::new(std::io::Error::new(error.kind(), refused.clone())))
+        }
         _ => None,
     }
 }
 
 /// The operating system's TLS does not give the reason in a form that a program can read.
 #[cfg(not(feature = "rustls-no-provider"))]
-pub(super) fn refused_certificate(_: &Error) -> Option<BoxedError> {
+pub(super) fn certificate_refusal(_: &Error) -> Option<BoxedError> {
     None
 }
 

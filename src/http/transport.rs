@@ -14,7 +14,7 @@ use ureq::http::{HeaderMap, Uri, Version};
 use ureq::{Agent, AsSendBody, SendBody, http};
 
 use super::body::{Body, TransportState};
-use super::exchange_error::{is_no_idle_connection, tagged};
+use super::exchange_error::{is_no_idle_connection, tagged, untagged};
 use super::limits::Limits;
 use super::request_reader::RequestReader;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
@@ -42,7 +42,7 @@ pub(crate) struct Transport {
     scheme: Scheme,
     /// Those of the agent's own configuration.
     agent_limits: Limits,
-    shared: Arc<TransportState>,
+    state: Arc<TransportState>,
 }
 
 impl Transport {
@@ -51,7 +51,7 @@ impl Transport {
         let readers = Arc::default();
         let agent = agent::build(settings, origin, &readers)?;
         let authority = origin.authority.parse();
-        let shared = TransportState {
+        let state = TransportState {
             authority: authority
                 .map_err(|error| SettingError::new("endpoint URL", "is invalid").with_source(error))?,
             is_shut_down: AtomicBool::new(false),
@@ -64,7 +64,7 @@ impl Transport {
             agent,
             scheme,
             agent_limits: for_idle_connections(&settings.limits),
-            shared: Arc::new(shared),
+            state: Arc::new(state),
         })
     }
 
@@ -75,8 +75,8 @@ impl Transport {
         limits: &Limits,
         deadline: Option<Instant>,
     ) -> Result<(ResponseHead, Body), TransportError> {
-        let begun_at = self.shared.system.instant();
-        let mut body = RequestReader::new(request.body, &*self.shared.system);
+        let begun_at = self.state.system.instant();
+        let mut body = RequestReader::new(request.body, &*self.state.system);
         let mut outcome = self.run(request, &mut body, &for_idle_connections(limits), deadline);
         let is_reused = !outcome.as_ref().is_err_and(is_no_idle_connection);
         if !is_reused {
@@ -87,19 +87,19 @@ impl Transport {
         let (parts, response_body) = response.into_parts();
         if let Err(problem) = check_framing(parts.version, &parts.headers) {
             let failed =
-                TransportError::before_sending(self.shared.authority.as_str(), Cause::InvalidResponse);
+                TransportError::before_sending(self.state.authority.as_str(), Cause::InvalidResponse);
             let (phase, sent, source) = (Phase::Wait, Sent::ResponseBegun, Some(problem.into()));
             return Err(TransportError { phase, sent, connection_reused: is_reused, source, ..failed });
         }
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
         let head = ResponseHead { status: parts.status.as_u16(), headers: Headers(parts.headers), timings };
-        let body = Body::new(response_body, is_reused, limits, deadline, Arc::clone(&self.shared));
+        let body = Body::new(response_body, is_reused, limits, deadline, Arc::clone(&self.state));
         Ok((head, body))
     }
 
     /// Ends every exchange, on whatever thread, and refuses new ones.
     pub(crate) fn shut_down(&self) {
-        self.shared.is_shut_down.store(true, Ordering::SeqCst);
+        self.state.is_shut_down.store(true, Ordering::SeqCst);
         self.agent.clone().shutdown();
     }
 
@@ -124,7 +124,7 @@ impl Transport {
         *message.method_mut() = request.method.parse()?;
         *message.uri_mut() = Uri::builder()
             .scheme(self.scheme.clone())
-            .authority(self.shared.authority.clone())
+            .authority(self.state.authority.clone())
             .path_and_query(request.path)
             .build()?;
         let headers = message.headers_mut();
@@ -143,12 +143,12 @@ impl Transport {
         limits: &Limits,
         deadline: Option<Instant>,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let readers = &self.shared.readers;
+        let readers = &self.state.readers;
         let _mode = if limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
         if deadline.is_none() && *limits == self.agent_limits {
             return self.agent.run(message);
         }
-        let left = deadline.map(|it| it.saturating_duration_since(self.shared.system.instant()));
+        let left = deadline.map(|it| it.saturating_duration_since(self.state.system.instant()));
         if left == Some(Duration::ZERO) {
             let timed_out = ureq::Error::Timeout(ureq::Timeout::Global);
             return Err(tagged(timed_out, Phase::Prepare, Sent::Nothing, false));
@@ -165,10 +165,10 @@ impl Transport {
     fn failed(&self, error: ureq::Error, body: &RequestReader<'_>, is_reused: bool) -> TransportError {
         // The pool refuses requests after a shutdown with an error of this kind, before it looks for a connection.
         if matches!(&error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::NotConnected) {
-            return TransportError::before_sending(self.shared.authority.as_str(), Cause::ShutDown);
+            return TransportError::before_sending(self.state.authority.as_str(), Cause::ShutDown);
         }
         let phase = if body.sent().is_whole() { Phase::Wait } else { Phase::Send };
-        let mut failed = self.shared.failed(error, phase, body.sent(), is_reused);
+        let mut failed = untagged(error, self.state.authority.as_str(), phase, body.sent(), is_reused);
         // There is no body without a head.
         failed.phase = failed.phase.min(Phase::Wait);
         failed.body_bytes = body.length();

@@ -14,15 +14,13 @@ use crate::sources;
 const USED: &str = "\
 ureq: Agent Agent::with_parts AsSendBody Body BodyReader Error Error::ConnectProxyFailed Error::ConnectionFailed
 ureq: Error::HostNotFound Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Proxy
-ureq: Proxy::new
-ureq: ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::Connect
-ureq: Timeout::Global Timeout::PerRead Timeout::RecvBody Timeout::Resolve http
+ureq: Proxy::new ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::Global
+ureq: Timeout::PerRead Timeout::RecvBody Timeout::Resolve http
 ureq::config: AutoHeaderValue AutoHeaderValue::None Config Config::builder ConfigBuilder
-ureq::http: Error::from HeaderMap HeaderName HeaderValue::from_bytes Request Request::builder Response Uri
-ureq::http: Uri::builder Version Version::HTTP_10
+ureq::http: Error HeaderMap HeaderName HeaderValue::from_bytes Request Request::new Response Uri Uri::builder Version
+ureq::http: Version::HTTP_10
 ureq::http::header: CONTENT_LENGTH HeaderName HeaderName::from_static HeaderValue HeaderValue::from_str
 ureq::http::header: TRANSFER_ENCODING
-ureq::http::request: Builder
 ureq::http::uri: Authority Scheme Scheme::HTTP Scheme::HTTPS
 ureq::tls: Certificate Certificate::from_der PemItem PemItem::Certificate RootCerts RootCerts::PlatformVerifier
 ureq::tls: RootCerts::WebPki TlsConfig TlsConfig::builder TlsProvider TlsProvider::NativeTls TlsProvider::Rustls
@@ -34,11 +32,11 @@ ureq::unversioned::transport: Either Either::B NativeTlsConnector NextTimeout Ne
 ureq::unversioned::transport: TcpConnector TcpConnector::default Transport
 ureq::unversioned::transport::time: Duration Duration::Exact Duration::from_millis Duration::from_secs Instant
 ureq::unversioned::transport::time: Instant::Exact
-methods: accept accept_encoding authority body build clone configure_request header headers_mut http_status_as_error
+methods: accept accept_encoding append authority build clone configure_request headers_mut http_status_as_error
 methods: input_buffer_size max_idle_age max_idle_connections max_idle_connections_per_host max_redirects
-methods: max_redirects_will_error method output_buffer_size path_and_query provider proxy root_certs run scheme
+methods: max_redirects_will_error method_mut output_buffer_size path_and_query provider proxy root_certs run scheme
 methods: shutdown timeout_await_100 timeout_connect timeout_global timeout_per_read timeout_per_write
-methods: timeout_recv_response tls_config uri user_agent";
+methods: timeout_recv_response tls_config uri_mut user_agent";
 
 #[test]
 fn the_interfaces_of_ureq_that_are_used_are_listed() {

@@ -54,7 +54,7 @@ fn transport(origin: &Origin) -> Transport {
 }
 
 fn send(transport: &Transport) -> (ResponseHead, Body) {
-    let headers = vec![("host", transport.shared.authority.as_str())];
+    let headers = vec![("host", transport.state.authority.as_str())];
     transport.send(&Request { method: "POST", path: "/", headers, body: &[] }, &LIMITS, None).unwrap()
 }
 
@@ -168,7 +168,7 @@ fn an_exchange_waits_on_a_thread_that_does_not() {
             stream.write_all(&[*byte]).unwrap();
         }
     }));
-    let _mode = transport.shared.readers.look();
+    let _mode = transport.state.readers.look();
     for _ in 0..2 {
         assert_eq!(send(&transport).1.read_whole(1_000_000).unwrap(), b"whole");
     }

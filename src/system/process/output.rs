@@ -12,8 +12,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 /// Size of one read.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// What was read, and the pipe until its end. The default is an empty output.
-#[derive(Default)]
+/// What was read, and the pipe until its end.
 pub(super) struct Output {
     pub(super) bytes: Vec<u8>,
     pipe: Option<Pipe>,

@@ -46,8 +46,8 @@ impl StsError {
         self.code == "InvalidIdentityToken" && self.message.contains("retrieve verification key")
     }
 
-    /// The base of the backoff before another attempt. Source: the advice in the API reference of STS to retry
-    /// IDPCommunicationError.
+    /// The base of the backoff before another attempt. Source: AWS Retry Behavior 2.1 for the codes of throttling, and the
+    /// API reference of STS, whose advice is to retry IDPCommunicationError.
     pub(super) fn backoff_base(&self) -> Option<Duration> {
         match self.code.as_str() {
             "IDPCommunicationError" => Some(BACKOFF_BASE),

@@ -7,6 +7,7 @@ use crate::credentials::context::AwsHosts;
 use crate::credentials::progress::Progress;
 use crate::credentials::sender::SendHttp;
 use crate::http::{Headers, Origin, TransportError};
+use crate::retry::THROTTLING_BACKOFF_BASE;
 use crate::testing::{FakeSystem, assert_shown_safely, fuzz};
 
 /// An STS whose clock shows `date`: it accepts signatures for that second only.
@@ -53,6 +54,24 @@ fn a_corrected_clock_stays_corrected_in_the_next_search() {
         assume_role(&context, &Role::new("arn", None), Proof::Credentials(&base)).unwrap();
     }
     assert_eq!(*sts.signed_for.lock().unwrap(), ["20231114T221320Z", AMZ_DATE, AMZ_DATE]);
+}
+
+#[test]
+fn a_throttled_request_is_sent_again_and_a_refused_one_is_not() {
+    let backoff_base = |code: &str| {
+        let body = format!("<E><Error><Code>{code}</Code></Error></E>");
+        StsError::new(&HttpResponse { status: 400, headers: Headers::default(), body: body.into() })
+            .backoff_base()
+    };
+    for code in
+        ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown"]
+    {
+        assert_eq!(backoff_base(code), Some(THROTTLING_BACKOFF_BASE), "{code}");
+    }
+    assert_eq!(backoff_base("IDPCommunicationError"), Some(BACKOFF_BASE));
+    for code in ["AccessDenied", "PackedPolicyTooLarge", "RegionDisabledException"] {
+        assert_eq!(backoff_base(code), None, "{code}");
+    }
 }
 
 #[test]
