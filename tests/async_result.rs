@@ -11,7 +11,7 @@ use std::time::Duration;
 use sagemaker_invoke::client::AsyncResultOptions;
 use sagemaker_invoke::error::AsyncResultErrorKind;
 use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error};
-use support::{Peer, Received, SECRET_ACCESS_KEY, TestSystem, response, sources, verify_for};
+use support::{FakeSystem, Peer, Received, SECRET_ACCESS_KEY, response, sources, verify_for};
 
 const NO_SUCH_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
 const ACCESS_DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
@@ -25,11 +25,11 @@ fn ticket() -> AsyncTicket {
 }
 
 /// A client of Amazon S3 at the peer, whose sleeps return at once.
-fn client(peer: &Peer) -> (Client, Arc<TestSystem>) {
-    let system = Arc::new(TestSystem::new(&[]));
+fn client(peer: &Peer) -> (Client, Arc<FakeSystem>) {
+    let system = Arc::new(FakeSystem::on_loopback(&[]));
     let config = Config {
         s3_endpoint_url: Some(peer.url()),
-        system: Arc::<TestSystem>::clone(&system),
+        system: Arc::<FakeSystem>::clone(&system),
         ..peer.config()
     };
     (Client::new(config).unwrap(), system)

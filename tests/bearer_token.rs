@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use sagemaker_invoke::client::MAX_BEARER_TOKEN_LIFETIME;
 use sagemaker_invoke::system::System;
 use sagemaker_invoke::{BearerToken, Client, Config, Credentials, Endpoint, Error};
-use support::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, TestSystem};
+use support::{ACCESS_KEY_ID, FakeSystem, SECRET_ACCESS_KEY};
 
 /// Session token, lifetime in seconds, and the token. Source: `_generate_token` of sagemaker-core 2.27.0 with botocore
 /// 1.44.8, at 20150830T123600Z in eu-central-1.
@@ -40,7 +40,7 @@ const TOKENS: [(Option<&str>, u64, &str); 4] = [
 const NOW: Duration = Duration::from_secs(1_440_938_160);
 
 fn config(credentials: Credentials) -> Config {
-    let system = TestSystem::new(&[]).with_stopped_clock();
+    let system = FakeSystem::on_loopback(&[]).with_stopped_clock();
     let today = system.now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let system = system.with_clock_behind(today - NOW);
     Config {

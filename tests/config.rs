@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Error, InvokeEndpoint};
-use support::TestSystem;
+use support::FakeSystem;
 
 /// The configuration, or the text of its error with `/` as separator of paths.
 fn config(variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
     let variables = [&[("AWS_REGION", "eu-central-1")], variables].concat();
-    let system = TestSystem::new(&variables).with_config(file).with_file("/h/pem", "certificates");
+    let system = FakeSystem::on_loopback(&variables).with_config(file).with_file("/h/pem", "certificates");
     Config::from_system(Arc::new(system))
         .map_err(|error| error.to_string().replace(std::path::MAIN_SEPARATOR, "/"))
 }
@@ -145,7 +145,7 @@ fn client_of(home: &Path, variables: &[(&str, &str)]) -> Result<Client, Error> {
         ("AWS_SECRET_ACCESS_KEY", "key"),
     ];
     let variables = [&base, variables].concat();
-    let client = Client::from_system(Arc::new(TestSystem::new(&variables).with_real_files()))?;
+    let client = Client::from_system(Arc::new(FakeSystem::on_loopback(&variables).with_real_files()))?;
     client.sign(&InvokeEndpoint::new("e", b"body"))?;
     Ok(client)
 }

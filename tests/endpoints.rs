@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, InvokeEndpoint};
 use serde_json::Value;
-use support::TestSystem;
+use support::FakeSystem;
 
 const CASES: usize = 47;
 
@@ -20,7 +20,7 @@ const URL_WITHOUT_REGION: &str =
 /// The URL of a signed request without the path of the operation, or the text of the error.
 fn endpoint(variables: &[(&str, &str)]) -> Result<String, String> {
     let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-    let system = TestSystem::new(&[&keys, variables].concat());
+    let system = FakeSystem::on_loopback(&[&keys, variables].concat());
     let config = Config::from_system(Arc::new(system)).map_err(|it| it.to_string())?;
     let client = Client::new(config).map_err(|it| it.to_string())?;
     let request = InvokeEndpoint::new("e", b"");

@@ -14,7 +14,7 @@ use std::time::Duration;
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
 use support::tls::Certificates;
-use support::{Connection, Peer, TestSystem, response};
+use support::{Connection, FakeSystem, Peer, response};
 
 /// Larger than the socket buffers of both ends, so that it cannot be sent completely while the peer does not read.
 const LARGE_BODY_BYTES: usize = 24 * 1024 * 1024;
@@ -265,9 +265,9 @@ fn config_for(base: Config, cell: Cell, port: u16) -> Config {
 }
 
 /// The first lookup returns a closed port, later ones the port of the peer.
-fn refusing_once() -> TestSystem {
+fn refusing_once() -> FakeSystem {
     let lookups = AtomicUsize::new(0);
-    TestSystem::new(&[]).with_lookup(move |_, port| {
+    FakeSystem::on_loopback(&[]).with_lookup(move |_, port| {
         let port = if lookups.fetch_add(1, Ordering::SeqCst) == 0 { closed_port() } else { port };
         Ok(vec![std::net::SocketAddr::from(([127, 0, 0, 1], port))])
     })

@@ -17,7 +17,7 @@ use sagemaker_invoke::{
     AsyncInput, CallOptions, Client, Config, Credentials, Endpoint, Error, InvokeEndpoint,
     InvokeEndpointAsync, Proxy, RetryPolicy, Timeouts,
 };
-use support::{Peer, TestSystem, config, response};
+use support::{FakeSystem, Peer, config, response};
 
 /// Upper bound of the duration of a call with a limit of 200 ms, on a busy machine.
 const MAX_DURATION: Duration = Duration::from_secs(3);
@@ -175,7 +175,7 @@ fn a_closed_port_and_an_unknown_name_are_connect_errors() {
     );
     assert!(error.source().unwrap().to_string().contains("refused"));
 
-    let system = TestSystem::new(&[]).with_lookup(|_, _| Err(io::Error::other("no such name")));
+    let system = FakeSystem::on_loopback(&[]).with_lookup(|_, _| Err(io::Error::other("no such name")));
     let client =
         Client::new(Config { system: Arc::new(system), retry, ..config("http://nowhere.test") }).unwrap();
     let error = client.invoke(&request()).unwrap_err();
@@ -219,7 +219,7 @@ fn a_connect_limit_that_is_over_at_once_is_a_timeout() {
 
 #[test]
 fn the_connect_limit_includes_the_lookup() {
-    let system = TestSystem::new(&[]).with_lookup(|_, _| {
+    let system = FakeSystem::on_loopback(&[]).with_lookup(|_, _| {
         thread::sleep(Duration::from_secs(1));
         Err(io::ErrorKind::NotFound.into())
     });
@@ -256,7 +256,7 @@ fn the_timeout_of_call_options_applies() {
 fn a_deadline_between_signing_and_sending_sends_nothing() {
     let peer = Peer::new(|mut connection| connection.respond_to_all(response(200, &[], "late")));
     let client = || {
-        let system = Arc::new(TestSystem::new(&[]).with_stopped_clock());
+        let system = Arc::new(FakeSystem::on_loopback(&[]).with_stopped_clock());
         let clock = Arc::clone(&system);
         let credentials = Provider::custom(move || {
             clock.sleep(Duration::from_secs(10));

@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, Credentials, Error, InvokeEndpoint};
-use support::TestSystem;
+use support::FakeSystem;
 use support::moto::{Moto, moto_url};
 
 const ALLOW_ALL: &str =
@@ -20,7 +20,7 @@ fn config(url: &str, keys: &Credentials) -> Config {
          [profile user]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"
     );
     let system =
-        TestSystem::new(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", url)]).with_config(&file);
+        FakeSystem::on_loopback(&[("AWS_REGION", "us-east-1"), ("AWS_ENDPOINT_URL", url)]).with_config(&file);
     Config::from_system(Arc::new(system)).unwrap()
 }
 
@@ -58,7 +58,7 @@ fn instance_metadata_has_credentials() {
     let url = moto_url();
     let on = ("AWS_EC2_METADATA_DISABLED", "false");
     let region = ("AWS_REGION", "eu-central-1");
-    let system = TestSystem::new(&[on, region, ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)]);
+    let system = FakeSystem::on_loopback(&[on, region, ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)]);
     let client = Client::new(Config::from_system(Arc::new(system)).unwrap()).unwrap();
     let operation = InvokeEndpoint::new("e", b"body");
     let signed = client.sign(&operation).unwrap();

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use sagemaker_invoke::{CallOptions, Client, Config, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
-use support::{Peer, REGION, Received, SECRET_ACCESS_KEY, TestSystem, response, time_of, verify};
+use support::{FakeSystem, Peer, REGION, Received, SECRET_ACCESS_KEY, response, time_of, verify};
 
 /// A system whose clocks are advanced by sleeps only.
-fn system(random: u64) -> Arc<TestSystem> {
-    Arc::new(TestSystem::new(&[]).with_stopped_clock().with_random(random))
+fn system(random: u64) -> Arc<FakeSystem> {
+    Arc::new(FakeSystem::on_loopback(&[]).with_stopped_clock().with_random(random))
 }
 
 /// Like [`system`], with a time of day behind by this.
-fn system_behind(behind: Duration) -> Arc<TestSystem> {
-    Arc::new(TestSystem::new(&[]).with_stopped_clock().with_clock_behind(behind).with_random(0))
+fn system_behind(behind: Duration) -> Arc<FakeSystem> {
+    Arc::new(FakeSystem::on_loopback(&[]).with_stopped_clock().with_clock_behind(behind).with_random(0))
 }
 
 /// Sends these responses to the first requests, and 200 to all later ones.
@@ -56,9 +56,9 @@ impl Run {
 }
 
 /// One call with this policy to a peer with these responses. All attempts must share one connection.
-fn run(responses: Vec<Vec<u8>>, system: &Arc<TestSystem>, retry: RetryPolicy) -> Run {
+fn run(responses: Vec<Vec<u8>>, system: &Arc<FakeSystem>, retry: RetryPolicy) -> Run {
     let peer = peer_with(responses);
-    let config = Config { system: Arc::<TestSystem>::clone(system), retry, ..peer.config() };
+    let config = Config { system: Arc::<FakeSystem>::clone(system), retry, ..peer.config() };
     let result = Client::new(config).unwrap().invoke(&request());
     assert!(peer.connections() <= 1);
     Run { result, requests: peer.requests(), slept: system.slept() }
@@ -265,7 +265,7 @@ fn no_retry_begins_after_the_deadline() {
     let system = system(u64::MAX);
     let timeouts = Timeouts { call: Some(Duration::from_millis(2500)), ..peer.config().timeouts };
     let retry = RetryPolicy { max_attempts: 9, ..RetryPolicy::default() };
-    let config = Config { system: Arc::<TestSystem>::clone(&system), timeouts, retry, ..peer.config() };
+    let config = Config { system: Arc::<FakeSystem>::clone(&system), timeouts, retry, ..peer.config() };
     let error = Client::new(config).unwrap().invoke(&request()).unwrap_err();
     // The waits are 1 s and 2 s; the second would end after the deadline of 2.5 s.
     assert_eq!((system.slept(), error.attempts()), (Duration::from_secs(1), 2));

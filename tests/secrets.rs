@@ -13,7 +13,7 @@ use std::time::Duration;
 use log::{Level, LevelFilter};
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Error, InvokeEndpoint, Proxy};
 use support::log::{Line, capture, take};
-use support::{ACCESS_KEY_ID, Peer, REGION, TestSystem, config, response, sources};
+use support::{ACCESS_KEY_ID, FakeSystem, Peer, REGION, config, response, sources};
 
 const SECRET_ACCESS_KEY: &str = "c2VjcmV0QWNjZXNz/S2V5+EXAMPLEKEY0123456789";
 const SESSION_TOKEN: &str = "c2Vzc2lvblRva2Vu//EXAMPLETOKEN0123456789==";
@@ -27,14 +27,14 @@ const RESPONSE_BODY: &str = "the-response-body";
 const RESPONSE_ATTRIBUTES: &str = "the-response-attributes";
 
 /// The credentials of a session in the environment, and lookups that fail.
-fn system_without_names() -> Arc<TestSystem> {
+fn system_without_names() -> Arc<FakeSystem> {
     let variables = [
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", SECRET_ACCESS_KEY),
         ("AWS_SESSION_TOKEN", SESSION_TOKEN),
         ("AWS_REGION", REGION),
     ];
-    Arc::new(TestSystem::new(&variables).with_lookup(|_, _| Err(io::Error::other("no such name"))))
+    Arc::new(FakeSystem::on_loopback(&variables).with_lookup(|_, _| Err(io::Error::other("no such name"))))
 }
 
 fn credentials() -> Credentials {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::{Client, Error, InvokeEndpoint};
-use support::{Peer, TestSystem, response};
+use support::{FakeSystem, Peer, response};
 
 fn request() -> InvokeEndpoint<'static> {
     InvokeEndpoint::new("e", b"body")
@@ -45,7 +45,7 @@ fn shutdown_ends_active_calls_and_refuses_new_ones() {
 #[test]
 fn nothing_is_sent_for_credentials_after_a_shutdown() {
     let sts = Peer::responding(response(403, &[], "not asked"));
-    let system = TestSystem::new(&[
+    let system = FakeSystem::on_loopback(&[
         ("AWS_REGION", "eu-central-1"),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &sts.url()),
     ]);

@@ -15,7 +15,7 @@ use sagemaker_invoke::system::System;
 use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint, SignedRequest};
 use support::random::Random;
 use support::{
-    ACCESS_KEY_ID, Oracle, REGION, SECRET_ACCESS_KEY, TestSystem, aws_signature, aws_signature_with,
+    ACCESS_KEY_ID, FakeSystem, Oracle, REGION, SECRET_ACCESS_KEY, aws_signature, aws_signature_with,
 };
 
 const REQUESTS: usize = 4_000;
@@ -331,8 +331,8 @@ fn any_text_can_be_signed() {
 }
 
 /// A system with a clock stopped at this time.
-fn system_at(time: SystemTime) -> TestSystem {
-    let system = TestSystem::new(&[]).with_stopped_clock();
+fn system_at(time: SystemTime) -> FakeSystem {
+    let system = FakeSystem::on_loopback(&[]).with_stopped_clock();
     let now = system.now();
     let system = system.with_clock_behind(now.duration_since(SystemTime::UNIX_EPOCH).unwrap());
     system.sleep(time.duration_since(SystemTime::UNIX_EPOCH).unwrap());

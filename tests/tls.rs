@@ -11,7 +11,7 @@ use std::time::Duration;
 use sagemaker_invoke::error::Phase;
 use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, RetryPolicy, Timeouts};
 use support::tls::{Certificates, url};
-use support::{Peer, REGION, SECRET_ACCESS_KEY, TestSystem, config, response, sources, verify};
+use support::{FakeSystem, Peer, REGION, SECRET_ACCESS_KEY, config, response, sources, verify};
 
 /// The error of a call whose handshake fails.
 fn handshake_error(config: Config) -> Error {
@@ -113,7 +113,7 @@ fn a_connection_after_close_notify_is_not_reused() {
 }
 
 /// A complete environment for calls to this peer, with more variables.
-fn system_for(peer: &Peer, more: &[(&str, &str)]) -> TestSystem {
+fn system_for(peer: &Peer, more: &[(&str, &str)]) -> FakeSystem {
     let url = url(peer);
     let mut variables = vec![
         ("AWS_REGION", REGION),
@@ -122,7 +122,7 @@ fn system_for(peer: &Peer, more: &[(&str, &str)]) -> TestSystem {
         ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", &url),
     ];
     variables.extend(more);
-    TestSystem::new(&variables)
+    FakeSystem::on_loopback(&variables)
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn the_ca_bundle_of_the_environment_is_trusted() {
     let variable = ("AWS_CA_BUNDLE", "/bundle.pem");
     let without_file = Config::from_system(Arc::new(system_for(&peer, &[variable])));
     assert!(without_file.unwrap_err().to_string().contains("/bundle.pem"));
-    let system = system_for(&peer, &[variable]).with_file("/bundle.pem", &certificates.authority_pem);
+    let system = system_for(&peer, &[variable]).with_file("/bundle.pem", certificates.authority_pem.as_str());
     let client = Client::new(Config::from_system(Arc::new(system)).unwrap()).unwrap();
     assert_eq!(client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap().body, b"body");
 }
@@ -159,7 +159,7 @@ fn proxy(is_refusing: bool) -> Peer {
 }
 
 /// Makes two calls with this system and returns the number of tunnels opened by the proxy.
-fn tunnels(system: TestSystem, certificates: &Certificates, proxy: &Peer) -> usize {
+fn tunnels(system: FakeSystem, certificates: &Certificates, proxy: &Peer) -> usize {
     let before = proxy.requests().len();
     let ca_bundle_pem = Some(certificates.authority_pem.clone().into_bytes());
     let config = Config::from_system(Arc::new(system)).unwrap();

@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint};
-use support::{Peer, TestSystem, own_threads, response};
+use support::{FakeSystem, Peer, own_threads, response};
 
 #[test]
 fn warm_calls_start_no_thread_and_do_no_lookup() {
     let peer = Peer::responding(response(200, &[], "answer"));
-    let system =
-        TestSystem::new(&[]).with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
+    let system = FakeSystem::on_loopback(&[])
+        .with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
     let system = Arc::new(system);
     let endpoint = Endpoint::Url(format!("http://name.test:{}", peer.address.port()));
     let config = Config {
         endpoint,
-        system: Arc::<TestSystem>::clone(&system),
+        system: Arc::<FakeSystem>::clone(&system),
         // Expired at every call; an open connection needs no lookup.
         address_ttl: std::time::Duration::ZERO,
         ..peer.config()

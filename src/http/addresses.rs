@@ -141,6 +141,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::testing::FakeSystem;
@@ -152,10 +153,16 @@ mod tests {
     }
 
     fn with_names() -> Arc<FakeSystem> {
-        let mut system = FakeSystem::default();
-        system.names.insert("name".to_owned(), IpAddr::V4(Ipv4Addr::LOCALHOST));
-        system.names.insert("elsewhere".to_owned(), IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
-        Arc::new(system)
+        Arc::new(FakeSystem::default().with_lookup(found))
+    }
+
+    fn found(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let address = match name {
+            "name" => Ipv4Addr::LOCALHOST,
+            "elsewhere" => Ipv4Addr::new(192, 0, 2, 1),
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(vec![(address, port).into()])
     }
 
     #[test]
@@ -193,9 +200,15 @@ mod tests {
 
     #[test]
     fn all_that_wait_for_a_name_share_one_lookup() {
-        let system = with_names();
+        let is_hanging = Arc::new(AtomicBool::new(true));
+        let hangs = Arc::clone(&is_hanging);
+        let system = Arc::new(FakeSystem::default().with_lookup(move |name, port| {
+            while hangs.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            found(name, port)
+        }));
         let resolver = resolver(&system);
-        system.hang_lookups();
         let limit = Duration::from_millis(50);
         thread::scope(|scope| {
             for _ in 0..8 {
@@ -207,7 +220,7 @@ mod tests {
         });
         assert!(matches!(resolver.addresses("name", 80, limit), Err(Error::Timeout(_))));
         assert_eq!(system.lookups(), 1);
-        system.resume_lookups();
+        is_hanging.store(false, Ordering::SeqCst);
         assert!(resolver.addresses("name", 80, FOREVER).is_ok());
         assert_eq!(system.lookups(), 1);
     }

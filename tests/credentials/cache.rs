@@ -10,7 +10,7 @@ use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::system::System;
 use sagemaker_invoke::{CallOptions, Client, Config, Credentials, Error, InvokeEndpoint};
 
-use super::support::{Peer, TestSystem, response};
+use super::support::{FakeSystem, Peer, response};
 use super::{SECRET, system};
 
 /// A guard against a hang.
@@ -88,7 +88,7 @@ impl Log for Sink {
 }
 
 /// A client whose searches the sink sees, its clock, and what the sink's calls return.
-fn client_of_sink() -> (Client, Arc<TestSystem>, Receiver<Result<Credentials, Error>>) {
+fn client_of_sink() -> (Client, Arc<FakeSystem>, Receiver<Result<Credentials, Error>>) {
     let system = Arc::new(system(&[]).with_stopped_clock());
     let clock = Arc::clone(&system);
     let provider = Provider::custom(move || {
@@ -96,7 +96,7 @@ fn client_of_sink() -> (Client, Arc<TestSystem>, Receiver<Result<Credentials, Er
         Ok(Some(Credentials::new(SINK_ID, SECRET).with_expiry(expires_at)))
     });
     let config = super::support::config("http://127.0.0.1:1");
-    let config = Config { credentials: provider, system: Arc::<TestSystem>::clone(&system), ..config };
+    let config = Config { credentials: provider, system: Arc::<FakeSystem>::clone(&system), ..config };
     let client = Client::new(config).unwrap();
     let (results, received) = mpsc::channel();
     SINK.results.set(Mutex::new(results)).unwrap();

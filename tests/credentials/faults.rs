@@ -7,10 +7,10 @@ use sagemaker_invoke::{CallOptions, Client, Config, Error, InvokeEndpoint};
 
 use super::sources::sso_system;
 use super::support::{Connection, Peer, response};
-use super::{TestSystem, full_text, system};
+use super::{FakeSystem, full_text, system};
 
 /// Makes a system whose source calls this URL.
-type MakeSystem = fn(&str) -> TestSystem;
+type MakeSystem = fn(&str) -> FakeSystem;
 
 /// The name of a source in errors, and its system.
 const SOURCES: [(&str, MakeSystem); 5] = [
@@ -69,7 +69,7 @@ const FAULTS: [(&str, Serve); 9] = [
 ];
 
 /// The error of a call that needs credentials, and its duration.
-fn outcome(system: TestSystem, timeout: Option<Duration>) -> (Error, Duration) {
+fn outcome(system: FakeSystem, timeout: Option<Duration>) -> (Error, Duration) {
     let base = super::support::config("http://127.0.0.1:1");
     let config = Config::from_system(Arc::new(system)).unwrap();
     let config = Config { endpoint: base.endpoint, proxy: base.proxy, ..config };

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::{Client, Config, Credentials, Error, InvokeEndpoint};
-use support::{Peer, TestSystem, response, sources, verify};
+use support::{FakeSystem, Peer, response, sources, verify};
 
 /// The credentials of every source in these tests.
 const ID: &str = "ASIAGOOD";
@@ -23,12 +23,12 @@ const TOKEN: &str = "good-session-token";
 const REGION: &str = "eu-central-1";
 
 /// A system with these variables and a region.
-fn system(variables: &[(&str, &str)]) -> TestSystem {
-    TestSystem::new(&[&[("AWS_REGION", REGION)], variables].concat())
+fn system(variables: &[(&str, &str)]) -> FakeSystem {
+    FakeSystem::on_loopback(&[&[("AWS_REGION", REGION)], variables].concat())
 }
 
 /// A client configured by this system, with the peer in place of SageMaker.
-fn client(system: TestSystem, sagemaker: &Peer) -> Client {
+fn client(system: FakeSystem, sagemaker: &Peer) -> Client {
     let config = Config::from_system(Arc::new(system)).unwrap();
     let base = sagemaker.config();
     Client::new(Config { endpoint: base.endpoint, timeouts: base.timeouts, proxy: base.proxy, ..config })
@@ -36,7 +36,7 @@ fn client(system: TestSystem, sagemaker: &Peer) -> Client {
 }
 
 /// Makes one call and checks that it is signed with the credentials above.
-fn check_credentials(system: TestSystem) {
+fn check_credentials(system: FakeSystem) {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
     client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
     let requests = sagemaker.requests();
@@ -47,7 +47,7 @@ fn check_credentials(system: TestSystem) {
 }
 
 /// The error of a call without credentials.
-fn error_of(system: TestSystem) -> Error {
+fn error_of(system: FakeSystem) -> Error {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
     let error = client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
     assert_eq!(sagemaker.connections(), 0, "a request was sent");

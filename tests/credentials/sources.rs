@@ -6,7 +6,7 @@ use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Proxy};
 
 use super::support::{Peer, response, verify, verify_for};
 use super::{
-    ID, REGION, SECRET, TOKEN, TestSystem, check_credentials, client, error_of, full_text, json_credentials,
+    FakeSystem, ID, REGION, SECRET, TOKEN, check_credentials, client, error_of, full_text, json_credentials,
     system, xml_credentials,
 };
 
@@ -178,7 +178,7 @@ fn the_sso_portal_is_queried_with_the_cached_token() {
 }
 
 /// A system with an SSO session. The name of the token file is the output of `printf work | sha1sum`.
-pub(super) fn sso_system(variables: &[(&str, &str)]) -> TestSystem {
+pub(super) fn sso_system(variables: &[(&str, &str)]) -> FakeSystem {
     let config = "[default]\nsso_session = work\nsso_account_id = 123456789012\nsso_role_name = r\n\
                   [sso-session work]\nsso_region = us-west-2\nsso_start_url = https://s\n";
     let token = r#"{"accessToken":"ssoaccesstoken","expiresAt":"2100-01-01T00:00:00Z"}"#;
@@ -187,7 +187,7 @@ pub(super) fn sso_system(variables: &[(&str, &str)]) -> TestSystem {
 }
 
 /// The Authorization header made by a client with this system and proxy.
-fn authorization_with_proxy(system: TestSystem, proxy: &Peer) -> Result<String, Error> {
+fn authorization_with_proxy(system: FakeSystem, proxy: &Peer) -> Result<String, Error> {
     let config = Config::from_system(Arc::new(system)).unwrap();
     let client = Client::new(Config { proxy: Proxy::Url(proxy.url()), ..config })?;
     let operation = InvokeEndpoint::new("e", b"body");
@@ -215,7 +215,7 @@ fn a_container_name_with_a_remote_address_is_refused_over_plain_http() {
     let system = system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])
         .with_lookup(|_, port| Ok(vec![([192, 0, 2, 1], port).into()]));
     let system = Arc::new(system);
-    let config = Config::from_system(Arc::<TestSystem>::clone(&system)).unwrap();
+    let config = Config::from_system(Arc::<FakeSystem>::clone(&system)).unwrap();
     let operation = InvokeEndpoint::new("e", b"body");
     let text = full_text(&Client::new(config).unwrap().sign(&operation).unwrap_err());
     assert!(text.contains("over plain HTTP the host must have loopback addresses only"), "{text}");

@@ -10,7 +10,7 @@ use sagemaker_invoke::{Client, Config, InvokeEndpoint};
 
 use super::support::event_stream::*;
 use super::support::tls::Certificates;
-use super::support::{Connection, Peer, TestSystem, response};
+use super::support::{Connection, FakeSystem, Peer, response};
 use super::{Ended, Then, client, ended, open, peer_by_name, read_parts, serve_by_name};
 
 /// The response to a request for the endpoint of this name.
@@ -210,7 +210,7 @@ fn a_stream_is_read_on_another_thread_beside_ten_calls() {
 #[test]
 fn a_forked_child_does_not_read_the_stream() {
     let peer = peer();
-    let system = Arc::new(TestSystem::new(&[]));
+    let system = Arc::new(FakeSystem::on_loopback(&[]));
     let client = client(Config { system: system.clone(), ..peer.config() });
     let mut stream = open(&client, "whole").unwrap();
     system.become_another_process();

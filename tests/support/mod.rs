@@ -10,12 +10,13 @@
 )]
 
 pub(crate) mod event_stream;
+#[path = "../../src/testing/fake_system.rs"]
+mod fake_system;
 pub(crate) mod log;
 pub(crate) mod moto;
 mod oracle;
 #[path = "../../src/testing/random.rs"]
 pub(crate) mod random;
-mod system;
 pub(crate) mod tls;
 
 use std::error::Error;
@@ -26,10 +27,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts};
+use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts, system};
 
+pub(crate) use fake_system::FakeSystem;
 pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, verify, verify_for};
-pub(crate) use system::TestSystem;
 
 /// The example key of AWS's documentation.
 pub(crate) const ACCESS_KEY_ID: &str = "AKIDEXAMPLE";

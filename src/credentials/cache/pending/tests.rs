@@ -1,17 +1,14 @@
-use std::net::SocketAddr;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Barrier, OnceLock, Weak};
-use std::time::SystemTime;
 
 use super::*;
 use crate::config::Config;
 use crate::credentials::Provider;
 use crate::credentials::cache::Cache;
 use crate::credentials::cache::fake::{PATIENCE, Rig, cache};
-use crate::system::{Finished, System};
+use crate::system::System;
 use crate::testing::FakeSystem;
 
 #[test]
@@ -234,88 +231,18 @@ fn a_refresh_that_panics_is_no_callers_panic_and_pauses() {
     assert_eq!(searches.load(Ordering::SeqCst), 2);
 }
 
-/// Called with the name of each method of the system before it runs.
-type Watch = Box<dyn Fn(&'static str) + Send + Sync>;
-
-#[derive(Default)]
-struct WatchedSystem {
-    system: FakeSystem,
-    watch: OnceLock<Watch>,
-}
-
-impl WatchedSystem {
-    /// A cache whose system is watched from now on.
-    fn with_keys() -> (Arc<Self>, Arc<Cache>) {
-        let variables = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
-        let system = Arc::new(Self { system: FakeSystem::new(&variables), watch: OnceLock::new() });
-        let config = Config { system: Arc::<Self>::clone(&system), ..Config::default() };
-        let cache = Arc::new(Cache::new(config.search()));
-        (system, cache)
-    }
-
-    fn watch(&self, watch: impl Fn(&'static str) + Send + Sync + 'static) {
-        assert!(self.watch.set(Box::new(watch)).is_ok());
-    }
-
-    fn watched(&self, method: &'static str) -> &FakeSystem {
-        if let Some(watch) = self.watch.get() {
-            watch(method);
-        }
-        &self.system
-    }
-}
-
-impl std::fmt::Debug for WatchedSystem {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("WatchedSystem")
-    }
-}
-
-impl System for WatchedSystem {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.watched("variable").variable(name)
-    }
-
-    fn read_file(&self, path: &Path, max_bytes: u64) -> std::io::Result<Vec<u8>> {
-        self.watched("read_file").read_file(path, max_bytes)
-    }
-
-    fn replace_file(&self, path: &Path, content: &[u8]) -> std::io::Result<()> {
-        self.watched("replace_file").replace_file(path, content)
-    }
-
-    fn run(&self, command_line: &str, limit: Duration) -> std::io::Result<Finished> {
-        self.watched("run").run(command_line, limit)
-    }
-
-    fn now(&self) -> SystemTime {
-        self.watched("now").now()
-    }
-
-    fn instant(&self) -> Instant {
-        self.watched("instant").instant()
-    }
-
-    fn sleep(&self, duration: Duration) {
-        self.watched("sleep").sleep(duration);
-    }
-
-    fn random(&self) -> u64 {
-        self.watched("random").random()
-    }
-
-    fn lookup(&self, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
-        self.watched("lookup").lookup(host, port)
-    }
-
-    fn process_id(&self) -> u32 {
-        self.watched("process_id").process_id()
-    }
+/// A system with keys, which can be watched, and a cache that uses it.
+fn system_with_keys() -> (Arc<FakeSystem>, Arc<Cache>) {
+    let variables = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let system = Arc::new(FakeSystem::new(&variables));
+    let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+    let cache = Arc::new(Cache::new(config.search()));
+    (system, cache)
 }
 
 #[test]
 fn no_lock_is_held_while_the_system_is_called() {
-    let (system, cache) = WatchedSystem::with_keys();
+    let (system, cache) = system_with_keys();
     let (shared, counts) = (Arc::downgrade(&cache.shared), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
     let counted = Arc::clone(&counts);
     system.watch(move |_| {
@@ -329,7 +256,7 @@ fn no_lock_is_held_while_the_system_is_called() {
     });
     let credentials = cache.get(None).unwrap();
     cache.get(None).unwrap();
-    system.system.sleep(Duration::from_secs(15 * 60));
+    system.sleep(Duration::from_secs(15 * 60));
     cache.get(None).unwrap();
     cache.settle();
     assert!(!cache.refresh_after_rejection(&credentials, None).unwrap());
@@ -340,7 +267,7 @@ fn no_lock_is_held_while_the_system_is_called() {
 /// The system panics in the look at the environment, on the thread of the caller.
 #[test]
 fn a_panic_of_the_system_is_its_callers_and_the_next_one_searches_again() {
-    let (system, cache) = WatchedSystem::with_keys();
+    let (system, cache) = system_with_keys();
     let is_first = AtomicBool::new(true);
     system.watch(move |method| {
         assert!(method != "variable" || !is_first.swap(false, Ordering::SeqCst), "the system panics");
@@ -351,7 +278,7 @@ fn a_panic_of_the_system_is_its_callers_and_the_next_one_searches_again() {
 
 #[test]
 fn a_system_that_calls_the_client_gets_an_error() {
-    let (system, cache) = WatchedSystem::with_keys();
+    let (system, cache) = system_with_keys();
     let (own, is_first) = (Arc::downgrade(&cache), AtomicBool::new(true));
     let (sender, returned) = mpsc::channel();
     system.watch(move |method| {
