@@ -8,6 +8,7 @@ mod config_error;
 mod content;
 mod credentials;
 mod display;
+mod fake_exchange;
 mod invalid_input;
 mod model_error;
 mod refusal;

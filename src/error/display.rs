@@ -53,7 +53,7 @@ impl fmt::Display for Ending<'_> {
         }
         let has_run = if error.sent.is_whole() { "may have run" } else { "has not run" };
         write!(f, "; the inference {has_run}")?;
-        let was_lost_while_sending = error.sent == Sent::Partly && !error.timed_out();
+        let was_lost_while_sending = error.sent == Sent::Partly && !error.is_timeout();
         if was_lost_while_sending && error.body_bytes > SUSPICIOUS_BODY_BYTES {
             f.write_str(
                 "; likely over the payload limit of 25 MB for real-time endpoints or 4 MB for serverless ones",

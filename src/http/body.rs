@@ -136,7 +136,7 @@ impl Body {
                 break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
             }
             match self.reader.read(buffer).map_err(|error| self.error(error.into())) {
-                Err(error) if error.timed_out() && is_polled && !self.is_shut_down() => {}
+                Err(error) if error.is_timeout() && is_polled && !self.is_shut_down() => {}
                 outcome => break outcome,
             }
         };

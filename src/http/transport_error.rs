@@ -72,7 +72,7 @@ impl TransportError {
         self.phase == Phase::Prepare
     }
 
-    pub(crate) fn timed_out(&self) -> bool {
+    pub(crate) fn is_timeout(&self) -> bool {
         self.cause == Cause::TimedOut
     }
 }

@@ -153,7 +153,7 @@ fn reads_are_limited_behind_interim_responses() {
     let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
     let (_, mut body) = transport.send(&request, &limits, None).unwrap();
     match body.read_whole(1_000_000) {
-        Err(BodyError::Transport(error)) => assert!(error.timed_out(), "{error:?}"),
+        Err(BodyError::Transport(error)) => assert!(error.is_timeout(), "{error:?}"),
         other => panic!("{other:?}"),
     }
 }
