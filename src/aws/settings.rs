@@ -1,10 +1,10 @@
 //! One setting, looked up in the environment first and then in the selected profile.
 
 use super::Service;
-use super::profile::{Profiles, Property, Section, SectionKind};
+use super::profile::{Line, Profiles, Property, Section, SectionKind};
 use crate::http::SettingError;
 use crate::system::System;
-use crate::text::OneLine;
+use crate::text::{OneLine, masked_url};
 
 /// The environment and the selected profile.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct Setting {
     /// The variable or the property.
     pub(crate) name: &'static str,
     pub(crate) value: String,
-    /// Where it was found: the variable, or the property with file and line.
-    pub(crate) source: String,
+    /// Where the property is; `None` for a variable.
+    pub(crate) line: Option<Line>,
 }
 
 impl<'a> Settings<'a> {
@@ -30,9 +30,10 @@ impl<'a> Settings<'a> {
         Ok(Self { system, profiles, profile })
     }
 
-    /// The first variable with a value, else the property.
+    /// The first variable with a value, else the property. Logs where it was found.
     pub(crate) fn text(&self, variables: &[&'static str], property: &'static str) -> Option<Setting> {
-        variables.iter().find_map(|name| self.variable(name)).or_else(|| self.property(property))
+        let found = variables.iter().find_map(|name| self.variable(name)).or_else(|| self.property(property));
+        found.inspect(Setting::log)
     }
 
     /// Like [`text`](Self::text) for a switch, which is off by default.
@@ -45,16 +46,17 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The configured URL of a service, unless such URLs are switched off.
+    /// The configured URL of a service, unless such URLs are switched off. Logs where it was found.
     pub(crate) fn endpoint_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
         if self.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
             return Ok(None);
         }
         let variables = [service.variable, "AWS_ENDPOINT_URL"];
-        if let Some(setting) = variables.into_iter().find_map(|name| self.variable(name)) {
-            return Ok(Some(setting));
-        }
-        Ok(self.services_url(service)?.or_else(|| self.property("endpoint_url")))
+        let found = match variables.into_iter().find_map(|name| self.variable(name)) {
+            Some(setting) => Some(setting),
+            None => self.services_url(service)?.or_else(|| self.property("endpoint_url")),
+        };
+        Ok(found.inspect(Setting::log))
     }
 
     fn services_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
@@ -71,7 +73,7 @@ impl<'a> Settings<'a> {
 
     fn variable(&self, name: &'static str) -> Option<Setting> {
         let value = self.system.variable(name)?.trim().to_owned();
-        if value.is_empty() { None } else { Some(Setting { name, value, source: name.to_owned() }) }
+        if value.is_empty() { None } else { Some(Setting { name, value, line: None }) }
     }
 
     fn property(&self, name: &'static str) -> Option<Setting> {
@@ -81,20 +83,26 @@ impl<'a> Settings<'a> {
 
 fn setting_of(name: &'static str, property: &Property) -> Setting {
     let value = property.value.trim().to_owned();
-    Setting { name, value, source: format!("{name} in {}", property.line) }
+    Setting { name, value, line: Some(property.line.clone()) }
 }
 
 impl Setting {
     /// The error for a value that the setting cannot have.
     pub(crate) fn invalid(&self, problem: &str) -> SettingError {
-        let place = match self.source.split_once(" in ") {
-            Some((_, line)) => format!(", set in {line}"),
-            None => String::new(),
-        };
-        // A URL may hold a password before an '@'.
-        let text = if self.value.contains('@') { ".." } else { &self.value };
-        let value = OneLine::short(text);
+        let place = self.line.as_ref().map_or(String::new(), |line| format!(", set in {line}"));
+        // A URL may hold a token, and before an '@' a password.
+        let text = if self.value.contains('@') { "..".to_owned() } else { masked_url(&self.value) };
+        let value = OneLine::short(&text);
         SettingError::new(self.name, format!("is {value:?}{place}: {problem}"))
+    }
+
+    /// Where it was found: the variable, or the property with file and line.
+    pub(crate) fn place(&self) -> String {
+        self.line.as_ref().map_or(self.name.to_owned(), |line| format!("{} in {line}", self.name))
+    }
+
+    fn log(&self) {
+        log::debug!("{:?} comes from {}", masked_url(&self.value), self.place());
     }
 }
 
@@ -102,6 +110,19 @@ impl Setting {
 mod tests {
     use super::*;
     use crate::testing::{FakeSystem, assert_shown_safely, fuzz_text};
+
+    #[test]
+    fn an_invalid_value_is_shown_without_secrets() {
+        for (url, shown) in [
+            ("https://h/?token=hidden", "https://h/?.."),
+            ("https://h/#hidden", "https://h/#.."),
+            ("https://me:hidden@h", ".."),
+        ] {
+            let setting = Setting { name: "AWS_ENDPOINT_URL_STS", value: url.to_owned(), line: None };
+            let error = setting.invalid("has a query").to_string();
+            assert_eq!(error, format!("AWS_ENDPOINT_URL_STS is \"{shown}\": has a query"));
+        }
+    }
 
     #[test]
     fn fuzz_settings() {

@@ -11,7 +11,6 @@ use crate::credentials::Provider;
 use crate::endpoint::Endpoint;
 use crate::http::SettingError;
 use crate::system::System;
-use crate::text::masked_url;
 
 /// Maximum size of a CA bundle; those of Linux distributions have about 220 KiB.
 const MAX_CA_BUNDLE_BYTES: u64 = 4 * 1024 * 1024;
@@ -31,21 +30,21 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     let settings = Settings::new(&*system, profiles)?;
     check_retry_mode(settings)?;
     let mut config = Config { endpoint: endpoint(settings)?, ..Config::default() };
-    config.s3_endpoint_url = endpoint_url(settings, Service::S3)?.map(|url| url.value);
-    config.region = text(settings, &["AWS_REGION", "AWS_DEFAULT_REGION"], "region").map(|found| found.value);
+    config.s3_endpoint_url = settings.endpoint_url(Service::S3)?.map(|url| url.value);
+    config.region = settings.text(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region").map(|found| found.value);
     if config.region.is_none() {
         profiles.check_files()?;
     }
-    if let Some(path) = text(settings, &["AWS_CA_BUNDLE"], "ca_bundle") {
+    if let Some(path) = settings.text(&["AWS_CA_BUNDLE"], "ca_bundle") {
         config.ca_bundle_pem = Some(read_ca_bundle(&*system, &path)?);
     }
-    if let Some(name) = text(settings, &["AWS_SDK_UA_APP_ID"], "sdk_ua_app_id") {
+    if let Some(name) = settings.text(&["AWS_SDK_UA_APP_ID"], "sdk_ua_app_id") {
         if !is_app_name(&name.value) {
             return Err(name.invalid(APP_NAME_RULE));
         }
         config.app_name = Some(name.value);
     }
-    if let Some(max_attempts) = text(settings, &["AWS_MAX_ATTEMPTS"], "max_attempts") {
+    if let Some(max_attempts) = settings.text(&["AWS_MAX_ATTEMPTS"], "max_attempts") {
         config.retry.max_attempts = parse_max_attempts(&max_attempts)?;
     }
     config.retry.correct_clock =
@@ -53,27 +52,10 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     Ok(Config { system, ..config })
 }
 
-/// Logs where a setting was found. A URL may hold a password or a token.
-fn text(settings: Settings<'_>, variables: &[&'static str], property: &'static str) -> Option<Setting> {
-    let setting = settings.text(variables, property)?;
-    log_found(&setting);
-    Some(setting)
-}
-
-fn log_found(setting: &Setting) {
-    log::debug!("{:?} comes from {}", masked_url(&setting.value), setting.source);
-}
-
-fn endpoint_url(settings: Settings<'_>, service: Service) -> Result<Option<Setting>, SettingError> {
-    let url = settings.endpoint_url(service)?;
-    url.iter().for_each(log_found);
-    Ok(url)
-}
-
 fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {
     let fips = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
     let dual_stack = settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
-    let Some(url) = endpoint_url(settings, Service::SAGEMAKER_RUNTIME)? else {
+    let Some(url) = settings.endpoint_url(Service::SAGEMAKER_RUNTIME)? else {
         return Ok(Endpoint::Aws { fips, dual_stack });
     };
     let variant = match (fips, dual_stack) {
@@ -84,7 +66,8 @@ fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {
     match variant {
         None => Ok(Endpoint::Url(url.value)),
         Some(variant) => {
-            Err(url.invalid(&format!("an endpoint URL has no variants, and {} asks for one", variant.source)))
+            Err(url
+                .invalid(&format!("an endpoint URL has no variants, and {} asks for one", variant.place())))
         }
     }
 }
@@ -120,9 +103,14 @@ mod tests {
         let variables = [
             ("AWS_REGION", "eu-west-1"),
             ("AWS_ENDPOINT_URL", "http://me:secret@endpoint"),
-            ("AWS_ENDPOINT_URL_S3", "http://me:secret@s3"),
+            ("AWS_ENDPOINT_URL_S3", "http://s3/?token=secret"),
             ("AWS_SDK_UA_APP_ID", "app"),
             ("AWS_MAX_ATTEMPTS", "5"),
+            ("AWS_RETRY_MODE", "standard"),
+            ("AWS_USE_FIPS_ENDPOINT", "false"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "false"),
+            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false"),
+            ("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false"),
         ];
         capture_log();
         config(Arc::new(FakeSystem::new(&variables))).unwrap();

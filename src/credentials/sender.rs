@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::Search;
 use crate::http::{
-    BodyError, Cause, Headers, Limits, Origin, Proxy, Request, Resolver, Transport, TransportError,
-    TransportSettings,
+    BodyError, Cause, Headers, Limits, Origin, Phase, Proxy, Request, Resolver, Sent, Transport,
+    TransportError, TransportSettings,
 };
 use crate::system::System;
 
@@ -147,7 +147,9 @@ impl SendHttp for NetworkSender {
             Err(BodyError::Transport(error)) => Err(error),
             Err(BodyError::TooLarge(_)) => {
                 let problem = format!("the response is larger than {MAX_RESPONSE_BYTES} bytes");
-                Err(TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(problem))
+                let failed = TransportError::before_sending(&origin.authority, Cause::Permanent);
+                let (phase, sent) = (Phase::Read, Sent::ResponseBegun);
+                Err(TransportError { phase, sent, ..failed.with_source(problem) })
             }
         }
     }

@@ -81,7 +81,10 @@ impl Body {
                 content.resize(length, 0);
             }
             let room = content.get_mut(filled..).expect("what is filled is inside the buffer");
-            match self.read_some(room).map_err(BodyError::Transport)? {
+            // With `poll`, the limit of a read is kept here, not by ureq.
+            let limit = self.limits.poll.and(self.limits.read);
+            let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
+            match self.read_until(room, until).map_err(BodyError::Transport)? {
                 0 => break,
                 bytes => filled += bytes,
             }
@@ -91,12 +94,6 @@ impl Body {
         }
         content.truncate(filled);
         Ok(content)
-    }
-
-    fn read_some(&mut self, buffer: &mut [u8]) -> Result<usize, TransportError> {
-        let limit = if self.limits.poll.is_some() { self.limits.read } else { None };
-        let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
-        self.read_until(buffer, until)
     }
 
     /// Reads some bytes, or none at the end. Waits until `until` if the limits have `poll`, and else under `read`.
@@ -164,8 +161,9 @@ impl Body {
 
     fn error(&self, error: ureq::Error) -> TransportError {
         let authority = self.state.authority.as_str();
-        let mut failed = untagged(error, authority, Phase::Read, Sent::ResponseBegun, self.is_reused);
+        let mut failed = untagged(error, authority, Phase::Read, Sent::ResponseBegun);
         failed.phase = failed.phase.max(Phase::Read);
+        failed.connection_reused = self.is_reused;
         if self.is_shut_down() {
             (failed.cause, failed.source) = (Cause::ShutDown, None);
         }

@@ -7,7 +7,7 @@ use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use super::exchange_error::tagged;
-use super::held_writes::WriteFailed;
+use super::held_writes::{REQUEST, WriteFailed};
 use super::transport_error::{Phase, Sent};
 
 /// A connection to the endpoint.
@@ -15,8 +15,6 @@ use super::transport_error::{Phase, Sent};
 pub(super) struct Connection {
     inner: Box<dyn Transport>,
     stage: Stage,
-    /// Whether an exchange had begun on this connection before the current one.
-    is_reused: bool,
     /// Whether the last thing that happened was a successful read.
     is_fresh: bool,
 }
@@ -39,7 +37,7 @@ enum Stage {
 
 impl Connection {
     pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, stage: Stage::New, is_reused: false, is_fresh: false }
+        Self { inner, stage: Stage::New, is_fresh: false }
     }
 
     /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
@@ -51,10 +49,10 @@ impl Connection {
         };
         match error {
             Error::Other(inner) => match inner.downcast::<WriteFailed>() {
-                Ok(failed) => tagged(failed.0, Phase::Send, Sent::Partly, self.is_reused),
-                Err(inner) => tagged(Error::Other(inner), phase, sent, self.is_reused),
+                Ok(failed) => tagged(failed.0, Phase::Send, Sent::Partly),
+                Err(inner) => tagged(Error::Other(inner), phase, sent),
             },
-            error => tagged(error, phase, sent, self.is_reused),
+            error => tagged(error, phase, sent),
         }
     }
 
@@ -67,7 +65,7 @@ impl Connection {
         }
         let problem = "a write failed, and what the peer sent is not HTTP";
         let error = Error::Io(io::Error::new(io::ErrorKind::InvalidData, problem));
-        Err(tagged(error, Phase::Send, Sent::Partly, self.is_reused))
+        Err(tagged(error, Phase::Send, Sent::Partly))
     }
 
     /// The final response has begun: interim ones (status 1xx) may come long before it, or together with it.
@@ -87,12 +85,10 @@ impl Transport for Connection {
         self.inner.buffers()
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+    fn transmit_output(&mut self, amount: usize, mut timeout: NextTimeout) -> Result<(), Error> {
+        timeout.reason = REQUEST;
         self.is_fresh = false;
-        if self.stage != Stage::Sending {
-            self.is_reused = self.stage != Stage::New;
-            self.stage = Stage::Sending;
-        }
+        self.stage = Stage::Sending;
         self.inner.transmit_output(amount, timeout).map_err(|error| self.tag(error))
     }
 

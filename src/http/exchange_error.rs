@@ -22,23 +22,17 @@ pub(super) fn is_no_idle_connection(error: &Error) -> bool {
 }
 
 /// The error of an exchange as an error of ureq's, which passes it on.
-pub(super) fn tagged(error: Error, phase: Phase, sent: Sent, is_reused: bool) -> Error {
-    Error::Other(Box::new(untagged(error, "", phase, sent, is_reused)))
+pub(super) fn tagged(error: Error, phase: Phase, sent: Sent) -> Error {
+    Error::Other(Box::new(untagged(error, "", phase, sent)))
 }
 
 /// An error before there was a connection.
 pub(super) fn connecting(phase: Phase, error: Error) -> Error {
-    tagged(error, phase, Sent::Nothing, false)
+    tagged(error, phase, Sent::Nothing)
 }
 
 /// The error of an exchange with this authority: as it was tagged first, or else with these values.
-pub(super) fn untagged(
-    error: Error,
-    authority: &str,
-    phase: Phase,
-    sent: Sent,
-    is_reused: bool,
-) -> TransportError {
+pub(super) fn untagged(error: Error, authority: &str, phase: Phase, sent: Sent) -> TransportError {
     let error = match error {
         Error::Other(inner) => match inner.downcast::<TransportError>() {
             Ok(tagged) => return TransportError { authority: authority.to_owned(), ..*tagged },
@@ -48,7 +42,7 @@ pub(super) fn untagged(
     };
     let (cause, source) = cause_of(error);
     let failed = TransportError::before_sending(authority, cause);
-    TransportError { phase, sent, connection_reused: is_reused, source, ..failed }
+    TransportError { phase, sent, source, ..failed }
 }
 
 fn cause_of(error: Error) -> (Cause, Option<BoxedError>) {

@@ -17,13 +17,21 @@ const LAST_WORDS_LIMIT: UreqDuration = UreqDuration::from_millis(250);
 
 /// Joins writes until something is read. A failed write is remembered instead of reported: a server that refuses a
 /// large body answers and closes, and its answer is worth more than "broken pipe". Once nothing is left to read, the
-/// failure comes as a [`WriteFailed`].
+/// failure comes, that of the request as a [`WriteFailed`].
 pub(super) struct HeldWrites<T> {
     inner: T,
     held: Vec<u8>,
+    /// Whether a part of the request is in `held`.
+    holds_request: bool,
     failed: Option<Error>,
+    /// Whether the write that failed was one of the request.
+    has_lost_request: bool,
     readers: Arc<Readers>,
 }
+
+/// The reason of the time limit of a write by which the request is told from what TLS writes of itself, such as an alert
+/// while the response is read. ureq's own reason is the limit that is the nearest.
+pub(super) const REQUEST: Timeout = Timeout::SendBody;
 
 /// A write of the request failed, so that the peer cannot have all of it.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +40,7 @@ pub(super) struct WriteFailed(#[source] pub(super) Error);
 
 impl<T: Transport> HeldWrites<T> {
     pub(super) fn new(inner: T, readers: Arc<Readers>) -> Self {
-        Self { inner, held: Vec::new(), failed: None, readers }
+        Self { inner, held: Vec::new(), holds_request: false, failed: None, has_lost_request: false, readers }
     }
 
     /// Writes what is held; drops it after a failure.
@@ -45,14 +53,16 @@ impl<T: Transport> HeldWrites<T> {
                 *place = *byte;
             }
             written += amount;
-            self.write(amount, timeout);
+            self.write(amount, timeout, self.holds_request);
         }
         self.held.clear();
+        self.holds_request = false;
     }
 
-    fn write(&mut self, amount: usize, timeout: NextTimeout) {
+    fn write(&mut self, amount: usize, timeout: NextTimeout, is_request: bool) {
         if self.failed.is_none() {
             self.failed = self.inner.transmit_output(amount, timeout).err();
+            self.has_lost_request = is_request && self.failed.is_some();
         }
     }
 
@@ -65,8 +75,8 @@ impl<T: Transport> HeldWrites<T> {
             return Ok(true);
         }
         // The connection stays failed.
-        let failed = self.failed.replace(Error::ConnectionFailed).unwrap_or(Error::ConnectionFailed);
-        Err(Error::Other(Box::new(WriteFailed(failed))))
+        let error = self.failed.replace(Error::ConnectionFailed).unwrap_or(Error::ConnectionFailed);
+        Err(if self.has_lost_request { Error::Other(Box::new(WriteFailed(error))) } else { error })
     }
 }
 
@@ -88,10 +98,12 @@ impl<T: Transport> Transport for HeldWrites<T> {
 
     #[expect(clippy::expect_used, reason = "ureq fills no more than the buffer that it was given")]
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let is_request = timeout.reason == REQUEST;
         if self.held.is_empty() && amount > MAX_HELD_BYTES {
-            self.write(amount, timeout);
+            self.write(amount, timeout, is_request);
             return Ok(());
         }
+        self.holds_request |= is_request;
         let output = self.inner.buffers().output();
         self.held.extend_from_slice(output.get(..amount).expect("the output is inside its buffer"));
         if self.held.len() > MAX_HELD_BYTES {
@@ -113,9 +125,9 @@ impl<T: Transport> Transport for HeldWrites<T> {
         if self.failed.is_some() { self.last_words(timeout) } else { self.inner.await_input(timeout) }
     }
 
-    /// Whether every write has succeeded; the peer is looked at by [`await_input`](Self::await_input).
+    /// Whether every write of the request has succeeded; the rest is looked at by [`await_input`](Self::await_input).
     fn is_open(&mut self) -> bool {
-        self.failed.is_none()
+        !self.has_lost_request
     }
 }
 
@@ -123,5 +135,76 @@ impl<T: Transport> Transport for HeldWrites<T> {
 impl<T: Transport> std::fmt::Debug for HeldWrites<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HeldWrites({:?}, {} bytes)", self.inner, self.held.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use ureq::unversioned::transport::LazyBuffers;
+
+    use super::*;
+
+    /// A transport whose writes and reads succeed as it is told.
+    #[derive(Debug)]
+    struct Socket {
+        buffers: LazyBuffers,
+        writes: VecDeque<bool>,
+        reads: VecDeque<bool>,
+    }
+
+    impl Transport for Socket {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.buffers
+        }
+
+        fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
+            if self.writes.pop_front().unwrap() { Ok(()) } else { Err(Error::ConnectionFailed) }
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            Ok(self.reads.pop_front().unwrap())
+        }
+
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    fn held_writes(writes: &[bool], reads: &[bool]) -> HeldWrites<Socket> {
+        let (writes, reads) = (writes.iter().copied().collect(), reads.iter().copied().collect());
+        HeldWrites::new(Socket { buffers: LazyBuffers::new(64, 64 * 1024), writes, reads }, Arc::default())
+    }
+
+    fn timeout(reason: Timeout) -> NextTimeout {
+        NextTimeout { reason, ..NextTimeout::default() }
+    }
+
+    fn is_of_request(error: &Error) -> bool {
+        matches!(error, Error::Other(inner) if inner.is::<WriteFailed>())
+    }
+
+    #[test]
+    fn a_failed_write_of_the_request_is_told_from_one_of_tls() {
+        // What TLS holds from its handshake leaves with the request.
+        for (amount, writes) in
+            [(100, &[false][..]), (MAX_HELD_BYTES + 1, &[false]), (MAX_HELD_BYTES, &[false])]
+        {
+            let mut transport = held_writes(writes, &[false]);
+            if amount < MAX_HELD_BYTES {
+                transport.transmit_output(10, timeout(Timeout::Connect)).unwrap();
+            }
+            transport.transmit_output(amount, timeout(REQUEST)).unwrap();
+            let error = transport.await_input(timeout(Timeout::RecvResponse)).unwrap_err();
+            assert!(is_of_request(&error), "{amount}");
+        }
+        // An alert while the response is awaited or read: the whole request has left.
+        let mut transport = held_writes(&[true, false], &[true, false]);
+        transport.transmit_output(100, timeout(REQUEST)).unwrap();
+        assert!(transport.await_input(timeout(Timeout::RecvResponse)).unwrap());
+        transport.transmit_output(30, timeout(Timeout::RecvResponse)).unwrap();
+        let error = transport.await_input(timeout(Timeout::RecvResponse)).unwrap_err();
+        assert!(!is_of_request(&error));
     }
 }

@@ -151,7 +151,7 @@ impl Transport {
         let left = deadline.map(|it| it.saturating_duration_since(self.state.system.instant()));
         if left == Some(Duration::ZERO) {
             let timed_out = ureq::Error::Timeout(ureq::Timeout::Global);
-            return Err(tagged(timed_out, Phase::Prepare, Sent::Nothing, false));
+            return Err(tagged(timed_out, Phase::Prepare, Sent::Nothing));
         }
         let message = self.agent.configure_request(message).timeout_global(left);
         let message = message
@@ -168,9 +168,10 @@ impl Transport {
             return TransportError::before_sending(self.state.authority.as_str(), Cause::ShutDown);
         }
         let phase = if body.sent().is_whole() { Phase::Wait } else { Phase::Send };
-        let mut failed = untagged(error, self.state.authority.as_str(), phase, body.sent(), is_reused);
+        let mut failed = untagged(error, self.state.authority.as_str(), phase, body.sent());
         // There is no body without a head.
         failed.phase = failed.phase.min(Phase::Wait);
+        failed.connection_reused = is_reused && failed.phase >= Phase::Send;
         failed.body_bytes = body.length();
         failed
     }

@@ -88,6 +88,7 @@ impl fmt::Display for TransportError {
             Cause::ShutDown => write!(f, "the client was shut down while {phase}"),
             Cause::InvalidResponse => write!(f, "{authority} did not answer in HTTP"),
             _ if phase < Phase::Send => write!(f, "could not connect to {authority}"),
+            Cause::Permanent => write!(f, "the answer of {authority} cannot be used"),
             _ => write!(f, "the connection to {authority} was lost while {phase}"),
         }
     }

@@ -15,7 +15,7 @@ const USED: &str = "\
 ureq: Agent Agent::with_parts AsSendBody Body BodyReader Error Error::ConnectProxyFailed Error::ConnectionFailed
 ureq: Error::HostNotFound Error::Io Error::LargeResponseHeader Error::Other Error::Protocol Error::Timeout Proxy
 ureq: Proxy::new ProxyProtocol::Http ProxyProtocol::Https SendBody SendBody::from_reader Timeout Timeout::Global
-ureq: Timeout::PerRead Timeout::RecvBody Timeout::Resolve http
+ureq: Timeout::PerRead Timeout::RecvBody Timeout::Resolve Timeout::SendBody http
 ureq::config: AutoHeaderValue AutoHeaderValue::None Config Config::builder ConfigBuilder
 ureq::http: Error HeaderMap HeaderName HeaderValue::from_bytes Request Request::new Response Uri Uri::builder Version
 ureq::http: Version::HTTP_10

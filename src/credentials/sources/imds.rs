@@ -217,7 +217,7 @@ fn endpoint(context: &Context<'_>) -> Result<(Origin, String), CredentialsError>
 }
 
 fn built_in(url: &str) -> Setting {
-    Setting { name: "endpoint", value: url.to_owned(), source: "default".to_owned() }
+    Setting { name: "endpoint", value: url.to_owned(), line: None }
 }
 
 fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
