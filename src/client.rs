@@ -25,6 +25,7 @@ use self::signed_request::SIGNATURE_LIFETIME;
 pub use self::signed_request::SignedRequest;
 use self::target::{Target, needs_region};
 use crate::aws::Credentials;
+use crate::aws::clock_skew::ClockSkew;
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
 use crate::http::Limits;
@@ -162,7 +163,8 @@ impl Client {
         };
         let call = self.inner.begin_call(state, operation, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
-        let signing_time = self.inner.signing_time(state, call.policy(), self.inner.config.system.now());
+        let signing_time =
+            Inner::signing_time(&state.clock_skew, call.policy(), self.inner.config.system.now());
         let limits = self.inner.limits::<O>();
         let signed = self.inner.sign(signer, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
@@ -252,8 +254,8 @@ impl Inner {
     }
 
     /// The time of the service's clock, if the policy allows to correct ours.
-    fn signing_time(&self, state: &ProcessState, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
-        if policy.correct_clock { state.clock_skew.service_time(now) } else { now }
+    fn signing_time(clock_skew: &ClockSkew, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
+        if policy.correct_clock { clock_skew.service_time(now) } else { now }
     }
 
     fn amz_date(signing_time: SystemTime) -> Result<AmzDate, ConfigError> {

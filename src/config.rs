@@ -271,6 +271,7 @@ impl Config {
             proxy: self.proxy.clone(),
             ca_bundle_pem: self.ca_bundle_pem.clone(),
             address_ttl: self.address_ttl,
+            corrects_clock: self.retry.correct_clock,
             is_shut_down: Arc::default(),
         }
     }

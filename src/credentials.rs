@@ -113,6 +113,7 @@ pub(crate) struct Search {
     pub(crate) proxy: Proxy,
     pub(crate) ca_bundle_pem: Option<Vec<u8>>,
     pub(crate) address_ttl: Duration,
+    pub(crate) corrects_clock: bool,
     /// Nothing is sent any more once this is true.
     pub(crate) is_shut_down: Arc<AtomicBool>,
 }

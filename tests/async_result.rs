@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sagemaker_invoke::client::AsyncResultOptions;
 use sagemaker_invoke::error::AsyncResultErrorKind;
-use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error};
+use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error, RetryPolicy};
 use support::{FakeSystem, Peer, Received, SECRET_ACCESS_KEY, response, sources, verify_for};
 
 const NO_SUCH_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
@@ -207,6 +207,33 @@ fn a_wait_goes_on_after_errors_that_can_pass() {
     let result = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
     assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
     assert_eq!(peer.requests().len(), 7);
+}
+
+/// A process that only collects results learns the time from Amazon S3.
+#[test]
+fn a_wrong_clock_is_corrected_by_the_date_of_s3() {
+    let date = ("date", "Tue, 14 Nov 2023 22:13:20 GMT");
+    for (correct_clock, expected) in [(true, 5), (false, 1)] {
+        let peer = peer(move |received, _| {
+            let is_right = received.header("x-amz-date") == Some("20231114T221320Z");
+            match (is_right, received.path().contains("failures")) {
+                (false, _) => response(403, &[date], "<Error><Code>RequestTimeTooSkewed</Code></Error>"),
+                (true, true) => response(404, &[date], NO_SUCH_KEY),
+                (true, false) => response(200, &[date], "done"),
+            }
+        });
+        let system = FakeSystem::on_loopback(&[]).at(1_700_000_000 - 3600);
+        let retry = RetryPolicy { correct_clock, ..RetryPolicy::default() };
+        let config =
+            Config { s3_endpoint_url: Some(peer.url()), system: Arc::new(system), retry, ..peer.config() };
+        let client = Client::new(config).unwrap();
+        assert_eq!(client.async_result(&ticket()).is_ok(), correct_clock);
+        if correct_clock {
+            // Signed right from the start.
+            client.async_result(&ticket()).unwrap();
+        }
+        assert_eq!(peer.requests().len(), expected);
+    }
 }
 
 #[test]

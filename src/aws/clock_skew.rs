@@ -1,6 +1,6 @@
 //! The difference between the service's clock and ours.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
@@ -22,9 +22,20 @@ const SUSPICIOUS_SKEW_MILLISECONDS: u64 = 4 * 60 * 1000;
 pub(crate) struct ClockSkew {
     /// The service's clock minus ours.
     milliseconds: AtomicI64,
+    has_learned: AtomicBool,
 }
 
 impl ClockSkew {
+    /// This skew once it is known, and that of another service before.
+    pub(crate) fn or<'a>(&'a self, other: &'a Self) -> &'a Self {
+        if self.has_learned.load(Ordering::Relaxed) { self } else { other }
+    }
+
+    fn set(&self, milliseconds: i64) {
+        self.milliseconds.store(milliseconds, Ordering::Relaxed);
+        self.has_learned.store(true, Ordering::Relaxed);
+    }
+
     /// Returns the time of the service's clock when ours shows `now`.
     pub(crate) fn service_time(&self, now: SystemTime) -> SystemTime {
         // Ignore a skew that leaves the range of X-Amz-Date (1970 to 9999).
@@ -49,7 +60,7 @@ impl ClockSkew {
             return None;
         }
         let skew = milliseconds_between(sent_at + round_trip / 2, date);
-        self.milliseconds.store(skew, Ordering::Relaxed);
+        self.set(skew);
         Some(add_milliseconds(sent_at, skew).is_some_and(|right_time| is_far(signed_for, right_time)))
     }
 
@@ -65,7 +76,7 @@ impl ClockSkew {
         was_far_off.unwrap_or_else(|| {
             let was_corrected = is_far(signed_for, sent_at);
             if was_corrected {
-                self.milliseconds.store(0, Ordering::Relaxed);
+                self.set(0);
             }
             was_corrected
         })

@@ -14,6 +14,7 @@ use super::location::S3Location;
 use super::process_state::ProcessState;
 use super::target::{Target, no_queue};
 use super::{Client, Inner};
+use crate::aws::clock_skew::is_clock_code;
 use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
 use crate::http::{BodyError, Cause, TransportError};
 
@@ -206,7 +207,25 @@ impl<'a> Look<'a> {
         self.send(state, target, &bucket, location, deadline)
     }
 
+    /// Sends the request again if it was refused for this machine's clock, which has been corrected since.
     fn send(
+        &self,
+        state: &ProcessState,
+        target: &Target,
+        bucket: &Bucket,
+        location: &S3Location<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Error> {
+        let answer = self.send_once(state, target, bucket, location, deadline)?;
+        match &answer {
+            Answer::Refused(refusal) if refusal.is_of_clock && self.inner.config.retry.correct_clock => {
+                self.send_once(state, target, bucket, location, deadline)
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    fn send_once(
         &self,
         state: &ProcessState,
         target: &Target,
@@ -218,14 +237,18 @@ impl<'a> Look<'a> {
             return Err(TransportError::before_sending(bucket.authority(), Cause::ShutDown).into());
         }
         let credentials = self.inner.credentials(target, deadline)?;
-        let amz_date = Inner::amz_date(self.inner.signing_time(
-            state,
-            &self.inner.config.retry,
-            self.inner.config.system.now(),
-        ))?;
-        let limits = self.inner.config.timeouts.limits();
+        let config = &self.inner.config;
+        let (clock_skew, sent_at) = (&state.s3_clock_skew, config.system.now());
+        let signed_for = Inner::signing_time(clock_skew.or(&state.clock_skew), &config.retry, sent_at);
+        let (amz_date, limits) = (Inner::amz_date(signed_for)?, config.timeouts.limits());
         let answer = bucket.object(&location.path(), &credentials, amz_date, &limits, deadline);
-        answer.map_err(|error| self.connection_error(error))
+        let mut answer = answer.map_err(|error| self.connection_error(error))?;
+        let was_far_off = clock_skew.learn(answer.headers(), signed_for, sent_at, config.system.now());
+        if let Answer::Refused(refusal) = &mut answer {
+            refusal.is_of_clock = refusal.code.as_deref().is_some_and(is_clock_code)
+                && clock_skew.may_sign_again(was_far_off, signed_for, sent_at);
+        }
+        Ok(answer)
     }
 
     fn connection_error(&self, error: TransportError) -> Error {

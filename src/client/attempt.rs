@@ -66,7 +66,7 @@ impl Inner {
         };
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
-        let signing_time = self.signing_time(state, call.policy(), sent_at);
+        let signing_time = Self::signing_time(&state.clock_skew, call.policy(), sent_at);
         let signed = self.sign(signer, &request, &credentials, signing_time, &limits, call)?;
         request.headers.extend(signed.headers());
         request.headers.push(target.user_agent());

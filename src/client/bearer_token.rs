@@ -68,7 +68,8 @@ impl Client {
         let credentials = self.inner.credentials(target, None)?;
         let now = self.inner.config.system.now();
         let lifetime = whole_seconds(lifetime.min(time_left(&credentials, now)));
-        let amz_date = Inner::amz_date(self.inner.signing_time(state, &self.inner.config.retry, now))?;
+        let amz_date =
+            Inner::amz_date(Inner::signing_time(&state.clock_skew, &self.inner.config.retry, now))?;
         let value = token(&credentials, region, amz_date, lifetime);
         Ok(BearerToken { value, expires_at: now + lifetime })
     }

@@ -11,7 +11,9 @@ use crate::aws::{Credentials, Service, Signer, region, request_id};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
-use crate::http::{Body, BodyError, Limits, Origin, Request, ResponseHead, Transport, TransportError};
+use crate::http::{
+    Body, BodyError, Headers, Limits, Origin, Request, ResponseHead, Transport, TransportError,
+};
 use crate::sigv4::{AmzDate, EMPTY_PAYLOAD_SHA256};
 
 /// Maximum size of an error's body.
@@ -89,6 +91,18 @@ pub(super) struct S3Refusal {
     pub(super) request_id: Option<String>,
     /// Where the bucket is.
     region: Option<String>,
+    headers: Headers,
+    /// Whether the clock was wrong, and has been corrected by this answer.
+    pub(super) is_of_clock: bool,
+}
+
+impl Answer {
+    pub(super) fn headers(&self) -> &Headers {
+        match self {
+            Self::Object(object) => &object.head.headers,
+            Self::Refused(refusal) => &refusal.headers,
+        }
+    }
 }
 
 impl Bucket {
@@ -175,6 +189,8 @@ impl S3Refusal {
             request_id: request_id(&head.headers),
             region: region.filter(|region| is_elsewhere && region::is_host_label(region)),
             code,
+            headers: head.headers.clone(),
+            is_of_clock: false,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) struct ProcessState {
     pub(super) target: OnceLock<Target>,
     pub(super) token_bucket: TokenBucket,
     pub(super) clock_skew: ClockSkew,
+    pub(super) s3_clock_skew: ClockSkew,
     pub(super) buckets: Buckets,
     child: OnceLock<Box<ProcessState>>,
 }
@@ -29,6 +30,7 @@ impl ProcessState {
             target,
             token_bucket: TokenBucket::default(),
             clock_skew: ClockSkew::default(),
+            s3_clock_skew: ClockSkew::default(),
             buckets: Buckets::default(),
             child: OnceLock::new(),
         }

@@ -62,7 +62,7 @@ impl Loader {
             system: search.system,
             sender,
             hosts: AwsHosts { region: search.region, variant: search.variant },
-            clocks: Clocks::default(),
+            clocks: Clocks::new(search.corrects_clock),
             last_instance_credentials: Mutex::default(),
         }
     }

@@ -78,7 +78,7 @@ pub(super) fn assume_role(
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),
         signer: Signer::new(region, "sts"),
-        clock: if keeps_time { None } else { Some(context.clocks.of(&origin.authority)) },
+        clock: if keeps_time { None } else { context.clocks.of(&origin.authority) },
         has_corrected_clock: Cell::new(false),
         has_missed_key: Cell::new(false),
     };
