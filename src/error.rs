@@ -166,7 +166,8 @@ impl Error {
         self.service()?.retry_after
     }
 
-    /// How many requests were begun, failed connections included; 0 when the call ended before the first.
+    /// How many attempts were begun, those included that ended before anything was sent; 0 when the call ended before the
+    /// first, and for the errors without this figure, such as [`Error::Credentials`].
     #[must_use]
     pub fn attempts(&self) -> u32 {
         match self {

@@ -132,8 +132,8 @@
 //! - `native-tls`: TLS by the operating system's library; used if no rustls feature is on.
 //! - `platform-verifier`: certificates are checked by the operating system's verifier; goes with rustls.
 //!
-//! Without any of them, [`sigv4`], containers and endpoints over plain HTTP work. A feature adds to the interface and
-//! changes no behaviour.
+//! Without any of them, [`sigv4`], containers and endpoints over plain HTTP work. A feature adds to the interface;
+//! `platform-verifier` also replaces the trusted roots, for every crate of the program that enables this one.
 //!
 //! # Versions
 //!
@@ -146,7 +146,7 @@
 //! - Responses, [`Timings`], [`Credentials`], [`BearerToken`], [`SignedRequest`] and the structs in [`error`],
 //!   [`response_stream`] and [`system`] are `#[non_exhaustive]` or have private fields: read them, and make one by `new`
 //!   or `default()` where it has them.
-//! - The structs in [`sigv4`] are complete: a new field is a breaking change.
+//! - [`AsyncTicket`] and the structs in [`sigv4`] are complete: a new field is a breaking change.
 //! - These enums are `#[non_exhaustive]`, and a new variant is a minor release: [`Error`], [`error::ServiceErrorKind`],
 //!   [`error::StreamErrorKind`], [`error::AsyncResultErrorKind`], [`error::Phase`], [`error::Sent`], [`AsyncInput`],
 //!   [`AsyncResult`], [`Endpoint`], [`Proxy`], [`Resend`], [`credentials::Provider`], [`sigv4::Payload`].

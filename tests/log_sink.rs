@@ -14,7 +14,7 @@ use support::{Peer, response};
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
 std::thread_local! {
-    /// How deep the sink is in calls of its own, and how many of them it has made.
+    /// Whether the sink is within its own calls, and how often it has made them.
     static CALLS: Cell<(bool, u32)> = const { Cell::new((false, 0)) };
 }
 

@@ -87,7 +87,7 @@ fn results_are_collected_from_moto() {
     let error = client.wait_for_async_result(&missing, Duration::from_secs(2)).unwrap_err();
     assert!(matches!(kind(error), AsyncResultErrorKind::NotReady(_)));
 
-    // Whoever may not read gets a 403, whether there is an object or not.
+    // A caller without permission gets a 403, whether there is an object or not.
     let ticket = submit(&moto.client(&submitter), "third");
     for credentials in [&submitter, &stranger] {
         for ticket in [&ticket, &missing] {

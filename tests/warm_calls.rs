@@ -1,4 +1,4 @@
-//! Threads and lookups of warm calls. A test of its own, because the calls of other tests start threads too.
+//! Threads and lookups of warm calls. A separate test, because the calls of other tests start threads too.
 
 mod support;
 

@@ -77,6 +77,9 @@ fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
     if let Some(retries) = arguments.value("retries") {
         config.retry.max_attempts = parse_retries(retries)?.saturating_add(1);
     }
+    if config.region.is_none() && arguments.value("container").is_none() {
+        config.region = config.region_of_instance()?;
+    }
     Ok(config)
 }
 

@@ -1,5 +1,5 @@
 //! A streaming endpoint on loopback, whose model repeats its input: one word every 50 ms, each a server-sent event in a
-//! frame of its own. The frames are made by the encoder of AWS's SDK for Rust. Signatures are not checked.
+//! separate frame. The frames are made by the encoder of AWS's SDK for Rust. Signatures are not checked.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Write};

@@ -37,7 +37,8 @@ impl Client {
     ///
     /// An endpoint whose container speaks that API answers it at
     /// `https://runtime.sagemaker.REGION.amazonaws.com/endpoints/NAME/openai/v1/chat/completions`. The token is valid
-    /// for every endpoint that the credentials may invoke in the region. Nothing is sent to make one.
+    /// for every endpoint that the credentials may invoke in the region. Nothing is sent to make one, except for credentials that are
+    /// not loaded yet.
     ///
     /// `lifetime` is from 1 s to [`MAX_BEARER_TOKEN_LIFETIME`], in whole seconds. It is cut to what the credentials have
     /// left: see [`BearerToken::expires_at`].

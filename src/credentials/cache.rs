@@ -259,6 +259,7 @@ impl CacheState {
                 search.end(SearchEnd::With(found.outcome));
             }
             Err(payload) => {
+                log::warn!("the search for credentials panicked");
                 self.lock().fail_search(search.start_time);
                 search.end(SearchEnd::Panicked(Some(payload)));
             }

@@ -21,7 +21,7 @@ impl FailedAttempt {
         Self { error: error.into(), retry_base: None }
     }
 
-    /// A response with this status; the status says whether it is retried.
+    /// For a response with this status, which decides whether it is retried.
     pub(super) fn refused(status: u16, problem: impl Into<String>) -> Self {
         let retry_base = backoff_base_of_status(status);
         Self { error: CredentialsError::new(problem).into(), retry_base }

@@ -51,7 +51,8 @@ impl From<Credentials> for Provider {
 ///
 /// A client calls it at the first request and again before the credentials expire, or after 15 minutes if they do not
 /// expire; never on two threads at a time. It runs on a background thread, and its result, an error included, is the
-/// result of all calls waiting for it. If it panics, the call that started the search panics.
+/// result of all calls waiting for it. If it panics, the call that started the search panics; a panic in the background
+/// is logged, and the next call searches again.
 ///
 /// A provider that uses the client it belongs to gets the old credentials while they are valid, or else an error.
 pub trait ProvideCredentials: Send + Sync {

@@ -1,4 +1,4 @@
-//! The transport below TLS: it joins small writes, and still reads what the peer said when a write failed.
+//! The transport below TLS: it joins small writes, and still reads the answer of the peer when a write failed.
 
 use std::sync::Arc;
 

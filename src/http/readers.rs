@@ -1,4 +1,4 @@
-//! How long one read waits where ureq's configuration cannot say it: that is made once for all reads of a request.
+//! How long one read waits where that differs from ureq's configuration, which is the same for all reads of a request.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,9 +4,10 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timings {
-    /// How many requests were begun.
+    /// How many attempts were begun.
     pub attempts: u32,
-    /// Whether the last of them used a connection that had served a request before.
+    /// Whether the last of them used a connection that had served a request before. One that another call gave back at
+    /// the same moment may count as new.
     pub connection_reused: bool,
     /// Getting credentials: under a microsecond while the cached ones are valid.
     pub credentials: Duration,

@@ -14,7 +14,7 @@ pub struct TransportError {
     pub sent: Sent,
     /// Whether the connection had served a request before.
     pub connection_reused: bool,
-    /// How many requests were begun, failed connections included.
+    /// How many attempts were begun, those included that ended before anything was sent.
     pub attempts: u32,
     /// Time since the call began, earlier attempts and the waits between them included.
     pub elapsed: Duration,

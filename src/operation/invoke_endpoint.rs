@@ -133,7 +133,7 @@ impl fmt::Debug for InvokeEndpoint<'_> {
     }
 }
 
-/// The inference, and what SageMaker says of it.
+/// The inference, and what SageMaker adds to it.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvokeEndpointResponse {

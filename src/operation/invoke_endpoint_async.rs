@@ -209,7 +209,8 @@ pub struct InvokeEndpointAsyncResponse {
 
 impl InvokeEndpointAsyncResponse {
     /// What [`Client::wait_for_async_result`](crate::Client::wait_for_async_result) needs. Store it: there is no other way
-    /// to the result.
+    /// to the result. Its location is empty if the response named none; looking for the result is
+    /// [`Error::InvalidInput`](crate::Error::InvalidInput) then.
     #[must_use]
     pub fn ticket(&self) -> AsyncTicket {
         AsyncTicket {
@@ -238,7 +239,7 @@ impl sealed::Output for InvokeEndpointAsyncResponse {
     }
 }
 
-/// The job is queued whatever the body says, so one that is not understood is no error.
+/// The job is queued whatever the body is, so an unknown form is no error.
 fn inference_id(body: &[u8]) -> Option<String> {
     let content: Value = serde_json::from_slice(body).ok()?;
     content.get("InferenceId")?.as_str().map(str::to_owned)

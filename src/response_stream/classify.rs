@@ -48,10 +48,10 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
         if payload.len() <= MAX_EXCEPTION_BYTES { serde_json::from_slice(payload).ok() } else { None };
     let document = document.as_ref();
     let code = document.and_then(|document| first_text(document, ["ErrorCode", "errorCode"]));
-    let mut told = document.and_then(|document| first_text(document, ["Message", "message"]));
+    let mut text = document.and_then(|document| first_text(document, ["Message", "message"]));
     let is_silent = document.is_some_and(Map::is_empty);
-    if code.is_none() && told.is_none() && !is_silent {
-        told = payload_text(message, redactor);
+    if code.is_none() && text.is_none() && !is_silent {
+        text = payload_text(message, redactor);
     }
     let kind = match (name.map(str::to_ascii_lowercase).as_deref(), code.as_deref()) {
         (Some("internalstreamfailure"), _) => StreamErrorKind::InternalFailure,
@@ -59,7 +59,7 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
         (Some("modelstreamerror"), Some("StreamBroken")) => StreamErrorKind::StreamBroken,
         _ => StreamErrorKind::Exception,
     };
-    StreamError { name: name.map(str::to_owned), code, message: told, ..failure(kind) }
+    StreamError { name: name.map(str::to_owned), code, message: text, ..failure(kind) }
 }
 
 fn first_text(document: &Map<String, Value>, names: [&str; 2]) -> Option<String> {

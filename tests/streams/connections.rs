@@ -138,7 +138,7 @@ fn a_stream_dropped_after_its_end_has_arrived_frees_its_connection() {
     }
 }
 
-/// Reports each time a whole stream has been sent. The last chunk is a write of its own.
+/// Reports each time a whole stream has been sent. The last chunk is a separate write.
 fn send_and_report(mut connection: Connection, sent: &mpsc::Sender<()>) {
     while connection.request().is_some() {
         connection.send([STREAM_HEAD.as_bytes(), &chunk(part("a")), &chunk(part("b"))].concat());

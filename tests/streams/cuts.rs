@@ -83,7 +83,7 @@ fn no_cut_is_silent_over_tls() {
     check_all(&certificates.config(&peer));
 }
 
-/// TLS has an end of its own; without it anybody on the way could cut a body that ends with its connection.
+/// TLS has its own end; without it any party on the way could cut a body that ends with its connection.
 #[test]
 fn a_close_without_the_end_of_tls_is_no_end() {
     let certificates = Certificates::trusted();

@@ -13,7 +13,7 @@ use crate::programs::{Program, folder, text};
 /// The version that the figures are about; it came out with the official SDK that is compared.
 const BOTO3: &str = "boto3==1.44.5";
 
-/// Builds what is missing, or everything anew when the footprint is to be measured.
+/// Builds what is missing, or everything again to measure the footprint.
 pub fn prepare(programs: &[Program], measures_footprint: bool) {
     cargo(&["build", "--release", "-p", "server"]);
     if measures_footprint {
@@ -47,7 +47,7 @@ fn weigh(program: &Program) {
     build(program, &["--release", "--features", &features, "--bin", program.package]);
     let (seconds, cpu) = (begun_at.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     let bytes = size_of(&program.target().join("release").join(program.package));
-    // Whole-program optimisation of the SDK takes many minutes, and nobody compares its size to a small one.
+    // Whole-program optimisation of the SDK takes many minutes, and its size is not compared with a small one.
     let small = if program.package == "sdk" {
         "-".to_owned()
     } else {
@@ -100,7 +100,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A Python environment of its own; what cannot be done is said.
+/// A separate Python environment; what cannot be done is printed.
 fn install(boto3: &Program, measures_footprint: bool) {
     let python = boto3.target().join("bin/python");
     let begun_at = Instant::now();

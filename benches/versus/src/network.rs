@@ -3,7 +3,7 @@
 use std::env;
 use std::process::{Command, Stdio};
 
-/// Makes the loopback network, with the congestion control that Linux uses when nobody chose another. It is a property
+/// Makes the loopback network, with the default congestion control of Linux. It is a property
 /// of the routes, because the setting of the whole network takes a privilege that containers do not have.
 const PREPARE: &str = "
     set -e

@@ -11,7 +11,7 @@ use crate::statistics::Samples;
 
 const ROUNDS: usize = 31;
 
-/// Runs a command and prints its time in ns and its peak memory in KiB. A process of its own for each, because the
+/// Runs a command and prints its time in ns and its peak memory in KiB. A separate process for each, because the
 /// system tells the peak of all children together.
 pub fn run_here(command: &[&str]) {
     let (program, arguments) = command.split_first().expect("a command");

@@ -20,7 +20,7 @@ pub struct Program {
 pub enum Roots {
     /// It alone: the program's own roots are compiled in and cost nothing to load, so neither do they here.
     One,
-    /// The system's too, because the program loads them when nobody says otherwise.
+    /// The system's too, because the program loads them by default.
     System,
 }
 

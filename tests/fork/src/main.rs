@@ -104,7 +104,7 @@ fn check_requests(requests: &[(usize, String, String)]) {
         own.map(|(connection, _, _)| *connection).collect()
     };
     assert_eq!(connections_of(false), HashSet::from([0]), "the parent keeps its connection");
-    assert_eq!(connections_of(true), HashSet::from([1]), "the child makes one of its own");
+    assert_eq!(connections_of(true), HashSet::from([1]), "the child makes another one");
     let ids: HashSet<&str> = requests.iter().map(|(_, id, _)| id.as_str()).collect();
     assert_eq!(ids.len(), requests.len(), "an invocation id came twice");
 }
