@@ -245,7 +245,10 @@ impl<'a> Look<'a> {
         let mut answer = answer.map_err(|error| self.connection_error(error))?;
         let was_far_off = clock_skew.learn(answer.headers(), signed_for, sent_at, config.system.now());
         if let Answer::Refused(refusal) = &mut answer {
-            refusal.is_of_clock = refusal.code.as_deref().is_some_and(is_clock_code)
+            // Without a Date, AccessDenied means that the object may not be there yet.
+            let may_be_of_clock = was_far_off.is_some() || !is_access_denied(refusal);
+            refusal.is_of_clock = may_be_of_clock
+                && refusal.code.as_deref().is_some_and(is_clock_code)
                 && clock_skew.may_sign_again(was_far_off, signed_for, sent_at);
         }
         Ok(answer)

@@ -259,7 +259,8 @@ impl CacheState {
                 search.end(SearchEnd::With(found.outcome));
             }
             Err(payload) => {
-                log::warn!("the search for credentials panicked");
+                // The log itself may be what panicked, and the search must end.
+                let _ = panic::catch_unwind(|| log::warn!("the search for credentials panicked"));
                 self.lock().fail_search(search.start_time);
                 search.end(SearchEnd::Panicked(Some(payload)));
             }

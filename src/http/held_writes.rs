@@ -62,8 +62,8 @@ impl<T: Transport> HeldWrites<T> {
     fn write(&mut self, amount: usize, timeout: NextTimeout, is_request: bool) {
         if self.failed.is_none() {
             self.failed = self.inner.transmit_output(amount, timeout).err();
-            self.has_lost_request = is_request && self.failed.is_some();
         }
+        self.has_lost_request |= is_request && self.failed.is_some();
     }
 
     /// What the peer sent before the write failed; the failure, when there is nothing.

@@ -210,7 +210,7 @@ pub struct InvokeEndpointAsyncResponse {
 impl InvokeEndpointAsyncResponse {
     /// What [`Client::wait_for_async_result`](crate::Client::wait_for_async_result) needs. Store it: there is no other way
     /// to the result. Its location is empty if the response named none; looking for the result is
-    /// [`Error::InvalidInput`](crate::Error::InvalidInput) then.
+    /// [`Error::InvalidInput`] then.
     #[must_use]
     pub fn ticket(&self) -> AsyncTicket {
         AsyncTicket {
