@@ -134,8 +134,8 @@ impl Bucket {
             return Ok(Answer::Object(Box::new(Object { head, body })));
         }
         match body.read_whole(MAX_ERROR_BYTES) {
-            Ok(content) => Ok(Answer::Refused(S3Refusal::read(&head, &content))),
-            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(S3Refusal::read(&head, b""))),
+            Ok(content) => Ok(Answer::Refused(S3Refusal::read(head, &content))),
+            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(S3Refusal::read(head, b""))),
             Err(BodyError::Transport(error)) => Err(error),
         }
     }
@@ -177,7 +177,7 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
 }
 
 impl S3Refusal {
-    fn read(head: &ResponseHead, body: &[u8]) -> Self {
+    fn read(head: ResponseHead, body: &[u8]) -> Self {
         let content = XmlDocument::parse(body);
         let content = content.as_ref();
         let code = text_in(content, "Error/Code");
@@ -189,7 +189,7 @@ impl S3Refusal {
             request_id: request_id(&head.headers),
             region: region.filter(|region| is_elsewhere && region::is_host_label(region)),
             code,
-            headers: head.headers.clone(),
+            headers: head.headers,
             is_of_clock: false,
         }
     }

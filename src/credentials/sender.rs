@@ -164,13 +164,7 @@ mod tests {
     #[test]
     fn a_lookup_that_hangs_is_shared_by_all_calls() {
         let is_hanging = Arc::new(AtomicBool::new(true));
-        let hangs = Arc::clone(&is_hanging);
-        let system = Arc::new(FakeSystem::default().with_lookup(move |_, _| {
-            while hangs.load(Ordering::SeqCst) {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Ok(vec![])
-        }));
+        let system = Arc::new(FakeSystem::default().with_hanging_lookup(&is_hanging));
         let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
         let sender = NetworkSender::new(&config.search());
         let origin = Origin { tls: false, authority: "hangs.example".to_owned() };

@@ -201,13 +201,8 @@ mod tests {
     #[test]
     fn all_that_wait_for_a_name_share_one_lookup() {
         let is_hanging = Arc::new(AtomicBool::new(true));
-        let hangs = Arc::clone(&is_hanging);
-        let system = Arc::new(FakeSystem::default().with_lookup(move |name, port| {
-            while hangs.load(Ordering::SeqCst) {
-                thread::sleep(Duration::from_millis(1));
-            }
-            found(name, port)
-        }));
+        let system = FakeSystem::default().with_lookup(found).with_hanging_lookup(&is_hanging);
+        let system = Arc::new(system);
         let resolver = resolver(&system);
         let limit = Duration::from_millis(50);
         thread::scope(|scope| {

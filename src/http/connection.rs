@@ -22,13 +22,12 @@ pub(super) struct Connection {
 /// Where an exchange is.
 ///
 /// ```text
-/// New ─ transmit_output ─▶ Sending ─ await_input ─▶ Waiting ─ first byte of the final head ─▶ Reading
-///                             ▲                                                                  │
-///                             └────────────────── transmit_output: the next request ◀────────────┘
+/// Sending ─ await_input ─▶ Waiting ─ first byte of the final head ─▶ Reading
+///    ▲                                                                  │
+///    └────────────────── transmit_output: the next request ◀────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    New,
     Sending,
     /// ureq asks for input once it has handed over the whole request.
     Waiting,
@@ -37,13 +36,13 @@ enum Stage {
 
 impl Connection {
     pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, stage: Stage::New, is_fresh: false }
+        Self { inner, stage: Stage::Sending, is_fresh: false }
     }
 
     /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
     fn tag(&self, error: Error) -> Error {
         let (phase, sent) = match self.stage {
-            Stage::New | Stage::Sending => (Phase::Send, Sent::Partly),
+            Stage::Sending => (Phase::Send, Sent::Partly),
             Stage::Waiting => (Phase::Wait, Sent::Whole),
             Stage::Reading => (Phase::Read, Sent::ResponseBegun),
         };

@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::system::{Finished, OsSystem, System};
@@ -97,6 +97,18 @@ impl FakeSystem {
         lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
         Self { lookup: Box::new(lookup), ..self }
+    }
+
+    /// Lookups do not end while `hangs` is true.
+    pub(crate) fn with_hanging_lookup(self, hangs: &Arc<AtomicBool>) -> Self {
+        let (hangs, lookup) = (Arc::clone(hangs), self.lookup);
+        let hanging = move |host: &str, port: u16| {
+            while hangs.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            lookup(host, port)
+        };
+        Self { lookup: Box::new(hanging), ..self }
     }
 
     /// Stops the time of day and the monotonic clock; only sleeps advance them.
