@@ -89,7 +89,10 @@ fn compare() {
 
 /// Endpoint and size of the body in bytes.
 fn cases() -> impl Iterator<Item = (&'static str, usize)> {
-    BODY_BYTES.into_iter().map(|bytes| ("small", bytes)).chain([("large", 100)])
+    BODY_BYTES
+        .into_iter()
+        .map(|bytes| ("small", bytes))
+        .chain([("large", 100)])
 }
 
 fn case_name(endpoint: &str, bytes: usize) -> String {
@@ -102,7 +105,12 @@ fn case_name(endpoint: &str, bytes: usize) -> String {
 }
 
 fn moved_bytes(endpoint: &str, bytes: usize) -> u64 {
-    u64::try_from(if endpoint == "large" { LARGE_BYTES } else { bytes }).unwrap()
+    u64::try_from(if endpoint == "large" {
+        LARGE_BYTES
+    } else {
+        bytes
+    })
+    .unwrap()
 }
 
 /// The median duration of a call by each caller, in microseconds.
@@ -153,7 +161,10 @@ fn ours(address: SocketAddr, endpoint: &str) -> Caller {
     .unwrap();
     let endpoint = endpoint.to_owned();
     Box::new(move |body| {
-        let request = InvokeEndpoint { content_type: Some(TYPE), ..InvokeEndpoint::new(&endpoint, body) };
+        let request = InvokeEndpoint {
+            content_type: Some(TYPE),
+            ..InvokeEndpoint::new(&endpoint, body)
+        };
         client.invoke(&request).unwrap().body.len()
     })
 }
@@ -162,9 +173,19 @@ fn unsigned_ureq(address: SocketAddr, endpoint: &str) -> Caller {
     let agent = ureq::Agent::new_with_defaults();
     let url = format!("http://{address}/endpoints/{endpoint}/invocations");
     Box::new(move |body| {
-        let mut response = agent.post(&url).header("content-type", TYPE).send(body).unwrap();
+        let mut response = agent
+            .post(&url)
+            .header("content-type", TYPE)
+            .send(body)
+            .unwrap();
         let limit = u64::try_from(2 * LARGE_BYTES).unwrap();
-        response.body_mut().with_config().limit(limit).read_to_vec().unwrap().len()
+        response
+            .body_mut()
+            .with_config()
+            .limit(limit)
+            .read_to_vec()
+            .unwrap()
+            .len()
     })
 }
 
@@ -203,12 +224,22 @@ fn raw(address: SocketAddr, endpoint: &str, is_signed: bool) -> Caller {
 /// A function that writes the headers of a signature. The key is derived once.
 fn signer(address: SocketAddr, endpoint: &str) -> impl Fn(&[u8], &mut Vec<u8>) + use<> {
     let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(amz_date()));
-    let (host, path) = (address.to_string(), format!("/endpoints/{endpoint}/invocations"));
+    let (host, path) = (
+        address.to_string(),
+        format!("/endpoints/{endpoint}/invocations"),
+    );
     move |body, head| {
         let amz_date = amz_date();
-        let headers = [("content-type", TYPE), ("host", &host), ("x-amz-date", amz_date.as_str())];
-        let request =
-            Request { headers: &headers, payload: Payload::Bytes(body), ..Request::new("POST", &path) };
+        let headers = [
+            ("content-type", TYPE),
+            ("host", &host),
+            ("x-amz-date", amz_date.as_str()),
+        ];
+        let request = Request {
+            headers: &headers,
+            payload: Payload::Bytes(body),
+            ..Request::new("POST", &path)
+        };
         let canonical_request = CanonicalRequest::new(&request);
         let scope = scope_at(amz_date);
         let signature = key.sign(&StringToSign::new(&canonical_request, scope));
@@ -218,7 +249,11 @@ fn signer(address: SocketAddr, endpoint: &str) -> impl Fn(&[u8], &mut Vec<u8>) +
             canonical_request: &canonical_request,
             signature,
         };
-        write!(head, "x-amz-date: {amz_date}\r\nauthorization: {authorization}\r\n").unwrap();
+        write!(
+            head,
+            "x-amz-date: {amz_date}\r\nauthorization: {authorization}\r\n"
+        )
+        .unwrap();
     }
 }
 
@@ -227,7 +262,11 @@ fn amz_date() -> AmzDate {
 }
 
 fn scope_at(amz_date: AmzDate) -> Scope<'static> {
-    Scope { amz_date, region: REGION, service: "sagemaker" }
+    Scope {
+        amz_date,
+        region: REGION,
+        service: "sagemaker",
+    }
 }
 
 /// Reads a response and returns its body.
@@ -249,13 +288,20 @@ fn read_response(stream: &mut TcpStream, buffer: &mut [u8]) -> Vec<u8> {
 
 /// Size of the head and of the body announced in it; `None` if the head is incomplete.
 fn lengths(message: &[u8]) -> Option<(usize, usize)> {
-    let head_bytes = message.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head_bytes = message
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")?
+        + 4;
     let mut lines = message[..head_bytes].split(|byte| *byte == b'\n');
     let value = lines.find_map(|line| {
         let (name, value) = line.split_at_checked("content-length:".len())?;
-        name.eq_ignore_ascii_case(b"content-length:").then_some(value)
+        name.eq_ignore_ascii_case(b"content-length:")
+            .then_some(value)
     })?;
-    Some((head_bytes, std::str::from_utf8(value).unwrap().trim().parse().unwrap()))
+    Some((
+        head_bytes,
+        std::str::from_utf8(value).unwrap().trim().parse().unwrap(),
+    ))
 }
 
 /// Starts a peer with a thread per connection and two fixed responses. It runs until the process ends.
@@ -281,7 +327,9 @@ fn respond_to_all(mut stream: TcpStream) {
             Ok(bytes @ 1..) => filled += bytes,
             _ => return,
         }
-        let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) else { continue };
+        let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) else {
+            continue;
+        };
         let is_large = buffer.starts_with(b"POST /endpoints/large/");
         let mut left = body_bytes - (filled - head_bytes);
         while left > 0 {
@@ -321,7 +369,9 @@ fn make_calls(who: &str, bytes: usize, count: usize) {
         .spawn()
         .unwrap();
     let mut address = String::new();
-    BufReader::new(peer.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    BufReader::new(peer.stdout.take().unwrap())
+        .read_line(&mut address)
+        .unwrap();
     let mut call = caller(who, address.trim().parse().unwrap(), "small");
     let body = vec![b'7'; bytes];
     (0..count).for_each(|_| assert!(call(&body) > 0));

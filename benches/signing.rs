@@ -18,7 +18,8 @@ use aws_sigv4::sign::v4;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use hmac::{Hmac, KeyInit, Mac};
 use sagemaker_invoke::sigv4::{
-    AmzDate, Authorization, CanonicalRequest, Payload, Request, Scope, Signature, SigningKey, StringToSign,
+    AmzDate, Authorization, CanonicalRequest, Payload, Request, Scope, Signature, SigningKey,
+    StringToSign,
 };
 use sha2::{Digest, Sha256};
 
@@ -38,7 +39,10 @@ const USUAL_HEADERS: [(&str, &str); 5] = [
     ("accept", "application/json"),
     ("content-type", "application/json"),
     ("host", HOST),
-    ("x-amzn-sagemaker-custom-attributes", "trace-id=4bf92f3577b34da6a3ce929d0e0e4736"),
+    (
+        "x-amzn-sagemaker-custom-attributes",
+        "trace-id=4bf92f3577b34da6a3ce929d0e0e4736",
+    ),
     ("x-amzn-sagemaker-target-variant", "v1"),
 ];
 
@@ -52,10 +56,19 @@ const MANY_HEADERS: [(&str, &str); 19] = [
     ("X-Custom-Alpha", "one"),
     ("X-Custom-Alpha", "  two"),
     ("x-custom-alpha", "three  "),
-    ("X-Amzn-SageMaker-Target-Model", "models/churn-2026-11.tar.gz"),
+    (
+        "X-Amzn-SageMaker-Target-Model",
+        "models/churn-2026-11.tar.gz",
+    ),
     ("X-Amzn-SageMaker-Target-Variant", "blue"),
-    ("X-Amzn-SageMaker-Inference-Id", "0123456789abcdef0123456789abcdef"),
-    ("X-Amzn-SageMaker-Custom-Attributes", "trace-id=4bf92f3577b34da6a3ce929d0e0e4736"),
+    (
+        "X-Amzn-SageMaker-Inference-Id",
+        "0123456789abcdef0123456789abcdef",
+    ),
+    (
+        "X-Amzn-SageMaker-Custom-Attributes",
+        "trace-id=4bf92f3577b34da6a3ce929d0e0e4736",
+    ),
     ("X-Amzn-SageMaker-Session-Id", "session-1"),
     ("X-Amzn-SageMaker-Enable-Explanations", "`true`"),
     ("Cache-Control", "no-cache"),
@@ -109,7 +122,15 @@ impl Case {
     ) -> Self {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
         let amz_date = AmzDate::from_system_time(now).unwrap();
-        Self { name, query, headers, date_at, body: vec![b'x'; body_bytes], now, amz_date }
+        Self {
+            name,
+            query,
+            headers,
+            date_at,
+            body: vec![b'x'; body_bytes],
+            now,
+            amz_date,
+        }
     }
 
     /// This crate with a cached key and with a new one, AWS's signer, the floor, and the hash of the body alone.
@@ -133,7 +154,11 @@ impl Case {
         let key = SigningKey::derive(SECRET_ACCESS_KEY, scope_at(self.now));
         let headers = self.signed_headers();
         let mut authorization = String::new();
-        move || self.sign(&headers, &mut authorization, |_, string_to_sign| key.sign(string_to_sign))
+        move || {
+            self.sign(&headers, &mut authorization, |_, string_to_sign| {
+                key.sign(string_to_sign)
+            })
+        }
     }
 
     fn cold(&self) -> impl FnMut() + '_ {
@@ -177,7 +202,8 @@ impl Case {
     /// Like the AWS SDK: one identity for all requests, new parameters for each.
     fn aws(&self) -> impl FnMut() + '_ {
         let identity =
-            aws_credential_types::Credentials::from_keys(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None).into();
+            aws_credential_types::Credentials::from_keys(ACCESS_KEY_ID, SECRET_ACCESS_KEY, None)
+                .into();
         let question_mark = if self.query.is_empty() { "" } else { "?" };
         let url = format!("https://{HOST}{PATH}{question_mark}{}", self.query);
         move || {
@@ -219,27 +245,48 @@ impl Case {
     /// Checks that the floor hashes the lengths of the usual case.
     fn check(&self) {
         let headers = self.signed_headers();
-        let request =
-            Request { headers: &headers, payload: Payload::Bytes(&self.body), ..Request::new("POST", PATH) };
+        let request = Request {
+            headers: &headers,
+            payload: Payload::Bytes(&self.body),
+            ..Request::new("POST", PATH)
+        };
         let canonical_request = CanonicalRequest::new(&request);
         let string_to_sign = StringToSign::new(&canonical_request, scope_at(self.now));
-        let lengths = (canonical_request.to_string().len(), string_to_sign.to_string().len());
-        assert_eq!(lengths, (CANONICAL_REQUEST_BYTES, STRING_TO_SIGN_BYTES), "{}", self.name);
+        let lengths = (
+            canonical_request.to_string().len(),
+            string_to_sign.to_string().len(),
+        );
+        assert_eq!(
+            lengths,
+            (CANONICAL_REQUEST_BYTES, STRING_TO_SIGN_BYTES),
+            "{}",
+            self.name
+        );
     }
 }
 
 fn scope_at(now: SystemTime) -> Scope<'static> {
-    Scope { amz_date: AmzDate::from_system_time(now).unwrap(), region: REGION, service: SERVICE }
+    Scope {
+        amz_date: AmzDate::from_system_time(now).unwrap(),
+        region: REGION,
+        service: SERVICE,
+    }
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--repeat") {
-        let times = arguments.get(at + 2).and_then(|times| times.parse().ok()).unwrap_or(1000);
+        let times = arguments
+            .get(at + 2)
+            .and_then(|times| times.parse().ok())
+            .unwrap_or(1000);
         return repeat(arguments.get(at + 1).map_or("warm", String::as_str), times);
     }
     let cases = Case::all();
-    cases.iter().filter(|case| case.query.is_empty()).for_each(Case::check);
+    cases
+        .iter()
+        .filter(|case| case.query.is_empty())
+        .for_each(Case::check);
     let mut criterion = Criterion::default()
         .without_plots()
         .warm_up_time(Duration::from_millis(200))
@@ -257,16 +304,28 @@ fn main() {
 fn repeat(contender: &str, times: usize) {
     let cases = Case::all();
     let case = cases.iter().find(|case| case.name == "100 B").unwrap();
-    let (_, mut run) = case.contenders().into_iter().find(|it| it.0.starts_with(contender)).unwrap();
+    let (_, mut run) = case
+        .contenders()
+        .into_iter()
+        .find(|it| it.0.starts_with(contender))
+        .unwrap();
     (0..times).for_each(|_| run());
 }
 
 fn measure(criterion: &mut Criterion, case: &Case) {
     let mut group = criterion.benchmark_group("sign");
-    group.sample_size(if case.body.len() > 1024 * 1024 { 10 } else { 20 });
-    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Bytes(case.body.len() as u64));
+    group.sample_size(if case.body.len() > 1024 * 1024 {
+        10
+    } else {
+        20
+    });
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .throughput(Throughput::Bytes(case.body.len() as u64));
     for (name, mut run) in case.contenders() {
-        group.bench_function(BenchmarkId::new(name, case.name), |bencher| bencher.iter(&mut run));
+        group.bench_function(BenchmarkId::new(name, case.name), |bencher| {
+            bencher.iter(&mut run)
+        });
     }
     group.finish();
 }
@@ -275,7 +334,9 @@ fn measure(criterion: &mut Criterion, case: &Case) {
 const ROUNDS: usize = 61;
 
 fn print_ratios(cases: &[Case]) {
-    println!("\nMedians of {ROUNDS} interleaved rounds; ratios are medians of each round's own ratio.\n");
+    println!(
+        "\nMedians of {ROUNDS} interleaved rounds; ratios are medians of each round's own ratio.\n"
+    );
     println!(
         "| case | warm ns | cold ns | aws-sigv4 ns | floor ns | warm / floor | warm / aws-sigv4 | cold / aws-sigv4 | warm / body's SHA-256 |"
     );
@@ -307,7 +368,9 @@ fn interleaved(case: &Case) -> [Vec<f64>; CONTENDERS] {
         for turn in 0..contenders.len() {
             // Rotate the order from round to round.
             let number = (round + turn) % contenders.len();
-            let Some(((_, run), spent)) = contenders.iter_mut().zip(&mut spent).nth(number) else { continue };
+            let Some(((_, run), spent)) = contenders.iter_mut().zip(&mut spent).nth(number) else {
+                continue;
+            };
             let started_at = Instant::now();
             (0..times).for_each(|_| run());
             spent.push(started_at.elapsed().as_secs_f64() * 1e9 / times as f64);
@@ -318,7 +381,12 @@ fn interleaved(case: &Case) -> [Vec<f64>; CONTENDERS] {
 
 /// The median of the ratios of each round.
 fn ratio(ours: &[f64], other: &[f64]) -> f64 {
-    median(ours.iter().zip(other).map(|(ours, other)| ours / other).collect())
+    median(
+        ours.iter()
+            .zip(other)
+            .map(|(ours, other)| ours / other)
+            .collect(),
+    )
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {

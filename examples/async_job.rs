@@ -20,11 +20,13 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    exit_code::run(include_str!("async_job.rs"), || match arguments.as_slice() {
-        ["submit", name, body] => submit(&Client::from_env()?, name, body).map(|_| 0.into()),
-        ["wait", ticket] => wait(&Client::from_env()?, ticket),
-        [] => demo().map(|()| 0.into()),
-        _ => Err(exit_code::unknown_arguments()),
+    exit_code::run(include_str!("async_job.rs"), || {
+        match arguments.as_slice() {
+            ["submit", name, body] => submit(&Client::from_env()?, name, body).map(|_| 0.into()),
+            ["wait", ticket] => wait(&Client::from_env()?, ticket),
+            [] => demo().map(|()| 0.into()),
+            _ => Err(exit_code::unknown_arguments()),
+        }
     })
 }
 
@@ -53,6 +55,11 @@ fn wait(client: &Client, ticket: &str) -> Result<ExitCode, Box<dyn Error>> {
 fn demo() -> Result<(), Box<dyn Error>> {
     let endpoint = VerifyingEndpoint::start();
     let client = endpoint.client()?;
-    let tickets = [submit(&client, "mean-model", "1,2,3")?, submit(&client, "mean-model", "no numbers")?];
-    tickets.iter().try_for_each(|ticket| wait(&client, ticket).map(drop))
+    let tickets = [
+        submit(&client, "mean-model", "1,2,3")?,
+        submit(&client, "mean-model", "no numbers")?,
+    ];
+    tickets
+        .iter()
+        .try_for_each(|ticket| wait(&client, ticket).map(drop))
 }

@@ -10,7 +10,9 @@ mod streaming_endpoint;
 use std::io::{self, Write};
 use std::{error::Error, process::ExitCode};
 
-use sagemaker_invoke::{Client, Config, Credentials, Endpoint, InvokeEndpointWithResponseStream, Proxy};
+use sagemaker_invoke::{
+    Client, Config, Credentials, Endpoint, InvokeEndpointWithResponseStream, Proxy,
+};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -20,10 +22,13 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = exit_code::arguments(2)?.into_iter();
     let (name, prompt) = (arguments.next(), arguments.next());
-    let client = if name.is_some() { Client::from_env()? } else { offline_client()? };
+    let client = if name.is_some() {
+        Client::from_env()?
+    } else {
+        offline_client()?
+    };
     let prompt = prompt.unwrap_or_else(|| "These words arrive one by one.".to_owned());
-    let input =
-        json!({ "inputs": prompt, "messages": [{ "role": "user", "content": prompt }], "stream": true });
+    let input = json!({ "inputs": prompt, "messages": [{ "role": "user", "content": prompt }], "stream": true });
     let input = input.to_string();
     let mut response = client.invoke(&InvokeEndpointWithResponseStream {
         content_type: Some("application/json"),
@@ -55,6 +60,8 @@ fn text_of(record: &[u8]) -> Result<String, Box<dyn Error>> {
         return Err(format!("the model server failed: {error}").into());
     }
     let places = ["/token/text", "/choices/0/delta/content", "/choices/0/text"];
-    let text = places.iter().find_map(|place| record.pointer(place)?.as_str());
+    let text = places
+        .iter()
+        .find_map(|place| record.pointer(place)?.as_str());
     Ok(text.unwrap_or_default().to_owned())
 }

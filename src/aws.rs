@@ -17,5 +17,7 @@ use crate::http::Headers;
 
 /// The id under which AWS Support finds a request; older services use the second name.
 pub(crate) fn request_id(headers: &Headers) -> Option<String> {
-    headers.owned("x-amzn-requestid").or_else(|| headers.owned("x-amz-request-id"))
+    headers
+        .owned("x-amzn-requestid")
+        .or_else(|| headers.owned("x-amz-request-id"))
 }

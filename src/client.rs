@@ -106,8 +106,14 @@ impl Client {
         config.timeouts.check()?;
         bucket::endpoint_of(&config)?;
         let state = ProcessState::new(config.system.process_id(), target);
-        let inner = Inner { config, state, is_shut_down };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            config,
+            state,
+            is_shut_down,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Sends one request and waits for its response.
@@ -135,7 +141,10 @@ impl Client {
         let target = self.inner.target(state, call.deadline())?;
         let prepared = target.prepare(operation)?;
         loop {
-            match self.inner.attempt(operation, state, target, &prepared, &mut call) {
+            match self
+                .inner
+                .attempt(operation, state, target, &prepared, &mut call)
+            {
                 Ok(mut output) => {
                     call.succeed(output.timings_mut());
                     return Ok(output);
@@ -159,18 +168,32 @@ impl Client {
         let mut request = target.request(operation, &prepared);
         let Some(signer) = &target.signer else {
             request.headers.push(target.user_agent());
-            return Ok(SignedRequest::new(&request, &target.endpoint.origin, operation.body()));
+            return Ok(SignedRequest::new(
+                &request,
+                &target.endpoint.origin,
+                operation.body(),
+            ));
         };
-        let call = self.inner.begin_call(state, operation, &CallOptions::default());
+        let call = self
+            .inner
+            .begin_call(state, operation, &CallOptions::default());
         let credentials = self.inner.credentials(target, None)?;
-        let signing_time =
-            Inner::signing_time(&state.clock_skew, call.policy(), self.inner.config.system.now());
+        let signing_time = Inner::signing_time(
+            &state.clock_skew,
+            call.policy(),
+            self.inner.config.system.now(),
+        );
         let limits = self.inner.limits::<O>();
-        let signed = self.inner.sign(signer, &request, &credentials, signing_time, &limits, &call)?;
+        let signed =
+            self.inner
+                .sign(signer, &request, &credentials, signing_time, &limits, &call)?;
         request.headers.extend(signed.headers());
         request.headers.push(target.user_agent());
         let signed = SignedRequest::new(&request, &target.endpoint.origin, operation.body());
-        Ok(SignedRequest { expires_at: signing_time.checked_add(SIGNATURE_LIFETIME), ..signed })
+        Ok(SignedRequest {
+            expires_at: signing_time.checked_add(SIGNATURE_LIFETIME),
+            ..signed
+        })
     }
 
     /// The credentials that a call would sign with now: for an early check of the configuration, and for
@@ -205,7 +228,9 @@ impl RefUnwindSafe for Client {}
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("config", &self.inner.config).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("config", &self.inner.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -220,10 +245,21 @@ impl Inner {
         operation: &'a O,
         options: &CallOptions,
     ) -> Call<'a> {
-        let attempts = Attempts::new(options.retry.unwrap_or(self.config.retry), &state.token_bucket);
-        let timeout = [options.timeout, self.config.timeouts.call].into_iter().flatten().min();
-        let mut call =
-            Call::begin(&*self.config.system, &self.is_shut_down, attempts, timeout, state.process_id);
+        let attempts = Attempts::new(
+            options.retry.unwrap_or(self.config.retry),
+            &state.token_bucket,
+        );
+        let timeout = [options.timeout, self.config.timeouts.call]
+            .into_iter()
+            .flatten()
+            .min();
+        let mut call = Call::begin(
+            &*self.config.system,
+            &self.is_shut_down,
+            attempts,
+            timeout,
+            state.process_id,
+        );
         call.endpoint_name = operation.endpoint_name();
         call
     }
@@ -234,10 +270,17 @@ impl Inner {
 
     /// The end of a call that begins now.
     fn call_deadline(&self) -> Option<Instant> {
-        self.config.system.instant().checked_add(self.config.timeouts.call?)
+        self.config
+            .system
+            .instant()
+            .checked_add(self.config.timeouts.call?)
     }
 
-    fn target<'a>(&self, state: &'a ProcessState, deadline: Option<Instant>) -> Result<&'a Target, Error> {
+    fn target<'a>(
+        &self,
+        state: &'a ProcessState,
+        deadline: Option<Instant>,
+    ) -> Result<&'a Target, Error> {
         if let Some(target) = state.target.get() {
             return Ok(target);
         }
@@ -250,12 +293,20 @@ impl Inner {
     }
 
     fn limits<O: Operation>(&self) -> Limits {
-        if O::IS_STREAMED { self.config.timeouts.stream_limits() } else { self.config.timeouts.limits() }
+        if O::IS_STREAMED {
+            self.config.timeouts.stream_limits()
+        } else {
+            self.config.timeouts.limits()
+        }
     }
 
     /// The time of the service's clock, if the policy allows to correct ours.
     fn signing_time(clock_skew: &ClockSkew, policy: &RetryPolicy, now: SystemTime) -> SystemTime {
-        if policy.correct_clock { clock_skew.service_time(now) } else { now }
+        if policy.correct_clock {
+            clock_skew.service_time(now)
+        } else {
+            now
+        }
     }
 
     fn amz_date(signing_time: SystemTime) -> Result<AmzDate, ConfigError> {
@@ -263,9 +314,17 @@ impl Inner {
             .ok_or_else(|| ConfigError::new("the system's clock", "is before 1970 or after 9999"))
     }
 
-    fn credentials(&self, target: &Target, deadline: Option<Instant>) -> Result<Arc<Credentials>, Error> {
+    fn credentials(
+        &self,
+        target: &Target,
+        deadline: Option<Instant>,
+    ) -> Result<Arc<Credentials>, Error> {
         target.credentials.get(deadline).map_err(|error| {
-            if error.is_out_of_time { error.into_timeout(target.authority()) } else { error.into() }
+            if error.is_out_of_time {
+                error.into_timeout(target.authority())
+            } else {
+                error.into()
+            }
         })
     }
 }

@@ -85,7 +85,8 @@ pub const DEFAULT_ADDRESS_TTL: Duration = Duration::from_secs(60);
 const MAX_APP_NAME_CHARACTERS: usize = 50;
 
 /// Worded to follow the name of the setting.
-pub(crate) const APP_NAME_RULE: &str = "can only be 1 to 50 letters, digits and any of !#$%&'*+-.^_`|~";
+pub(crate) const APP_NAME_RULE: &str =
+    "can only be 1 to 50 letters, digits and any of !#$%&'*+-.^_`|~";
 
 /// The settings of a [`Client`](crate::Client). Made with update syntax: a new field is a minor release.
 ///
@@ -170,8 +171,9 @@ impl Default for Config {
 
 /// Whether a text can follow `app/` in the header `user-agent`: a token of RFC 9110, section 5.6.2.
 pub(crate) fn is_app_name(text: &str) -> bool {
-    let is_token =
-        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
+    let is_token = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
     is_token && (1..=MAX_APP_NAME_CHARACTERS).contains(&text.len())
 }
 
@@ -243,12 +245,17 @@ impl Config {
 
     /// Replaces a pseudo-region by its region and the FIPS endpoint.
     pub(crate) fn without_pseudo_region(mut self) -> Result<Self, ConfigError> {
-        let Some(name) = self.region.as_deref() else { return Ok(self) };
-        let Some(region) = region_of_fips(name) else { return Ok(self) };
+        let Some(name) = self.region.as_deref() else {
+            return Ok(self);
+        };
+        let Some(region) = region_of_fips(name) else {
+            return Ok(self);
+        };
         match &mut self.endpoint {
             Endpoint::Aws { fips, .. } => *fips = true,
             Endpoint::Url(_) => {
-                let problem = format!("{name:?} means a FIPS endpoint, and an endpoint URL has no variants");
+                let problem =
+                    format!("{name:?} means a FIPS endpoint, and an endpoint URL has no variants");
                 return Err(ConfigError::new("region", problem));
             }
             Endpoint::Container(_) => {}
@@ -280,7 +287,10 @@ impl Config {
 /// One line; of certificates and URLs no content.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ca_bundle = self.ca_bundle_pem.as_ref().map(|pem| format!("{} bytes", pem.len()));
+        let ca_bundle = self
+            .ca_bundle_pem
+            .as_ref()
+            .map(|pem| format!("{} bytes", pem.len()));
         let s3_endpoint_url = self.s3_endpoint_url.as_deref().map(masked_url);
         f.debug_struct("Config")
             .field("region", &self.region)

@@ -41,18 +41,29 @@ pub enum Endpoint {
 impl Default for Endpoint {
     /// AWS's plain host.
     fn default() -> Self {
-        Self::Aws { fips: false, dual_stack: false }
+        Self::Aws {
+            fips: false,
+            dual_stack: false,
+        }
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Aws { fips, dual_stack } => {
-                f.debug_struct("Aws").field("fips", fips).field("dual_stack", dual_stack).finish()
-            }
-            Self::Url(url) => f.debug_tuple("Url").field(&shown(&masked_url(url))).finish(),
-            Self::Container(url) => f.debug_tuple("Container").field(&shown(&masked_url(url))).finish(),
+            Self::Aws { fips, dual_stack } => f
+                .debug_struct("Aws")
+                .field("fips", fips)
+                .field("dual_stack", dual_stack)
+                .finish(),
+            Self::Url(url) => f
+                .debug_tuple("Url")
+                .field(&shown(&masked_url(url)))
+                .finish(),
+            Self::Container(url) => f
+                .debug_tuple("Container")
+                .field(&shown(&masked_url(url)))
+                .finish(),
         }
     }
 }
@@ -70,9 +81,17 @@ impl Endpoint {
     pub(crate) fn resolve(&self, region: Option<&str>) -> Result<ResolvedEndpoint, ConfigError> {
         match self {
             Self::Aws { fips, dual_stack } => {
-                let authority = Service::SAGEMAKER_RUNTIME.host(checked_region(region)?, *fips, *dual_stack);
-                let origin = Origin { tls: true, authority };
-                Ok(ResolvedEndpoint { origin, base_path: String::new(), is_container: false })
+                let authority =
+                    Service::SAGEMAKER_RUNTIME.host(checked_region(region)?, *fips, *dual_stack);
+                let origin = Origin {
+                    tls: true,
+                    authority,
+                };
+                Ok(ResolvedEndpoint {
+                    origin,
+                    base_path: String::new(),
+                    is_container: false,
+                })
             }
             Self::Url(url) => {
                 checked_region(region)?;
@@ -91,7 +110,10 @@ fn checked_region(region: Option<&str>) -> Result<&str, ConfigError> {
     if is_host_label(region) {
         Ok(region)
     } else {
-        let problem = format!("{:?} is not a region: letters, digits and hyphens, 63 at most", shown(region));
+        let problem = format!(
+            "{:?} is not a region: letters, digits and hyphens, 63 at most",
+            shown(region)
+        );
         Err(ConfigError::new("region", problem))
     }
 }
@@ -109,11 +131,18 @@ fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigEr
     if path.contains('?') {
         return Err(invalid_url(url, "has a query"));
     }
-    Ok(ResolvedEndpoint { origin, base_path: path.trim_end_matches('/').to_owned(), is_container })
+    Ok(ResolvedEndpoint {
+        origin,
+        base_path: path.trim_end_matches('/').to_owned(),
+        is_container,
+    })
 }
 
 fn invalid_url(url: &str, problem: &str) -> ConfigError {
-    ConfigError::new("endpoint URL", format!("{:?} {problem}", shown(&masked_url(url))))
+    ConfigError::new(
+        "endpoint URL",
+        format!("{:?} {problem}", shown(&masked_url(url))),
+    )
 }
 
 fn shown(text: &str) -> OneLine<'_> {
@@ -127,7 +156,12 @@ mod tests {
 
     fn resolved(endpoint: &Endpoint) -> String {
         match endpoint.resolve(Some("us-east-1")) {
-            Ok(it) => format!("{}://{}{}", it.origin.scheme(), it.origin.authority, it.base_path),
+            Ok(it) => format!(
+                "{}://{}{}",
+                it.origin.scheme(),
+                it.origin.authority,
+                it.base_path
+            ),
             Err(error) => error.to_string(),
         }
     }
@@ -138,7 +172,10 @@ mod tests {
             ("https://Example.com", "https://example.com"),
             ("HTTPS://example.com:443/", "https://example.com"),
             ("http://example.com:443", "http://example.com:443"),
-            ("http://127.0.0.1:8080/base/path//", "http://127.0.0.1:8080/base/path"),
+            (
+                "http://127.0.0.1:8080/base/path//",
+                "http://127.0.0.1:8080/base/path",
+            ),
             ("http://[::1]:80/x", "http://[::1]/x"),
             ("http://[::1]:81", "http://[::1]:81"),
         ] {
@@ -168,7 +205,11 @@ mod tests {
             "https://ü/",
         ] {
             let endpoint = Endpoint::Url(url.to_owned());
-            assert!(endpoint.resolve(Some("us-east-1")).is_err(), "{url}: {}", resolved(&endpoint));
+            assert!(
+                endpoint.resolve(Some("us-east-1")).is_err(),
+                "{url}: {}",
+                resolved(&endpoint)
+            );
         }
     }
 
@@ -188,25 +229,44 @@ mod tests {
             "https://example.com/#token=hidden",
             "https://example.com/hidden?mail=me@example.com",
         ] {
-            for endpoint in [Endpoint::Url(url.to_owned()), Endpoint::Container(url.to_owned())] {
+            for endpoint in [
+                Endpoint::Url(url.to_owned()),
+                Endpoint::Container(url.to_owned()),
+            ] {
                 let error = endpoint.resolve(Some("us-east-1")).unwrap_err();
                 let text = format!("{error} {error:?}");
-                assert!(text.contains("endpoint URL") && !text.contains("hid"), "{url}: {text}");
+                assert!(
+                    text.contains("endpoint URL") && !text.contains("hid"),
+                    "{url}: {text}"
+                );
             }
         }
-        let error =
-            Endpoint::Url("https://example.com/base?hidden".to_owned()).resolve(Some("r")).unwrap_err();
-        assert_eq!(error.to_string(), r#"endpoint URL "https://example.com/base?.." has a query"#);
+        let error = Endpoint::Url("https://example.com/base?hidden".to_owned())
+            .resolve(Some("r"))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"endpoint URL "https://example.com/base?.." has a query"#
+        );
     }
 
     #[test]
     fn an_error_is_one_bounded_line() {
         let long = "x".repeat(100_000);
         for text in [format!("{long} "), "a\nb\u{202e}".to_owned()] {
-            let of_url = Endpoint::Url(text.clone()).resolve(Some("r")).unwrap_err().to_string();
-            let of_region = Endpoint::default().resolve(Some(&text)).unwrap_err().to_string();
+            let of_url = Endpoint::Url(text.clone())
+                .resolve(Some("r"))
+                .unwrap_err()
+                .to_string();
+            let of_region = Endpoint::default()
+                .resolve(Some(&text))
+                .unwrap_err()
+                .to_string();
             for error in [of_url, of_region] {
-                assert!(error.len() < 1_000 && error.is_ascii() && !error.contains('\n'), "{error}");
+                assert!(
+                    error.len() < 1_000 && error.is_ascii() && !error.contains('\n'),
+                    "{error}"
+                );
             }
         }
     }
@@ -214,14 +274,23 @@ mod tests {
     #[test]
     fn debug_shows_no_user_information_and_no_query() {
         let url = || "https://me:hidden@example.com/base?token=hidden".to_owned();
-        assert_eq!(format!("{:?}", Endpoint::Url(url())), r#"Url("https://..@example.com/base?..")"#);
+        assert_eq!(
+            format!("{:?}", Endpoint::Url(url())),
+            r#"Url("https://..@example.com/base?..")"#
+        );
         assert_eq!(
             format!("{:?}", Endpoint::Container(url())),
             r#"Container("https://..@example.com/base?..")"#
         );
-        assert_eq!(format!("{:?}", Endpoint::default()), "Aws { fips: false, dual_stack: false }");
+        assert_eq!(
+            format!("{:?}", Endpoint::default()),
+            "Aws { fips: false, dual_stack: false }"
+        );
         let endpoint = Endpoint::Url("https://example.com/base".to_owned());
-        assert_eq!(format!("{endpoint:?}"), r#"Url("https://example.com/base")"#);
+        assert_eq!(
+            format!("{endpoint:?}"),
+            r#"Url("https://example.com/base")"#
+        );
     }
 
     #[test]
@@ -235,7 +304,13 @@ mod tests {
             "aws-cn-global",
         ];
         fuzz_text(&samples, |text| {
-            let endpoints = [Endpoint::default(), Endpoint::Aws { fips: true, dual_stack: true }];
+            let endpoints = [
+                Endpoint::default(),
+                Endpoint::Aws {
+                    fips: true,
+                    dual_stack: true,
+                },
+            ];
             for endpoint in endpoints.iter().chain([&Endpoint::Url(text.to_owned())]) {
                 for region in ["us-east-1", text] {
                     match endpoint.resolve(Some(region)) {
@@ -249,11 +324,22 @@ mod tests {
 
     /// Fails unless the URL is read as the same endpoint, without anything that ends a header.
     fn assert_can_be_sent(endpoint: &ResolvedEndpoint) {
-        let url =
-            format!("{}://{}{}", endpoint.origin.scheme(), endpoint.origin.authority, endpoint.base_path);
+        let url = format!(
+            "{}://{}{}",
+            endpoint.origin.scheme(),
+            endpoint.origin.authority,
+            endpoint.base_path
+        );
         assert!(url.bytes().all(|byte| byte.is_ascii_graphic()), "{url:?}");
-        assert_eq!(parse_url(&url, endpoint.is_container).unwrap(), *endpoint, "{url}");
-        assert!(endpoint.origin.port() > 0 && !endpoint.origin.host().is_empty(), "{url}");
+        assert_eq!(
+            parse_url(&url, endpoint.is_container).unwrap(),
+            *endpoint,
+            "{url}"
+        );
+        assert!(
+            endpoint.origin.port() > 0 && !endpoint.origin.host().is_empty(),
+            "{url}"
+        );
     }
 
     #[test]

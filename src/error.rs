@@ -303,7 +303,11 @@ impl From<TransportError> for Error {
 /// The error of a reader of the program, whose bytes are taken for a response.
 pub(crate) fn reader_failed(error: std::io::Error) -> TransportError {
     let failed = TransportError::before_sending("the reader", Cause::Failed).with_source(error);
-    TransportError { phase: Phase::Read, sent: Sent::ResponseBegun, ..failed }
+    TransportError {
+        phase: Phase::Read,
+        sent: Sent::ResponseBegun,
+        ..failed
+    }
 }
 
 impl StdError for Error {

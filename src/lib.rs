@@ -217,8 +217,8 @@ pub use http::Timings;
 #[doc(inline)]
 pub use operation::{
     AsyncInput, AsyncTicket, InvokeEndpoint, InvokeEndpointAsync, InvokeEndpointAsyncResponse,
-    InvokeEndpointResponse, InvokeEndpointWithResponseStream, InvokeEndpointWithResponseStreamResponse,
-    Operation,
+    InvokeEndpointResponse, InvokeEndpointWithResponseStream,
+    InvokeEndpointWithResponseStreamResponse, Operation,
 };
 #[doc(inline)]
 pub use response_stream::ResponseStream;

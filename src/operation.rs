@@ -64,13 +64,20 @@ pub(crate) mod sealed {
         }
 
         /// Name and value of the members that are set, in the order of the lower-case names.
-        fn headers<'n>(&'n self, numbers: &'n Numbers, is_container: bool) -> Vec<(&'static str, &'n str)>;
+        fn headers<'n>(
+            &'n self,
+            numbers: &'n Numbers,
+            is_container: bool,
+        ) -> Vec<(&'static str, &'n str)>;
 
         fn body(&self) -> &[u8];
     }
 
     /// What reading a response needs.
-    #[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
+    #[allow(
+        unreachable_pub,
+        reason = "Rust 1.88 takes the types of a sealed trait for unreachable"
+    )]
     pub struct ReadOptions<'a> {
         pub(crate) request: &'a Request<'a>,
         pub(crate) max_bytes: u64,
@@ -88,25 +95,35 @@ pub(crate) mod sealed {
     /// Without the request, which has secrets.
     impl fmt::Debug for ReadOptions<'_> {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("ReadOptions").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+            f.debug_struct("ReadOptions")
+                .field("max_bytes", &self.max_bytes)
+                .finish_non_exhaustive()
         }
     }
 
     impl ReadOptions<'_> {
         /// Removes the secrets of the request from what a server writes about it.
         pub(crate) fn redactor(&self) -> Redactor {
-            Redactor::new(self.request.headers.iter().filter_map(|&(name, value)| match name {
-                // The access key id and the scope before the signature are no secrets.
-                "authorization" => {
-                    Some((name, value.rsplit_once("Signature=").map_or(value, |(_, hex)| hex)))
+            Redactor::new(self.request.headers.iter().filter_map(|&(name, value)| {
+                match name {
+                    // The access key id and the scope before the signature are no secrets.
+                    "authorization" => Some((
+                        name,
+                        value
+                            .rsplit_once("Signature=")
+                            .map_or(value, |(_, hex)| hex),
+                    )),
+                    _ if is_secret_header(name) => Some((name, value)),
+                    _ => None,
                 }
-                _ if is_secret_header(name) => Some((name, value)),
-                _ => None,
             }))
         }
     }
 
-    #[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
+    #[allow(
+        unreachable_pub,
+        reason = "Rust 1.88 takes the types of a sealed trait for unreachable"
+    )]
     pub trait Output: Sized {
         /// Reads a response with a status of 200 to 299: its whole body, unless it is streamed.
         fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error>;
@@ -125,7 +142,10 @@ fn read_whole(
     let content = body.read_whole(options.max_bytes);
     let content = content.map_err(|failed| Error::of_body(failed, head, options.max_bytes))?;
     let timings = Timings {
-        read: options.system.instant().saturating_duration_since(reading_at),
+        read: options
+            .system
+            .instant()
+            .saturating_duration_since(reading_at),
         bytes_received: u64::try_from(content.len()).unwrap_or(u64::MAX),
         ..head.timings
     };

@@ -73,7 +73,10 @@ pub struct StreamSummary {
 impl ResponseStream {
     pub(crate) fn new(reader: Box<dyn PartReader>, options: StreamOptions) -> Self {
         let max_bytes = usize::try_from(options.max_bytes).unwrap_or(usize::MAX);
-        Self { parts: Parts::new(reader, options), records: RecordReader::new(max_bytes) }
+        Self {
+            parts: Parts::new(reader, options),
+            records: RecordReader::new(max_bytes),
+        }
     }
 
     /// A stream over the bytes of any reader, without frames: for tests of programs that read streams.
@@ -120,7 +123,10 @@ impl ResponseStream {
 
     /// The remaining records, as owned values. Ends after the first error.
     pub fn records(&mut self) -> Records<'_> {
-        Records { stream: self, is_over: false }
+        Records {
+            stream: self,
+            is_over: false,
+        }
     }
 
     /// Reads the rest and drops it, so that a late error is seen and the connection can be used again.
@@ -160,7 +166,11 @@ impl BufRead for ResponseStream {
 impl fmt::Debug for ResponseStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let summary = self.summary();
-        write!(f, "ResponseStream({} parts, {} bytes)", summary.parts, summary.bytes)
+        write!(
+            f,
+            "ResponseStream({} parts, {} bytes)",
+            summary.parts, summary.bytes
+        )
     }
 }
 
@@ -178,7 +188,11 @@ impl Iterator for Records<'_> {
         if self.is_over {
             return None;
         }
-        let record = self.stream.next_record().map(|record| record.map(<[u8]>::to_vec)).transpose();
+        let record = self
+            .stream
+            .next_record()
+            .map(|record| record.map(<[u8]>::to_vec))
+            .transpose();
         self.is_over = !matches!(record, Some(Ok(_)));
         record
     }

@@ -162,7 +162,14 @@ pub(crate) struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     pub(crate) fn new(policy: RetryPolicy, bucket: &'a TokenBucket) -> Self {
-        Self { policy, bucket, count: 0, waited_for_model: 0, was_corrected: false, last_cost: None }
+        Self {
+            policy,
+            bucket,
+            count: 0,
+            waited_for_model: 0,
+            was_corrected: false,
+            last_cost: None,
+        }
     }
 
     /// Begins an attempt and returns its number, from 1.
@@ -194,7 +201,9 @@ impl<'a> Attempts<'a> {
         if let (FailureKind::NotReady, Some(limit)) = (failure.kind, self.policy.wait_until_ready) {
             return self.after_not_ready(failure, limit, random);
         }
-        if !self.allows(failure.kind) || self.count - self.waited_for_model >= self.policy.max_attempts {
+        if !self.allows(failure.kind)
+            || self.count - self.waited_for_model >= self.policy.max_attempts
+        {
             return None;
         }
         let (base, cost) = match failure.kind {
@@ -212,9 +221,16 @@ impl<'a> Attempts<'a> {
         Some(with_retry_after(wait, failure.retry_after))
     }
 
-    fn after_not_ready(&mut self, failure: Failure, limit: Duration, random: f64) -> Option<Duration> {
+    fn after_not_ready(
+        &mut self,
+        failure: Failure,
+        limit: Duration,
+        random: f64,
+    ) -> Option<Duration> {
         let growth = 1.5_f64.powi(i32::try_from(self.waited_for_model).unwrap_or(i32::MAX));
-        let longest = Duration::try_from_secs_f64(growth).unwrap_or(Duration::MAX).min(MAX_READY_BACKOFF);
+        let longest = Duration::try_from_secs_f64(growth)
+            .unwrap_or(Duration::MAX)
+            .min(MAX_READY_BACKOFF);
         // At least half of it, so that requests stay rare while a model loads for minutes.
         let wait = with_retry_after(longest.mul_f64(0.5 + random / 2.0), failure.retry_after);
         if failure.elapsed.saturating_add(wait) > limit {

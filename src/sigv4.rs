@@ -95,11 +95,22 @@ pub use string_to_sign::{Scope, StringToSign};
 /// assert!(authorization.ends_with("=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"));
 /// ```
 #[must_use]
-pub fn sign(request: &Request<'_>, scope: Scope<'_>, access_key_id: &str, secret_access_key: &str) -> String {
+pub fn sign(
+    request: &Request<'_>,
+    scope: Scope<'_>,
+    access_key_id: &str,
+    secret_access_key: &str,
+) -> String {
     let canonical_request = &CanonicalRequest::new(request);
     let string_to_sign = StringToSign::new(canonical_request, scope);
     let signature = SigningKey::derive(secret_access_key, scope).sign(&string_to_sign);
-    Authorization { access_key_id, scope, canonical_request, signature }.to_string()
+    Authorization {
+        access_key_id,
+        scope,
+        canonical_request,
+        signature,
+    }
+    .to_string()
 }
 
 /// The name of the algorithm: the first line of the string to sign and the first word of the `Authorization` header.
@@ -107,7 +118,8 @@ pub const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The SHA-256 hash of an empty body in lower-case hex: the last line of the canonical request, and the value of
 /// `x-amz-content-sha256` for Amazon S3, if the request has no body.
-pub const EMPTY_PAYLOAD_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+pub const EMPTY_PAYLOAD_SHA256: &str =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// The request to sign, exactly as it is sent.
 ///
@@ -194,9 +206,15 @@ impl PathStyle {
     /// let request = Request { path_style: PathStyle::S3, ..Request::new("GET", "/my-object//example%20photo.user") };
     /// assert!(CanonicalRequest::new(&request).to_string().starts_with("GET\n/my-object//example%20photo.user\n"));
     /// ```
-    pub const S3: Self = Self { encode_again: false, normalize: false };
+    pub const S3: Self = Self {
+        encode_again: false,
+        normalize: false,
+    };
 
-    const DEFAULT: Self = Self { encode_again: true, normalize: true };
+    const DEFAULT: Self = Self {
+        encode_again: true,
+        normalize: true,
+    };
 }
 
 impl Default for PathStyle {
@@ -215,16 +233,24 @@ mod tests {
     fn the_empty_payload_hash_is_the_hash_of_an_empty_body() {
         assert_eq!(hex::encode(Sha256::digest(b"")), EMPTY_PAYLOAD_SHA256);
         let request = Request::new("GET", "/");
-        assert_eq!(CanonicalRequest::new(&request).payload_hash(), EMPTY_PAYLOAD_SHA256);
+        assert_eq!(
+            CanonicalRequest::new(&request).payload_hash(),
+            EMPTY_PAYLOAD_SHA256
+        );
     }
 
     /// Signs a request to Amazon S3 with the key and the time of the examples in the Amazon S3 API Reference,
     /// "Signature Calculations for the Authorization Header: Transferring Payload in a Single Chunk".
     fn s3_signature(request: &Request<'_>) -> String {
         let amz_date = AmzDate::from_unix_seconds(1_369_353_600).unwrap();
-        let scope = Scope { amz_date, region: "us-east-1", service: "s3" };
+        let scope = Scope {
+            amz_date,
+            region: "us-east-1",
+            service: "s3",
+        };
         let key = SigningKey::derive("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", scope);
-        key.sign(&StringToSign::new(&CanonicalRequest::new(request), scope)).to_string()
+        key.sign(&StringToSign::new(&CanonicalRequest::new(request), scope))
+            .to_string()
     }
 
     #[test]
@@ -235,8 +261,11 @@ mod tests {
             ("x-amz-content-sha256", EMPTY_PAYLOAD_SHA256),
             ("x-amz-date", "20130524T000000Z"),
         ];
-        let request =
-            Request { headers: &headers, path_style: PathStyle::S3, ..Request::new("GET", "/test.txt") };
+        let request = Request {
+            headers: &headers,
+            path_style: PathStyle::S3,
+            ..Request::new("GET", "/test.txt")
+        };
         let expected = "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41";
         assert_eq!(s3_signature(&request), expected);
     }

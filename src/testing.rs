@@ -1,8 +1,14 @@
 //! What unit tests share: one fake system, one source of pseudo-random numbers, one fuzzer, one capture of the log.
 
-#[allow(dead_code, reason = "the integration tests have the same file, and use more of it")]
+#[allow(
+    dead_code,
+    reason = "the integration tests have the same file, and use more of it"
+)]
 mod fake_system;
-#[allow(dead_code, reason = "the integration tests have the same file, and use more of it")]
+#[allow(
+    dead_code,
+    reason = "the integration tests have the same file, and use more of it"
+)]
 mod random;
 
 use std::cell::RefCell;
@@ -30,7 +36,10 @@ const FUZZ_MEMORY_BYTES_PER_BYTE: usize = 512;
 pub(crate) fn fuzz<S: AsRef<[u8]>>(samples: &[S], mut check: impl FnMut(&[u8])) {
     let samples: Vec<&[u8]> = samples.iter().map(AsRef::as_ref).collect();
     samples.iter().for_each(|sample| check(sample));
-    let mut mutator = Mutator { samples, random: Random(1) };
+    let mut mutator = Mutator {
+        samples,
+        random: Random(1),
+    };
     for _ in 0..fuzz_inputs() {
         // Else the log of a test that captures it would count as memory of the parser.
         LOG.take();
@@ -42,7 +51,11 @@ pub(crate) fn fuzz<S: AsRef<[u8]>>(samples: &[S], mut check: impl FnMut(&[u8])) 
         assert!(outcome.is_ok(), "the input was: {}", input.escape_ascii());
         let limit = FUZZ_MEMORY_BYTES + FUZZ_MEMORY_BYTES_PER_BYTE * input.len();
         let used = usize::try_from(memory.bytes_max).unwrap();
-        assert!(used <= limit, "{used} bytes of memory for the input: {}", input.escape_ascii());
+        assert!(
+            used <= limit,
+            "{used} bytes of memory for the input: {}",
+            input.escape_ascii()
+        );
     }
 }
 
@@ -60,8 +73,17 @@ fn fuzz_inputs() -> usize {
 
 /// Fails if a text that holds foreign text has a line break or another control character, or is long.
 pub(crate) fn assert_shown_safely(text: &str) {
-    assert!(!text.chars().any(|character| character.is_control() || character == '\u{202e}'), "{text:?}");
-    assert!(text.chars().count() < 8192, "{} characters", text.chars().count());
+    assert!(
+        !text
+            .chars()
+            .any(|character| character.is_control() || character == '\u{202e}'),
+        "{text:?}"
+    );
+    assert!(
+        text.chars().count() < 8192,
+        "{} characters",
+        text.chars().count()
+    );
 }
 
 /// Numbers at and beyond the ends of what integers and dates can be.
@@ -115,9 +137,10 @@ impl Mutator<'_> {
             4 => self.splice(input, range.start),
             5 => self.replace_number(input, range.start),
             6 => input.truncate(range.end),
-            _ => drop(
-                input.splice(range.start..range.start, self.random.pick(&MARKS).to_string().into_bytes()),
-            ),
+            _ => drop(input.splice(
+                range.start..range.start,
+                self.random.pick(&MARKS).to_string().into_bytes(),
+            )),
         }
     }
 
@@ -149,9 +172,18 @@ impl Mutator<'_> {
 
     /// Replaces the first number behind a place.
     fn replace_number(&mut self, input: &mut Vec<u8>, from: usize) {
-        let digits = input.iter().skip(from).take_while(|byte| !byte.is_ascii_digit()).count();
+        let digits = input
+            .iter()
+            .skip(from)
+            .take_while(|byte| !byte.is_ascii_digit())
+            .count();
         let start = from + digits;
-        let end = start + input.iter().skip(start).take_while(|byte| byte.is_ascii_digit()).count();
+        let end = start
+            + input
+                .iter()
+                .skip(start)
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
         let number = *self.random.pick(&EXTREME_NUMBERS);
         input.splice(start..end, number.bytes());
     }

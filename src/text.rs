@@ -54,12 +54,18 @@ pub(crate) struct OneLine<'a> {
 impl<'a> OneLine<'a> {
     /// For a name, a path or the value of a setting: at most 300 characters.
     pub(crate) fn short(text: &'a str) -> Self {
-        Self { text, max_characters: 300 }
+        Self {
+            text,
+            max_characters: 300,
+        }
     }
 
     /// For a message: at most 1000 characters.
     pub(crate) fn long(text: &'a str) -> Self {
-        Self { text, max_characters: 1000 }
+        Self {
+            text,
+            max_characters: 1000,
+        }
     }
 }
 
@@ -69,7 +75,11 @@ impl fmt::Display for OneLine<'_> {
         for character in characters.by_ref().take(self.max_characters) {
             f.write_char(if is_hidden(character) { ' ' } else { character })?;
         }
-        if characters.next().is_some() { f.write_str("...") } else { Ok(()) }
+        if characters.next().is_some() {
+            f.write_str("...")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -115,7 +125,11 @@ pub(crate) fn is_word(text: &str) -> bool {
 
 /// A code or an id of others, cut where it is too long; `None` for anything else.
 pub(crate) fn word(text: &str) -> Option<String> {
-    if is_word(text) { Some(text.chars().take(MAX_WORD_CHARACTERS).collect()) } else { None }
+    if is_word(text) {
+        Some(text.chars().take(MAX_WORD_CHARACTERS).collect())
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -125,19 +139,35 @@ mod tests {
 
     #[test]
     fn hidden_characters_are_replaced_in_display_and_escaped_in_debug() {
-        for character in (0..=0x0010_ffff).filter_map(char::from_u32).filter(|it| is_hidden(*it)) {
+        for character in (0..=0x0010_ffff)
+            .filter_map(char::from_u32)
+            .filter(|it| is_hidden(*it))
+        {
             let text = format!("a{character}b");
-            let line = OneLine { text: &text, max_characters: 10 };
+            let line = OneLine {
+                text: &text,
+                max_characters: 10,
+            };
             assert_eq!(line.to_string(), "a b", "{character:?}");
             assert!(format!("{line:?}").is_ascii(), "{line:?}");
         }
         let text = "na\u{200c}me \u{1f469}\u{200d}\u{1f680}";
-        assert_eq!(OneLine { text, max_characters: 10 }.to_string(), text);
+        assert_eq!(
+            OneLine {
+                text,
+                max_characters: 10
+            }
+            .to_string(),
+            text
+        );
     }
 
     #[test]
     fn long_text_is_cut_between_characters() {
-        let line = |text, max_characters| OneLine { text, max_characters };
+        let line = |text, max_characters| OneLine {
+            text,
+            max_characters,
+        };
         assert_eq!(line(" äöü ", 3).to_string(), "äöü");
         assert_eq!(line("äöü", 2).to_string(), "äö...");
         assert_eq!(format!("{:?}", line("äöü", 2)), r#""äö"..."#);
@@ -160,13 +190,22 @@ mod tests {
 
     #[test]
     fn fuzz_foreign_text() {
-        let samples =
-            [" na\u{200c}me \u{1f469}\u{200d}\u{1f680}\r\n", "\u{202e}\0\u{1b}[1m", "ThrottlingException"];
+        let samples = [
+            " na\u{200c}me \u{1f469}\u{200d}\u{1f680}\r\n",
+            "\u{202e}\0\u{1b}[1m",
+            "ThrottlingException",
+        ];
         fuzz_text(&samples, |text| {
-            let line = OneLine { text, max_characters: 20 };
+            let line = OneLine {
+                text,
+                max_characters: 20,
+            };
             for shown in [line.to_string(), format!("{line:?}")] {
                 assert_shown_safely(&shown);
-                assert!(shown.chars().count() <= 20 * "\\u{10ffff}".len() + 5, "{shown}");
+                assert!(
+                    shown.chars().count() <= 20 * "\\u{10ffff}".len() + 5,
+                    "{shown}"
+                );
             }
             assert!(word(text).is_none_or(|word| word.bytes().all(|byte| byte.is_ascii_graphic())));
         });

@@ -14,7 +14,8 @@ use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error, RetryPol
 use support::{FakeSystem, Peer, Received, SECRET_ACCESS_KEY, response, sources, verify_for};
 
 const NO_SUCH_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
-const ACCESS_DENIED: &str = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+const ACCESS_DENIED: &str =
+    "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
 
 fn ticket() -> AsyncTicket {
     AsyncTicket {
@@ -54,11 +55,16 @@ fn look(peer: &Peer) -> Result<AsyncResult, Error> {
 }
 
 fn paths(peer: &Peer) -> Vec<String> {
-    peer.requests().iter().map(|received| received.path().to_owned()).collect()
+    peer.requests()
+        .iter()
+        .map(|received| received.path().to_owned())
+        .collect()
 }
 
 fn kind(error: &Error) -> AsyncResultErrorKind {
-    let Error::AsyncResult(error) = error else { unreachable!("{error:?}") };
+    let Error::AsyncResult(error) = error else {
+        unreachable!("{error:?}")
+    };
     assert_eq!(error.ticket, ticket());
     error.kind
 }
@@ -67,9 +73,16 @@ fn kind(error: &Error) -> AsyncResultErrorKind {
 fn the_failure_location_is_looked_at_first() {
     let both = peer(|received, _| {
         let is_failure = received.path().contains("failures");
-        if is_failure { response(200, &[], "it failed") } else { response(200, &[], "result") }
+        if is_failure {
+            response(200, &[], "it failed")
+        } else {
+            response(200, &[], "result")
+        }
     });
-    assert_eq!(look(&both).unwrap(), AsyncResult::Failed("it failed".to_owned()));
+    assert_eq!(
+        look(&both).unwrap(),
+        AsyncResult::Failed("it failed".to_owned())
+    );
     assert_eq!(paths(&both), ["/bucket/failures/1.out"]);
 }
 
@@ -79,13 +92,20 @@ fn a_result_comes_with_its_type_and_every_request_is_signed() {
         0 => missing(),
         _ => response(200, &[("content-type", "text/csv")], "1,2"),
     });
-    let expected = AsyncResult::Ready { body: b"1,2".to_vec(), content_type: Some("text/csv".to_owned()) };
+    let expected = AsyncResult::Ready {
+        body: b"1,2".to_vec(),
+        content_type: Some("text/csv".to_owned()),
+    };
     assert_eq!(look(&peer).unwrap(), expected);
-    assert_eq!(paths(&peer), ["/bucket/failures/1.out", "/bucket/results/1.out"]);
+    assert_eq!(
+        paths(&peer),
+        ["/bucket/failures/1.out", "/bucket/results/1.out"]
+    );
     for received in peer.requests() {
         verify_for("s3", &received, SECRET_ACCESS_KEY, "us-east-1").unwrap();
         assert!(
-            received.request_line.starts_with("GET ") && received.header("x-amz-content-sha256").is_some()
+            received.request_line.starts_with("GET ")
+                && received.header("x-amz-content-sha256").is_some()
         );
     }
 }
@@ -94,60 +114,126 @@ fn a_result_comes_with_its_type_and_every_request_is_signed() {
 fn keys_are_encoded_once() {
     let peer = peer(|_, _| missing());
     let ticket = AsyncTicket::new("s3://bucket/a b//../ü+.out");
-    assert_eq!(client(&peer).0.async_result(&ticket).unwrap(), AsyncResult::NotYet);
+    assert_eq!(
+        client(&peer).0.async_result(&ticket).unwrap(),
+        AsyncResult::NotYet
+    );
     assert_eq!(paths(&peer), ["/bucket/a%20b//../%C3%BC%2B.out"]);
 }
 
 #[test]
 fn a_wait_goes_on_until_there_is_a_result() {
     // Each look makes two requests.
-    let peer = peer(|_, number| if number < 13 { missing() } else { response(200, &[], "done") });
+    let peer = peer(|_, number| {
+        if number < 13 {
+            missing()
+        } else {
+            response(200, &[], "done")
+        }
+    });
     let (client, system) = client(&peer);
-    let result = client.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
-    assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
+    let result = client
+        .wait_for_async_result(&ticket(), Duration::from_secs(900))
+        .unwrap();
+    assert_eq!(
+        result,
+        AsyncResult::Ready {
+            body: b"done".to_vec(),
+            content_type: None
+        }
+    );
     assert_eq!(system.slept(), Duration::from_secs(1 + 2 + 4 + 8 + 15 + 15));
-    assert!(peer.requests().iter().all(|received| received.request_line.starts_with("GET ")));
+    assert!(
+        peer.requests()
+            .iter()
+            .all(|received| received.request_line.starts_with("GET "))
+    );
 }
 
 #[test]
 fn a_wait_that_runs_out_of_time_returns_the_ticket() {
     let peer = peer(|_, _| missing());
     let (client, system) = client(&peer);
-    let error = client.wait_for_async_result(&ticket(), Duration::from_secs(100)).unwrap_err();
-    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
-    assert!(error.may_have_run() && error.to_string().starts_with("no result after 99."), "{error}");
-    assert!(system.slept() < Duration::from_secs(99), "{:?}", system.slept());
-    let error = client.wait_for_async_result(&ticket(), Duration::from_millis(900)).unwrap_err();
-    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    let error = client
+        .wait_for_async_result(&ticket(), Duration::from_secs(100))
+        .unwrap_err();
+    assert!(
+        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
+        "{error}"
+    );
+    assert!(
+        error.may_have_run() && error.to_string().starts_with("no result after 99."),
+        "{error}"
+    );
+    assert!(
+        system.slept() < Duration::from_secs(99),
+        "{:?}",
+        system.slept()
+    );
+    let error = client
+        .wait_for_async_result(&ticket(), Duration::from_millis(900))
+        .unwrap_err();
+    assert!(
+        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
+        "{error}"
+    );
 }
 
 #[test]
 fn access_denied_names_the_permissions_or_is_not_yet() {
     let peer = peer(|_, _| response(403, &[("x-amz-request-id", "r-1")], ACCESS_DENIED));
     let error = look(&peer).unwrap_err();
-    assert_eq!((kind(&error), error.status()), (AsyncResultErrorKind::AccessDenied, Some(403)));
+    assert_eq!(
+        (kind(&error), error.status()),
+        (AsyncResultErrorKind::AccessDenied, Some(403))
+    );
     let text = error.to_string();
-    for part in ["s3:ListBucket", "s3:GetObject", "kms:Decrypt", "AccessDenied", "r-1"] {
+    for part in [
+        "s3:ListBucket",
+        "s3:GetObject",
+        "kms:Decrypt",
+        "AccessDenied",
+        "r-1",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let (client, _) = client(&peer);
-    let error = client.wait_for_async_result(&ticket(), Duration::from_secs(9)).unwrap_err();
+    let error = client
+        .wait_for_async_result(&ticket(), Duration::from_secs(9))
+        .unwrap_err();
     assert_eq!(kind(&error), AsyncResultErrorKind::AccessDenied);
 
-    let tolerant = AsyncResultOptions { access_denied_is_not_yet: true };
-    assert_eq!(client.async_result_with(&ticket(), &tolerant).unwrap(), AsyncResult::NotYet);
+    let tolerant = AsyncResultOptions {
+        access_denied_is_not_yet: true,
+    };
+    assert_eq!(
+        client.async_result_with(&ticket(), &tolerant).unwrap(),
+        AsyncResult::NotYet
+    );
     let wait = client.wait_for_async_result_with(&ticket(), Duration::from_secs(9), &tolerant);
-    assert!(matches!(kind(&wait.unwrap_err()), AsyncResultErrorKind::NotReady(_)));
+    assert!(matches!(
+        kind(&wait.unwrap_err()),
+        AsyncResultErrorKind::NotReady(_)
+    ));
 }
 
 #[test]
 fn wrong_credentials_are_never_not_yet() {
-    for (status, code) in [(403, "SignatureDoesNotMatch"), (403, "InvalidAccessKeyId"), (404, "NoSuchBucket")]
-    {
+    for (status, code) in [
+        (403, "SignatureDoesNotMatch"),
+        (403, "InvalidAccessKeyId"),
+        (404, "NoSuchBucket"),
+    ] {
         let body = format!("<Error><Code>{code}</Code></Error>");
         let peer = peer(move |_, _| response(status, &[], &body));
-        let tolerant = AsyncResultOptions { access_denied_is_not_yet: true };
-        let wait = client(&peer).0.wait_for_async_result_with(&ticket(), Duration::from_secs(9), &tolerant);
+        let tolerant = AsyncResultOptions {
+            access_denied_is_not_yet: true,
+        };
+        let wait = client(&peer).0.wait_for_async_result_with(
+            &ticket(),
+            Duration::from_secs(9),
+            &tolerant,
+        );
         let error = wait.unwrap_err();
         assert_eq!(kind(&error), AsyncResultErrorKind::Refused);
         assert!(error.to_string().contains(code), "{error}");
@@ -159,7 +245,8 @@ fn wrong_credentials_are_never_not_yet() {
 fn the_region_of_the_bucket_is_found_and_remembered() {
     let in_header = || response(301, &[("x-amz-bucket-region", "eu-west-1")], "");
     let in_body = || {
-        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
+        let body =
+            "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>";
         response(400, &[], body)
     };
     for redirect in [in_header, in_body] {
@@ -171,7 +258,11 @@ fn the_region_of_the_bucket_is_found_and_remembered() {
         let requests = peer.requests();
         assert_eq!(requests.len(), 5);
         for (number, received) in requests.iter().enumerate() {
-            let region = if number == 0 { "us-east-1" } else { "eu-west-1" };
+            let region = if number == 0 {
+                "us-east-1"
+            } else {
+                "eu-west-1"
+            };
             verify_for("s3", received, SECRET_ACCESS_KEY, region).unwrap();
         }
     }
@@ -179,12 +270,22 @@ fn the_region_of_the_bucket_is_found_and_remembered() {
 
 #[test]
 fn one_redirect_is_followed_at_most() {
-    let regions = peer(|_, number| response(307, &[("x-amz-bucket-region", &format!("r-{number}"))], ""));
-    assert_eq!(kind(&look(&regions).unwrap_err()), AsyncResultErrorKind::Refused);
+    let regions =
+        peer(|_, number| response(307, &[("x-amz-bucket-region", &format!("r-{number}"))], ""));
+    assert_eq!(
+        kind(&look(&regions).unwrap_err()),
+        AsyncResultErrorKind::Refused
+    );
     assert_eq!(regions.requests().len(), 2);
-    let elsewhere = [("location", "http://127.0.0.1:1/"), ("x-amz-bucket-region", "evil.com/")];
+    let elsewhere = [
+        ("location", "http://127.0.0.1:1/"),
+        ("x-amz-bucket-region", "evil.com/"),
+    ];
     let invalid = peer(move |_, _| response(307, &elsewhere, ""));
-    assert_eq!(kind(&look(&invalid).unwrap_err()), AsyncResultErrorKind::Refused);
+    assert_eq!(
+        kind(&look(&invalid).unwrap_err()),
+        AsyncResultErrorKind::Refused
+    );
     assert_eq!(invalid.requests().len(), 1);
 }
 
@@ -204,8 +305,17 @@ fn a_wait_goes_on_after_errors_that_can_pass() {
             }
         }
     });
-    let result = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(900)).unwrap();
-    assert_eq!(result, AsyncResult::Ready { body: b"done".to_vec(), content_type: None });
+    let result = client(&peer)
+        .0
+        .wait_for_async_result(&ticket(), Duration::from_secs(900))
+        .unwrap();
+    assert_eq!(
+        result,
+        AsyncResult::Ready {
+            body: b"done".to_vec(),
+            content_type: None
+        }
+    );
     assert_eq!(peer.requests().len(), 7);
 }
 
@@ -217,15 +327,26 @@ fn a_wrong_clock_is_corrected_by_the_date_of_s3() {
         let peer = peer(move |received, _| {
             let is_right = received.header("x-amz-date") == Some("20231114T221320Z");
             match (is_right, received.path().contains("failures")) {
-                (false, _) => response(403, &[date], "<Error><Code>RequestTimeTooSkewed</Code></Error>"),
+                (false, _) => response(
+                    403,
+                    &[date],
+                    "<Error><Code>RequestTimeTooSkewed</Code></Error>",
+                ),
                 (true, true) => response(404, &[date], NO_SUCH_KEY),
                 (true, false) => response(200, &[date], "done"),
             }
         });
         let system = FakeSystem::on_loopback(&[]).at(1_700_000_000 - 3600);
-        let retry = RetryPolicy { correct_clock, ..RetryPolicy::default() };
-        let config =
-            Config { s3_endpoint_url: Some(peer.url()), system: Arc::new(system), retry, ..peer.config() };
+        let retry = RetryPolicy {
+            correct_clock,
+            ..RetryPolicy::default()
+        };
+        let config = Config {
+            s3_endpoint_url: Some(peer.url()),
+            system: Arc::new(system),
+            retry,
+            ..peer.config()
+        };
         let client = Client::new(config).unwrap();
         assert_eq!(client.async_result(&ticket()).is_ok(), correct_clock);
         if correct_clock {
@@ -239,8 +360,14 @@ fn a_wrong_clock_is_corrected_by_the_date_of_s3() {
 #[test]
 fn the_last_error_of_a_wait_is_its_source() {
     let peer = peer(|_, _| response(500, &[], ""));
-    let error = client(&peer).0.wait_for_async_result(&ticket(), Duration::from_secs(5)).unwrap_err();
-    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    let error = client(&peer)
+        .0
+        .wait_for_async_result(&ticket(), Duration::from_secs(5))
+        .unwrap_err();
+    assert!(
+        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
+        "{error}"
+    );
     let source = sources(&error).next().unwrap().to_string();
     assert!(source.contains("HTTP 500"), "{source}");
 }
@@ -259,8 +386,13 @@ fn a_truncated_object_is_an_error() {
             }
         }
     });
-    assert_eq!(kind(&look(&peer).unwrap_err()), AsyncResultErrorKind::Connection);
-    let AsyncResult::Ready { mut body, .. } = client(&peer).0.async_result_reader(&ticket()).unwrap() else {
+    assert_eq!(
+        kind(&look(&peer).unwrap_err()),
+        AsyncResultErrorKind::Connection
+    );
+    let AsyncResult::Ready { mut body, .. } =
+        client(&peer).0.async_result_reader(&ticket()).unwrap()
+    else {
         unreachable!("there is an object")
     };
     assert!(body.read_to_end(&mut Vec::new()).is_err());
@@ -268,11 +400,23 @@ fn a_truncated_object_is_an_error() {
 
 #[test]
 fn a_large_result_is_read_in_pieces() {
-    let peer =
-        peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], vec![b'x'; 100_000]) });
-    let config = Config { max_response_bytes: 1_000, s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let peer = peer(|_, number| {
+        if number % 2 == 0 {
+            missing()
+        } else {
+            response(200, &[], vec![b'x'; 100_000])
+        }
+    });
+    let config = Config {
+        max_response_bytes: 1_000,
+        s3_endpoint_url: Some(peer.url()),
+        ..peer.config()
+    };
     let client = Client::new(config).unwrap();
-    assert!(matches!(client.async_result(&ticket()), Err(Error::ResponseTooLarge(_))));
+    assert!(matches!(
+        client.async_result(&ticket()),
+        Err(Error::ResponseTooLarge(_))
+    ));
     let AsyncResult::Ready { mut body, .. } = client.async_result_reader(&ticket()).unwrap() else {
         unreachable!("there is an object")
     };
@@ -284,61 +428,120 @@ fn a_large_result_is_read_in_pieces() {
 /// The parent reads from the same socket.
 #[test]
 fn a_result_that_is_open_at_a_fork_is_not_read_by_the_child() {
-    let peer = peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], "answer") });
+    let peer = peer(|_, number| {
+        if number % 2 == 0 {
+            missing()
+        } else {
+            response(200, &[], "answer")
+        }
+    });
     let (client, system) = client(&peer);
     let AsyncResult::Ready { mut body, .. } = client.async_result_reader(&ticket()).unwrap() else {
         unreachable!("there is an object")
     };
     system.become_another_process();
-    assert!(body.read(&mut [0; 8]).unwrap_err().to_string().contains("was lost"));
+    assert!(
+        body.read(&mut [0; 8])
+            .unwrap_err()
+            .to_string()
+            .contains("was lost")
+    );
 }
 
 #[test]
 fn a_slow_answer_ends_with_the_wait() {
     let peer = Peer::new(|mut connection| connection.stall());
-    let config = Config { s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let config = Config {
+        s3_endpoint_url: Some(peer.url()),
+        ..peer.config()
+    };
     let client = Client::new(config).unwrap();
-    let error = client.wait_for_async_result(&ticket(), Duration::from_millis(300)).unwrap_err();
-    assert!(matches!(kind(&error), AsyncResultErrorKind::NotReady(_)), "{error}");
+    let error = client
+        .wait_for_async_result(&ticket(), Duration::from_millis(300))
+        .unwrap_err();
+    assert!(
+        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
+        "{error}"
+    );
     assert!(sources(&error).count() >= 2, "{error:?}");
 }
 
 #[test]
 fn a_shutdown_ends_a_wait() {
     let peer = Peer::new(|mut connection| connection.stall());
-    let config = Config { s3_endpoint_url: Some(peer.url()), ..peer.config() };
+    let config = Config {
+        s3_endpoint_url: Some(peer.url()),
+        ..peer.config()
+    };
     let client = Client::new(config).unwrap();
     let waiting = client.clone();
-    let thread =
-        std::thread::spawn(move || waiting.wait_for_async_result(&ticket(), Duration::from_secs(60)));
+    let thread = std::thread::spawn(move || {
+        waiting.wait_for_async_result(&ticket(), Duration::from_secs(60))
+    });
     while peer.connections() == 0 {
         std::thread::sleep(Duration::from_millis(5));
     }
     client.shutdown();
     assert!(matches!(thread.join().unwrap(), Err(Error::ShutDown(_))));
-    assert!(matches!(client.async_result(&ticket()), Err(Error::ShutDown(_))));
+    assert!(matches!(
+        client.async_result(&ticket()),
+        Err(Error::ShutDown(_))
+    ));
 }
 
 #[test]
 fn other_locations_are_refused_before_sending() {
     let peer = peer(|_, _| missing());
     let (client, _) = client(&peer);
-    for location in ["", "https://bucket/key", "s3://bucket", "s3://evil.com:80/key"] {
-        let output = client.async_result(&AsyncTicket::new(location)).unwrap_err();
-        assert!(output.to_string().starts_with("OutputLocation must be s3://"), "{output}");
+    for location in [
+        "",
+        "https://bucket/key",
+        "s3://bucket",
+        "s3://evil.com:80/key",
+    ] {
+        let output = client
+            .async_result(&AsyncTicket::new(location))
+            .unwrap_err();
+        assert!(
+            output
+                .to_string()
+                .starts_with("OutputLocation must be s3://"),
+            "{output}"
+        );
         let failure_location = Some(location.to_owned());
-        let error = client.async_result(&AsyncTicket { failure_location, ..ticket() }).unwrap_err();
-        assert!(error.to_string().starts_with("FailureLocation must be s3://"), "{error}");
+        let error = client
+            .async_result(&AsyncTicket {
+                failure_location,
+                ..ticket()
+            })
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("FailureLocation must be s3://"),
+            "{error}"
+        );
     }
     assert_eq!(peer.connections(), 0);
 }
 
 #[test]
 fn debug_hides_the_body() {
-    let peer = peer(|_, number| if number % 2 == 0 { missing() } else { response(200, &[], "hidden") });
+    let peer = peer(|_, number| {
+        if number % 2 == 0 {
+            missing()
+        } else {
+            response(200, &[], "hidden")
+        }
+    });
     let (client, _) = client(&peer);
-    let (whole, reader) =
-        (client.async_result(&ticket()).unwrap(), client.async_result_reader(&ticket()).unwrap());
+    let (whole, reader) = (
+        client.async_result(&ticket()).unwrap(),
+        client.async_result_reader(&ticket()).unwrap(),
+    );
     let text = format!("{whole:?} {reader:?}");
-    assert!(!text.contains("hidden") && text.contains("body: 6 bytes"), "{text}");
+    assert!(
+        !text.contains("hidden") && text.contains("body: 6 bytes"),
+        "{text}"
+    );
 }

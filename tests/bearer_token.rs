@@ -85,7 +85,11 @@ fn the_lifetime_is_cut_to_that_of_the_credentials() {
         } else {
             now() + Duration::from_secs(left.unsigned_abs())
         };
-        let token = token(config(credentials().with_expiry(expires_at)), MAX_BEARER_TOKEN_LIFETIME).unwrap();
+        let token = token(
+            config(credentials().with_expiry(expires_at)),
+            MAX_BEARER_TOKEN_LIFETIME,
+        )
+        .unwrap();
         token.expires_at.duration_since(now()).unwrap()
     };
     assert_eq!(lifetime_with(900), Duration::from_secs(900));
@@ -98,21 +102,48 @@ fn the_lifetime_is_cut_to_that_of_the_credentials() {
 
 #[test]
 fn what_has_no_token_is_refused() {
-    for lifetime in [Duration::ZERO, Duration::from_millis(999), Duration::from_secs(43_201)] {
+    for lifetime in [
+        Duration::ZERO,
+        Duration::from_millis(999),
+        Duration::from_secs(43_201),
+    ] {
         let error = token(config(credentials()), lifetime).unwrap_err();
         assert_eq!(error.to_string(), "lifetime must be from 1 s to 12 h");
     }
     let endpoint = Endpoint::Container("http://127.0.0.1:8080".to_owned());
-    let error = token(Config { endpoint, ..config(credentials()) }, Duration::from_secs(60)).unwrap_err();
-    assert!(matches!(error, Error::Config(_)) && error.to_string().contains("container"), "{error}");
+    let error = token(
+        Config {
+            endpoint,
+            ..config(credentials())
+        },
+        Duration::from_secs(60),
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, Error::Config(_)) && error.to_string().contains("container"),
+        "{error}"
+    );
     let region = Some("cn-north-1".to_owned());
-    let error = token(Config { region, ..config(credentials()) }, Duration::from_secs(60)).unwrap_err();
-    assert!(matches!(error, Error::Config(_)) && error.to_string().contains("cn-north-1"), "{error}");
+    let error = token(
+        Config {
+            region,
+            ..config(credentials())
+        },
+        Duration::from_secs(60),
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, Error::Config(_)) && error.to_string().contains("cn-north-1"),
+        "{error}"
+    );
 }
 
 #[test]
 fn debug_hides_the_token() {
     let token = token(config(credentials()), Duration::from_secs(60)).unwrap();
     let text = format!("{token:?}");
-    assert!(!text.contains("sagemaker-api-key") && text.contains("expires_at"), "{text}");
+    assert!(
+        !text.contains("sagemaker-api-key") && text.contains("expires_at"),
+        "{text}"
+    );
 }

@@ -1,5 +1,9 @@
 //! Limits on the allocations, writes and system calls of a warm call.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -26,7 +30,8 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
     Content-Length: 16\r\n\r\n{\"score\":[0.25]}";
 
 /// The response to a read that does not return exactly one complete request; it fails the call.
-const BAD_REQUEST: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+const BAD_REQUEST: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 const BODY: [u8; 100] = [b'7'; 100];
 
@@ -41,13 +46,17 @@ fn peer() -> SocketAddr {
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(10)))
+                .unwrap();
             stream.set_nodelay(true).unwrap();
             let mut request = [0; 16 * 1024];
             while let Ok(bytes @ 1..) = stream.read(&mut request) {
                 let request = &request[..bytes];
                 let is_whole = request.starts_with(b"POST ") && request.ends_with(&BODY);
-                stream.write_all(if is_whole { RESPONSE } else { BAD_REQUEST }).unwrap();
+                stream
+                    .write_all(if is_whole { RESPONSE } else { BAD_REQUEST })
+                    .unwrap();
             }
         }
     });
@@ -61,7 +70,9 @@ fn large_body_peer() -> SocketAddr {
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(10)))
+                .unwrap();
             let mut piece = vec![0; 256 * 1024];
             while let Ok(bytes @ 1..) = stream.read(&mut piece) {
                 if piece[bytes - 1] == LAST_BYTE {
@@ -74,7 +85,11 @@ fn large_body_peer() -> SocketAddr {
 }
 
 fn client_of(address: &str) -> Client {
-    Client::new(Config { timeouts: Timeouts::default(), ..config(&format!("http://{address}")) }).unwrap()
+    Client::new(Config {
+        timeouts: Timeouts::default(),
+        ..config(&format!("http://{address}"))
+    })
+    .unwrap()
 }
 
 fn call(client: &Client) {
@@ -95,7 +110,10 @@ fn a_warm_call_stays_within_the_allocation_limit() {
     let client = client_of(&peer().to_string());
     (0..WARM_UP).for_each(|_| call(&client));
     let count = allocation_counter::measure(|| call(&client)).count_total;
-    assert!((1..=MAX_ALLOCATIONS).contains(&count), "{count} allocations");
+    assert!(
+        (1..=MAX_ALLOCATIONS).contains(&count),
+        "{count} allocations"
+    );
 }
 
 #[test]
@@ -140,8 +158,15 @@ mod system_calls {
         if let Ok(url) = std::env::var(PEER_VARIABLE) {
             return make_calls(&url, CALLS, &BODY);
         }
-        let count = count("a_warm_call_makes_few_system_calls", &format!("http://{}", peer()), "");
-        assert!((2 * CALLS..=PER_CALL * CALLS + MAX_EXTRA).contains(&count), "{count} in {CALLS} calls");
+        let count = count(
+            "a_warm_call_makes_few_system_calls",
+            &format!("http://{}", peer()),
+            "",
+        );
+        assert!(
+            (2 * CALLS..=PER_CALL * CALLS + MAX_EXTRA).contains(&count),
+            "{count} in {CALLS} calls"
+        );
     }
 
     /// A write holds the content of ureq's output buffer, 32 KiB.
@@ -156,7 +181,10 @@ mod system_calls {
         let count = count("a_large_body_is_sent_in_large_writes", &url, "");
         let writes = LARGE_BYTES / (32 * 1024);
         let most = (writes + 2 * PER_CALL) * LARGE_CALLS;
-        assert!((writes * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
+        assert!(
+            (writes * LARGE_CALLS..=most).contains(&count),
+            "{count} in {LARGE_CALLS} calls"
+        );
     }
 
     /// A TLS record holds 16 KiB.
@@ -175,10 +203,17 @@ mod system_calls {
                 .for_each(|connection| connection.respond_to_all(RESPONSE));
         });
         let authority = &certificates.authority_pem;
-        let count = count("a_large_body_over_tls_is_sent_in_one_write_per_record", &url(&peer), authority);
+        let count = count(
+            "a_large_body_over_tls_is_sent_in_one_write_per_record",
+            &url(&peer),
+            authority,
+        );
         let writes = LARGE_BYTES / (16 * 1024);
         let most = (writes + 2 * PER_CALL) * LARGE_CALLS;
-        assert!((writes * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
+        assert!(
+            (writes * LARGE_CALLS..=most).contains(&count),
+            "{count} in {LARGE_CALLS} calls"
+        );
     }
 
     /// A read returns at most the size of ureq's input buffer, 65 KiB.
@@ -191,7 +226,10 @@ mod system_calls {
         let count = count("a_large_response_takes_few_reads", &peer.url(), "");
         let reads = LARGE_BYTES / (65 * 1024);
         let most = (4 * reads + PER_CALL) * LARGE_CALLS;
-        assert!((reads * LARGE_CALLS..=most).contains(&count), "{count} in {LARGE_CALLS} calls");
+        assert!(
+            (reads * LARGE_CALLS..=most).contains(&count),
+            "{count} in {LARGE_CALLS} calls"
+        );
     }
 
     /// Counts the system calls of the calls made by the named test in a child process.
@@ -199,7 +237,9 @@ mod system_calls {
         let mut child = child(test, url, authority);
         let counts = trace(&mut child);
         assert!(child.wait().unwrap().success());
-        let [_, of_a_mark, of_the_calls, ..] = counts[..] else { panic!("{counts:?}") };
+        let [_, of_a_mark, of_the_calls, ..] = counts[..] else {
+            panic!("{counts:?}")
+        };
         of_the_calls - of_a_mark
     }
 
@@ -210,7 +250,12 @@ mod system_calls {
         let authority = std::env::var(AUTHORITY_VARIABLE).unwrap();
         let ca_bundle_pem = Some(authority.into_bytes()).filter(|pem| !pem.is_empty());
         let timeouts = Timeouts::default();
-        let client = Client::new(Config { ca_bundle_pem, timeouts, ..config(url) }).unwrap();
+        let client = Client::new(Config {
+            ca_bundle_pem,
+            timeouts,
+            ..config(url)
+        })
+        .unwrap();
         (0..WARM_UP).for_each(|_| call_with(&client, body));
         println!("\nthread {}", gettid());
         std::io::stdin().read_line(&mut String::new()).unwrap();
@@ -222,7 +267,12 @@ mod system_calls {
 
     fn child(test: &str, url: &str, authority: &str) -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args([&format!("system_calls::{test}"), "--exact", "--nocapture", "--test-threads=1"])
+            .args([
+                &format!("system_calls::{test}"),
+                "--exact",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(PEER_VARIABLE, url)
             .env(AUTHORITY_VARIABLE, authority)
             .stdin(Stdio::piped())
@@ -233,10 +283,18 @@ mod system_calls {
 
     /// The system calls of the child's thread: before the first mark, between each two marks, and after the last.
     fn trace(child: &mut Child) -> Vec<usize> {
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let thread = lines.find_map(|line| line.strip_prefix("thread ")?.parse().ok()).unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let thread = lines
+            .find_map(|line| line.strip_prefix("thread ")?.parse().ok())
+            .unwrap();
         let thread = Pid::from_raw(thread);
-        ptrace::seize(thread, Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL).unwrap();
+        ptrace::seize(
+            thread,
+            Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL,
+        )
+        .unwrap();
         ptrace::interrupt(thread).unwrap();
         child.stdin.take().unwrap().write_all(b"go\n").unwrap();
         let mut stops = vec![0];

@@ -12,7 +12,9 @@ use support::FakeSystem;
 /// The configuration, or the text of its error with `/` as separator of paths.
 fn config(variables: &[(&str, &str)], file: &str) -> Result<Config, String> {
     let variables = [&[("AWS_REGION", "eu-central-1")], variables].concat();
-    let system = FakeSystem::on_loopback(&variables).with_config(file).with_file("/h/pem", "certificates");
+    let system = FakeSystem::on_loopback(&variables)
+        .with_config(file)
+        .with_file("/h/pem", "certificates");
     Config::from_system(Arc::new(system))
         .map_err(|error| error.to_string().replace(std::path::MAIN_SEPARATOR, "/"))
 }
@@ -35,19 +37,39 @@ fn url(variables: &[(&str, &str)], file: &str) -> Option<String> {
 #[test]
 fn the_environment_has_precedence_over_the_profile() {
     let file = "[default]\nregion = from-file\n";
-    assert_eq!(region(&[("AWS_REGION", "one"), ("AWS_DEFAULT_REGION", "two")], file), "one");
-    assert_eq!(region(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "two")], file), "two");
+    assert_eq!(
+        region(
+            &[("AWS_REGION", "one"), ("AWS_DEFAULT_REGION", "two")],
+            file
+        ),
+        "one"
+    );
+    assert_eq!(
+        region(&[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "two")], file),
+        "two"
+    );
     assert_eq!(region(&[("AWS_REGION", "")], file), "from-file");
 }
 
 #[test]
 fn the_name_of_the_application_is_read_and_checked() {
     let file = "[default]\nsdk_ua_app_id = from-file\n";
-    assert_eq!(config(&[], file).unwrap().app_name.as_deref(), Some("from-file"));
+    assert_eq!(
+        config(&[], file).unwrap().app_name.as_deref(),
+        Some("from-file")
+    );
     let variable = ("AWS_SDK_UA_APP_ID", "from-variable");
-    assert_eq!(config(&[variable], file).unwrap().app_name.as_deref(), Some("from-variable"));
-    let error = config(&[], "[default]\nsdk_ua_app_id = two words\n").unwrap_err().to_string();
-    assert!(error.contains("line 2: can only be 1 to 50 letters"), "{error}");
+    assert_eq!(
+        config(&[variable], file).unwrap().app_name.as_deref(),
+        Some("from-variable")
+    );
+    let error = config(&[], "[default]\nsdk_ua_app_id = two words\n")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("line 2: can only be 1 to 50 letters"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -66,16 +88,42 @@ fn the_endpoint_url_has_four_sources_and_a_switch() {
     assert_eq!(url(&[global, specific], file).unwrap(), "http://specific");
     assert_eq!(url(&[global], file).unwrap(), "http://global");
     assert_eq!(url(&[], file).unwrap(), "http://services");
-    assert_eq!(url(&[], "[default]\nendpoint_url = http://profile\n").unwrap(), "http://profile");
-    assert_eq!(url(&[global, specific, ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE")], file), None);
-    assert_eq!(url(&[global], "[default]\nignore_configured_endpoint_urls = true\n"), None);
+    assert_eq!(
+        url(&[], "[default]\nendpoint_url = http://profile\n").unwrap(),
+        "http://profile"
+    );
+    assert_eq!(
+        url(
+            &[
+                global,
+                specific,
+                ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "TRUE")
+            ],
+            file
+        ),
+        None
+    );
+    assert_eq!(
+        url(
+            &[global],
+            "[default]\nignore_configured_endpoint_urls = true\n"
+        ),
+        None
+    );
 }
 
 #[test]
 fn the_profile_sets_fips_dual_stack_and_certificates() {
-    let file = "[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = True\nca_bundle = ~/pem\n";
+    let file =
+        "[default]\nuse_fips_endpoint = true\nuse_dualstack_endpoint = True\nca_bundle = ~/pem\n";
     let found = config(&[("AWS_USE_DUALSTACK_ENDPOINT", "false")], file).unwrap();
-    assert_eq!(found.endpoint, Endpoint::Aws { fips: true, dual_stack: false });
+    assert_eq!(
+        found.endpoint,
+        Endpoint::Aws {
+            fips: true,
+            dual_stack: false
+        }
+    );
     assert_eq!(found.ca_bundle_pem.as_deref(), Some(&b"certificates"[..]));
 }
 
@@ -83,8 +131,14 @@ fn the_profile_sets_fips_dual_stack_and_certificates() {
 fn clock_correction_has_a_switch() {
     let off = "[default]\ndisable_clock_skew_correction = true\n";
     assert!(corrects_clock(&[], "") && !corrects_clock(&[], off));
-    assert!(!corrects_clock(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")], ""));
-    assert!(corrects_clock(&[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")], off));
+    assert!(!corrects_clock(
+        &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "true")],
+        ""
+    ));
+    assert!(corrects_clock(
+        &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")],
+        off
+    ));
 }
 
 #[test]
@@ -145,14 +199,19 @@ fn client_of(home: &Path, variables: &[(&str, &str)]) -> Result<Client, Error> {
         ("AWS_SECRET_ACCESS_KEY", "key"),
     ];
     let variables = [&base, variables].concat();
-    let client = Client::from_system(Arc::new(FakeSystem::on_loopback(&variables).with_real_files()))?;
+    let client = Client::from_system(Arc::new(
+        FakeSystem::on_loopback(&variables).with_real_files(),
+    ))?;
     client.sign(&InvokeEndpoint::new("e", b"body"))?;
     Ok(client)
 }
 
 /// A home directory whose shared files have this content; `None` for a directory in place of each.
 fn home_with(name: &str, content: Option<&[u8]>) -> PathBuf {
-    let home = std::env::temp_dir().join(format!("sagemaker-invoke-home-{name}-{}", std::process::id()));
+    let home = std::env::temp_dir().join(format!(
+        "sagemaker-invoke-home-{name}-{}",
+        std::process::id()
+    ));
     for file in ["config", "credentials"].map(|file| home.join(".aws").join(file)) {
         match content {
             Some(content) => {
@@ -194,23 +253,44 @@ fn a_shared_file_that_cannot_be_used_stops_a_client_only_if_it_is_needed() {
 
 #[test]
 fn an_invalid_line_stops_a_client_only_if_its_section_is_needed() {
-    let home = home_with("line", Some(b"[other]\n[profile other]\nno property\n[default]\n[profile a]\n"));
-    for variables in [&[][..], &[("AWS_PROFILE", "a")], &[("AWS_CONFIG_FILE", "~/.aws/config")]] {
+    let home = home_with(
+        "line",
+        Some(b"[other]\n[profile other]\nno property\n[default]\n[profile a]\n"),
+    );
+    for variables in [
+        &[][..],
+        &[("AWS_PROFILE", "a")],
+        &[("AWS_CONFIG_FILE", "~/.aws/config")],
+    ] {
         client_of(&home, variables).unwrap();
     }
-    let text = client_of(&home, &[("AWS_PROFILE", "other")]).unwrap_err().to_string();
-    assert!(text.contains("line 3: a property must have an '='"), "{text}");
+    let text = client_of(&home, &[("AWS_PROFILE", "other")])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("line 3: a property must have an '='"),
+        "{text}"
+    );
     std::fs::remove_dir_all(home).unwrap();
 }
 
 #[test]
 fn a_pseudo_region_is_a_region_with_fips() {
-    let fips = Endpoint::Aws { fips: true, dual_stack: false };
+    let fips = Endpoint::Aws {
+        fips: true,
+        dual_stack: false,
+    };
     for name in ["fips-us-east-1", "us-east-1-fips"] {
         let file = format!("[default]\nregion = {name}\n");
-        for found in [config(&[("AWS_REGION", name)], ""), config(&[("AWS_REGION", "")], &file)] {
+        for found in [
+            config(&[("AWS_REGION", name)], ""),
+            config(&[("AWS_REGION", "")], &file),
+        ] {
             let found = found.unwrap();
-            assert_eq!((found.region.as_deref(), &found.endpoint), (Some("us-east-1"), &fips));
+            assert_eq!(
+                (found.region.as_deref(), &found.endpoint),
+                (Some("us-east-1"), &fips)
+            );
         }
         let config = Config {
             region: Some(name.to_owned()),
@@ -220,8 +300,14 @@ fn a_pseudo_region_is_a_region_with_fips() {
         let operation = InvokeEndpoint::new("e", b"body");
         let client = Client::new(config.clone()).unwrap();
         let text = format!("{:?}", client.sign(&operation).unwrap());
-        assert!(text.contains("runtime-fips.sagemaker.us-east-1.amazonaws.com"), "{text}");
-        let with_url = Config { endpoint: Endpoint::Url("http://localhost".to_owned()), ..config };
+        assert!(
+            text.contains("runtime-fips.sagemaker.us-east-1.amazonaws.com"),
+            "{text}"
+        );
+        let with_url = Config {
+            endpoint: Endpoint::Url("http://localhost".to_owned()),
+            ..config
+        };
         let text = Client::new(with_url).unwrap_err().to_string();
         assert!(text.contains("means a FIPS endpoint"), "{text}");
     }
@@ -236,7 +322,10 @@ fn a_url_of_s3_is_checked_before_it_is_needed() {
             ..Config::default()
         };
         let text = Client::new(config).unwrap_err().to_string();
-        assert!(text.contains("S3 endpoint URL is not") && !text.contains("secret"), "{text}");
+        assert!(
+            text.contains("S3 endpoint URL is not") && !text.contains("secret"),
+            "{text}"
+        );
     }
 }
 
@@ -244,8 +333,14 @@ fn a_url_of_s3_is_checked_before_it_is_needed() {
 fn the_url_of_s3_has_a_variable_of_its_own() {
     let s3_url = |variables: &[(&str, &str)]| config(variables, "").unwrap().s3_endpoint_url;
     assert_eq!(s3_url(&[]), None);
-    assert_eq!(s3_url(&[("AWS_ENDPOINT_URL", "http://all")]).as_deref(), Some("http://all"));
-    let both = [("AWS_ENDPOINT_URL", "http://all"), ("AWS_ENDPOINT_URL_S3", "http://s3")];
+    assert_eq!(
+        s3_url(&[("AWS_ENDPOINT_URL", "http://all")]).as_deref(),
+        Some("http://all")
+    );
+    let both = [
+        ("AWS_ENDPOINT_URL", "http://all"),
+        ("AWS_ENDPOINT_URL_S3", "http://s3"),
+    ];
     assert_eq!(s3_url(&both).as_deref(), Some("http://s3"));
 }
 

@@ -15,8 +15,16 @@ const LARGE_BODY_BYTES: usize = 24 * 1024 * 1024;
 
 /// The error of a call with a large body. When a write has stalled for the limit `send`, the response is looked for.
 fn error_for(config: Config) -> Error {
-    let (short, long) = (Some(Duration::from_millis(500)), Some(Duration::from_secs(60)));
-    let timeouts = Timeouts { send: short, response: long, read: long, ..config.timeouts };
+    let (short, long) = (
+        Some(Duration::from_millis(500)),
+        Some(Duration::from_secs(60)),
+    );
+    let timeouts = Timeouts {
+        send: short,
+        response: long,
+        read: long,
+        ..config.timeouts
+    };
     let client = Client::new(Config { timeouts, ..config }).unwrap();
     let body = vec![0; LARGE_BODY_BYTES];
     let began = Instant::now();
@@ -71,18 +79,32 @@ fn a_stalled_body_times_out() {
         connection.read_bytes(100_000);
         stop_reading(&connection);
     });
-    let timeouts = Timeouts { send: Some(Duration::from_millis(300)), ..peer.config().timeouts };
-    let client = Client::new(Config { timeouts, ..peer.config() }).unwrap();
+    let timeouts = Timeouts {
+        send: Some(Duration::from_millis(300)),
+        ..peer.config().timeouts
+    };
+    let client = Client::new(Config {
+        timeouts,
+        ..peer.config()
+    })
+    .unwrap();
     let body = vec![0; LARGE_BODY_BYTES];
     let error = client.invoke(&InvokeEndpoint::new("e", &body)).unwrap_err();
-    assert!(matches!(error, Error::Timeout(_)) && !error.may_have_run(), "{error:?}");
+    assert!(
+        matches!(error, Error::Timeout(_)) && !error.may_have_run(),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn an_error_response_before_the_end_of_the_body_is_read() {
     let peer = Peer::new(|mut connection| {
         connection.read_bytes(100_000);
-        connection.send(response(413, &[], "HTTP content length exceeded 5246976 bytes."));
+        connection.send(response(
+            413,
+            &[],
+            "HTTP content length exceeded 5246976 bytes.",
+        ));
         // A close with unread bytes is a reset.
         thread::sleep(Duration::from_millis(100));
         connection.close();
@@ -92,5 +114,8 @@ fn an_error_response_before_the_end_of_the_body_is_read() {
         matches!(&error, Error::Service(it) if it.kind == ServiceErrorKind::PayloadTooLarge),
         "{error:?}"
     );
-    assert!(!error.may_have_run() && error.to_string().contains("25 MB"), "{error}");
+    assert!(
+        !error.may_have_run() && error.to_string().contains("25 MB"),
+        "{error}"
+    );
 }

@@ -1,5 +1,9 @@
 //! Endpoints resolved by a client from its environment: AWS's test cases, and cases of every partition.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -19,14 +23,21 @@ const URL_WITHOUT_REGION: &str =
 
 /// The URL of a signed request without the path of the operation, or the text of the error.
 fn endpoint(variables: &[(&str, &str)]) -> Result<String, String> {
-    let keys = [("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
     let system = FakeSystem::on_loopback(&[&keys, variables].concat());
     let config = Config::from_system(Arc::new(system)).map_err(|it| it.to_string())?;
     let client = Client::new(config).map_err(|it| it.to_string())?;
     let request = InvokeEndpoint::new("e", b"");
     let signed = client.sign(&request).map_err(|it| it.to_string())?;
     let url = signed.url.strip_suffix("/endpoints/e/invocations").unwrap();
-    assert_eq!(signed.header("host"), url.split("://").nth(1), "the Host header names the same host");
+    assert_eq!(
+        signed.header("host"),
+        url.split("://").nth(1),
+        "the Host header names the same host"
+    );
     Ok(url.to_owned())
 }
 
@@ -41,7 +52,9 @@ fn the_official_cases_pass() {
     assert_eq!(cases.len(), CASES);
     let failures: Vec<String> = cases.iter().filter_map(failure_of).collect();
     assert!(failures.is_empty(), "{failures:#?}");
-    let has_exception = cases.iter().any(|case| case["documentation"] == URL_WITHOUT_REGION);
+    let has_exception = cases
+        .iter()
+        .any(|case| case["documentation"] == URL_WITHOUT_REGION);
     assert!(has_exception, "the exception names no case");
 }
 
@@ -51,10 +64,20 @@ fn failure_of(case: &Value) -> Option<String> {
     let parameters = &case["params"];
     let mut variables = vec![
         ("AWS_USE_FIPS_ENDPOINT", flag(parameters, "UseFIPS")),
-        ("AWS_USE_DUALSTACK_ENDPOINT", flag(parameters, "UseDualStack")),
+        (
+            "AWS_USE_DUALSTACK_ENDPOINT",
+            flag(parameters, "UseDualStack"),
+        ),
     ];
-    for (name, variable) in [("Region", "AWS_REGION"), ("Endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")] {
-        variables.extend(parameters.get(name).map(|value| (variable, value.as_str().unwrap())));
+    for (name, variable) in [
+        ("Region", "AWS_REGION"),
+        ("Endpoint", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME"),
+    ] {
+        variables.extend(
+            parameters
+                .get(name)
+                .map(|value| (variable, value.as_str().unwrap())),
+        );
     }
     let ours = endpoint(&variables);
     let official = case["expect"]["endpoint"]["url"].as_str();
@@ -138,7 +161,12 @@ const HOSTS: [[&str; 5]; 8] = [
 
 #[test]
 fn every_partition_has_its_host_in_every_variant() {
-    let variants = [("false", "false"), ("true", "false"), ("false", "true"), ("true", "true")];
+    let variants = [
+        ("false", "false"),
+        ("true", "false"),
+        ("false", "true"),
+        ("true", "true"),
+    ];
     for [region, hosts @ ..] in HOSTS {
         for ((use_fips, use_dual_stack), host) in variants.into_iter().zip(hosts) {
             let variables = [
@@ -158,9 +186,20 @@ fn an_error_names_the_setting_that_is_missing_or_invalid() {
         (&[][..], "region"),
         (&[url], "region"),
         (&[("AWS_REGION", "evil.com/")], "region"),
-        (&[("AWS_REGION", "us-east-1"), url, ("AWS_USE_FIPS_ENDPOINT", "true")], "AWS_USE_FIPS_ENDPOINT"),
         (
-            &[("AWS_REGION", "us-east-1"), url, ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
+            &[
+                ("AWS_REGION", "us-east-1"),
+                url,
+                ("AWS_USE_FIPS_ENDPOINT", "true"),
+            ],
+            "AWS_USE_FIPS_ENDPOINT",
+        ),
+        (
+            &[
+                ("AWS_REGION", "us-east-1"),
+                url,
+                ("AWS_USE_DUALSTACK_ENDPOINT", "true"),
+            ],
             "AWS_USE_DUALSTACK_ENDPOINT",
         ),
     ] {

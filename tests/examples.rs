@@ -11,15 +11,31 @@ use std::process::{Command, Output};
 
 use verifying_endpoint::{ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, VerifyingEndpoint};
 
-const EXAMPLES: [&str; 8] =
-    ["invoke", "rows", "retry", "credentials", "container", "stream", "async_job", "openai"];
+const EXAMPLES: [&str; 8] = [
+    "invoke",
+    "rows",
+    "retry",
+    "credentials",
+    "container",
+    "stream",
+    "async_job",
+    "openai",
+];
 
 /// The program of an example, in an environment without settings of AWS.
 fn example(name: &str) -> Command {
     // target/debug/deps/THIS and target/debug/examples/NAME
-    let folder = current_exe().unwrap().parent().unwrap().with_file_name("examples");
+    let folder = current_exe()
+        .unwrap()
+        .parent()
+        .unwrap()
+        .with_file_name("examples");
     let program = folder.join(format!("{name}{EXE_SUFFIX}"));
-    assert!(program.is_file(), "`cargo build --examples` makes {}", program.display());
+    assert!(
+        program.is_file(),
+        "`cargo build --examples` makes {}",
+        program.display()
+    );
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("AWS_") {
@@ -53,7 +69,10 @@ struct TemporaryFile(PathBuf);
 impl TemporaryFile {
     fn new(text: &str) -> Self {
         let thread = std::thread::current().id();
-        let name = format!("sagemaker-invoke-rows-{}-{thread:?}.csv", std::process::id());
+        let name = format!(
+            "sagemaker-invoke-rows-{}-{thread:?}.csv",
+            std::process::id()
+        );
         let path = std::env::temp_dir().join(name);
         fs::write(&path, text).unwrap();
         Self(path)
@@ -75,7 +94,13 @@ fn answers_come_in_the_order_of_ten_thousand_rows() {
     const ROWS: usize = 10_000;
     let fails = |row: usize| row % 20 == 7;
     let text: String = (0..ROWS)
-        .map(|row| if fails(row) { "no number\n".to_owned() } else { format!("{row},{}\n", row + 2) })
+        .map(|row| {
+            if fails(row) {
+                "no number\n".to_owned()
+            } else {
+                format!("{row},{}\n", row + 2)
+            }
+        })
         .collect();
     let endpoint = VerifyingEndpoint::start();
     let output = rows(&endpoint.url(), &text);
@@ -83,14 +108,24 @@ fn answers_come_in_the_order_of_ten_thousand_rows() {
     let answers = lines(&output.stdout);
     assert_eq!(answers.len(), ROWS);
     for (row, answer) in answers.iter().enumerate() {
-        let expected = if fails(row) { String::new() } else { format!(r#"{{"mean":{}}}"#, row + 1) };
+        let expected = if fails(row) {
+            String::new()
+        } else {
+            format!(r#"{{"mean":{}}}"#, row + 1)
+        };
         assert_eq!(*answer, expected, "row {}", row + 1);
     }
     let failed = lines(&output.stderr);
     assert_eq!(failed.len(), ROWS / 20);
     for (line, row) in failed.iter().zip((0..ROWS).filter(|row| fails(*row))) {
-        let (beginning, end) = (format!("row {}: ModelError (HTTP 424", row + 1), "[may have run: true]");
-        assert!(line.starts_with(&beginning) && line.ends_with(end), "{line}");
+        let (beginning, end) = (
+            format!("row {}: ModelError (HTTP 424", row + 1),
+            "[may have run: true]",
+        );
+        assert!(
+            line.starts_with(&beginning) && line.ends_with(end),
+            "{line}"
+        );
     }
     assert_eq!(output.status.code(), Some(6));
     assert_eq!(endpoint.received().len(), ROWS, "no row is sent twice");
@@ -108,17 +143,36 @@ fn the_exit_code_is_that_of_the_first_failure() {
         endpoint.fail_next(&[failure]);
         let output = rows(&endpoint.url(), "1,2");
         assert_eq!(output.status.code(), Some(exit_code), "{output:?}");
-        let may_have_run = if exit_code == 8 { "[may have run: true]\n" } else { "[may have run: false]\n" };
-        assert!(output.stderr.ends_with(may_have_run.as_bytes()), "{output:?}");
+        let may_have_run = if exit_code == 8 {
+            "[may have run: true]\n"
+        } else {
+            "[may have run: false]\n"
+        };
+        assert!(
+            output.stderr.ends_with(may_have_run.as_bytes()),
+            "{output:?}"
+        );
     }
-    let unused_port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    assert_eq!(rows(&format!("http://{unused_port}"), "1,2").status.code(), Some(4));
+    let unused_port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    assert_eq!(
+        rows(&format!("http://{unused_port}"), "1,2").status.code(),
+        Some(4)
+    );
     assert_eq!(rows("no URL", "1,2").status.code(), Some(2));
     assert_eq!(rows(&endpoint.url(), "").status.code(), Some(0));
 
     let without_credentials = |argument: &str| {
         let mut command = example("rows");
-        command.args([argument, "mean-model"]).env("AWS_REGION", REGION).output().unwrap().status.code()
+        command
+            .args([argument, "mean-model"])
+            .env("AWS_REGION", REGION)
+            .output()
+            .unwrap()
+            .status
+            .code()
     };
     let file = TemporaryFile::new("1,2");
     assert_eq!(without_credentials(file.0.to_str().unwrap()), Some(3));
@@ -129,8 +183,15 @@ fn the_exit_code_is_that_of_the_first_failure() {
 fn every_example_runs_offline_without_arguments() {
     for name in EXAMPLES {
         let output = example(name).output().unwrap();
-        assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
-        assert_eq!(output.stderr.is_empty(), name != "stream", "{name}: {output:?}");
+        assert!(
+            output.status.success() && !output.stdout.is_empty(),
+            "{name}: {output:?}"
+        );
+        assert_eq!(
+            output.stderr.is_empty(),
+            name != "stream",
+            "{name}: {output:?}"
+        );
     }
 }
 
@@ -138,14 +199,29 @@ fn every_example_runs_offline_without_arguments() {
 fn every_example_has_help_and_refuses_other_arguments() {
     for name in EXAMPLES {
         let output = example(name).arg("--help").output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{name}: {output:?}"
+        );
         let help = String::from_utf8(output.stdout).unwrap();
-        assert!(help.contains(name) && help.contains("Exit codes:"), "{help}");
+        assert!(
+            help.contains(name) && help.contains("Exit codes:"),
+            "{help}"
+        );
         let output = example(name).arg("-h").output().unwrap();
-        assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
-        for arguments in [&["--no-such-option"][..], &["Cargo.toml", "m", "1", "2", "3"]] {
+        assert!(
+            output.status.success() && !output.stdout.is_empty(),
+            "{name}: {output:?}"
+        );
+        for arguments in [
+            &["--no-such-option"][..],
+            &["Cargo.toml", "m", "1", "2", "3"],
+        ] {
             let output = example(name).args(arguments).output().unwrap();
-            assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{name}: {output:?}");
+            assert!(
+                output.status.code() == Some(2) && output.stdout.is_empty(),
+                "{name}: {output:?}"
+            );
         }
     }
 }
@@ -154,14 +230,23 @@ fn every_example_has_help_and_refuses_other_arguments() {
 fn words_are_written_as_they_arrive() {
     let output = example("stream").output().unwrap();
     assert_eq!(output.stdout, b"These words arrive one by one.\n");
-    assert!(output.stderr.starts_with(b"StreamSummary { parts: 7,"), "{output:?}");
+    assert!(
+        output.stderr.starts_with(b"StreamSummary { parts: 7,"),
+        "{output:?}"
+    );
 }
 
 #[test]
 fn the_command_line_writes_a_stream() {
     let endpoint = VerifyingEndpoint::start();
     let mut command = example("invoke");
-    command.args(["--container", &endpoint.url(), "--stream", "--body", "1,2,3"]);
+    command.args([
+        "--container",
+        &endpoint.url(),
+        "--stream",
+        "--body",
+        "1,2,3",
+    ]);
     let output = command.output().unwrap();
     assert_eq!(output.stdout, br#"{"mean":2}"#, "{output:?}");
     command.args(["--target-model", "m"]);
@@ -172,7 +257,15 @@ fn the_command_line_writes_a_stream() {
 fn the_command_line_invokes_a_container() {
     let endpoint = VerifyingEndpoint::start();
     let mut command = example("invoke");
-    command.args(["--container", &endpoint.url(), "--retries", "0", "--timeout", "10", "--body"]);
+    command.args([
+        "--container",
+        &endpoint.url(),
+        "--retries",
+        "0",
+        "--timeout",
+        "10",
+        "--body",
+    ]);
     let output = command.args(["1,2,3"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, br#"{"mean":2}"#);
@@ -187,9 +280,19 @@ fn the_command_line_takes_a_profile() {
          aws_access_key_id = {ACCESS_KEY_ID}\naws_secret_access_key = {SECRET_ACCESS_KEY}\n"
     ));
     let mut command = example("invoke");
-    command.args(["mean-model", "--profile", "example", "--url", &endpoint.url(), "--body", "1,2,3"]);
+    command.args([
+        "mean-model",
+        "--profile",
+        "example",
+        "--url",
+        &endpoint.url(),
+        "--body",
+        "1,2,3",
+    ]);
     // The key in the environment is wrong, and not used beside a named profile.
-    command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID).env("AWS_SECRET_ACCESS_KEY", "wrong");
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID)
+        .env("AWS_SECRET_ACCESS_KEY", "wrong");
     let output = command.env("AWS_CONFIG_FILE", &file.0).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, br#"{"mean":2}"#);

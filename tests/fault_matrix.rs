@@ -2,7 +2,11 @@
 //! retry policy. Checks the number of complete requests at the peer, the error, and that the client stays usable.
 //!
 //! `cargo test --test fault_matrix -- --nocapture` prints the table.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -41,8 +45,14 @@ enum Place {
     WithinResponseBody,
 }
 
-const FAULTS: [Fault; 6] =
-    [Fault::Refuse, Fault::Stall, Fault::Reset, Fault::Close, Fault::Garbage, Fault::SlowDrip];
+const FAULTS: [Fault; 6] = [
+    Fault::Refuse,
+    Fault::Stall,
+    Fault::Reset,
+    Fault::Close,
+    Fault::Garbage,
+    Fault::SlowDrip,
+];
 const PLACES: [Place; 6] = [
     Place::BeforeHead,
     Place::WithinHead,
@@ -51,7 +61,12 @@ const PLACES: [Place; 6] = [
     Place::WithinResponseHead,
     Place::WithinResponseBody,
 ];
-const POLICIES: [Resend; 4] = [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any];
+const POLICIES: [Resend; 4] = [
+    Resend::Never,
+    Resend::NotSent,
+    Resend::Rejected,
+    Resend::Any,
+];
 
 #[derive(Clone, Copy, Debug)]
 struct Cell {
@@ -81,7 +96,13 @@ impl Cell {
             for place in PLACES {
                 for is_reused in [false, true] {
                     for is_tls in [false, true] {
-                        cells.extend(POLICIES.map(|resend| Self { fault, place, is_reused, is_tls, resend }));
+                        cells.extend(POLICIES.map(|resend| Self {
+                            fault,
+                            place,
+                            is_reused,
+                            is_tls,
+                            resend,
+                        }));
                     }
                 }
             }
@@ -102,12 +123,18 @@ impl Cell {
     }
 
     fn is_resent(self) -> bool {
-        self.resend >= if self.is_early() { Resend::NotSent } else { Resend::Any }
+        self.resend
+            >= if self.is_early() {
+                Resend::NotSent
+            } else {
+                Resend::Any
+            }
     }
 
     /// Garbage within a body of the announced length cannot be detected, and a slow body arrives completely.
     fn succeeds_at_once(self) -> bool {
-        self.place == Place::WithinResponseBody && matches!(self.fault, Fault::Garbage | Fault::SlowDrip)
+        self.place == Place::WithinResponseBody
+            && matches!(self.fault, Fault::Garbage | Fault::SlowDrip)
     }
 }
 
@@ -122,7 +149,10 @@ fn no_request_arrives_twice_unless_the_policy_allows_it() {
         "fault", "place", "reused", "tls", "resend", "whole", "attempts"
     );
     for (cell, outcome) in run_all(cells) {
-        let shown = outcome.error.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
+        let shown = outcome
+            .error
+            .as_ref()
+            .map_or_else(|| "none".to_owned(), ToString::to_string);
         println!(
             "{:<9} {:<19} {:<7} {:<6} {:<9} {:>5} {:>8}  {shown}",
             format!("{:?}", cell.fault),
@@ -156,9 +186,20 @@ fn check(cell: Cell, outcome: &Outcome) {
         return;
     }
     let error = outcome.error.as_ref().unwrap();
-    assert_eq!((outcome.whole_requests, outcome.attempts), (whole_before_fault, 1), "{cell:?} {outcome:?}");
-    assert_eq!(error.may_have_run(), !cell.is_early(), "{cell:?} {outcome:?}");
-    assert!(outcome.whole_requests == 0 || error.may_have_run(), "{cell:?} {outcome:?}");
+    assert_eq!(
+        (outcome.whole_requests, outcome.attempts),
+        (whole_before_fault, 1),
+        "{cell:?} {outcome:?}"
+    );
+    assert_eq!(
+        error.may_have_run(),
+        !cell.is_early(),
+        "{cell:?} {outcome:?}"
+    );
+    assert!(
+        outcome.whole_requests == 0 || error.may_have_run(),
+        "{cell:?} {outcome:?}"
+    );
     check_kind(cell, error);
 }
 
@@ -182,7 +223,10 @@ fn check_kind(cell: Cell, error: &Error) {
     assert!(is_expected, "{cell:?} {error:?}");
     let failed = error.transport().unwrap();
     assert_eq!(failed.phase, phase, "{cell:?} {failed:?}");
-    assert_eq!(failed.connection_reused, cell.is_reused, "{cell:?} {failed:?}");
+    assert_eq!(
+        failed.connection_reused, cell.is_reused,
+        "{cell:?} {failed:?}"
+    );
     assert!(error.to_string().lines().count() == 1);
 }
 
@@ -199,7 +243,9 @@ fn run_all(cells: Vec<Cell>) -> Vec<(Cell, Outcome)> {
                     let cell = *cell;
                     move || run(cell)
                 });
-                sender.send((*cell, outcome.join().unwrap_or_else(|_| panic!("{cell:?}")))).unwrap();
+                sender
+                    .send((*cell, outcome.join().unwrap_or_else(|_| panic!("{cell:?}"))))
+                    .unwrap();
             }
         });
     }
@@ -216,21 +262,35 @@ fn run(cell: Cell) -> Outcome {
     let peer = Peer::new({
         let is_armed = Arc::clone(&is_armed);
         move |connection| {
-            let connection =
-                if cell.is_tls { connection.accept_tls(&certificates.server) } else { Some(connection) };
+            let connection = if cell.is_tls {
+                connection.accept_tls(&certificates.server)
+            } else {
+                Some(connection)
+            };
             if let Some(connection) = connection {
                 serve(connection, cell, &is_armed);
             }
         }
     });
-    let base = if cell.is_tls { certificates.config(&peer) } else { peer.config() };
+    let base = if cell.is_tls {
+        certificates.config(&peer)
+    } else {
+        peer.config()
+    };
     let client = Client::new(config_for(base, cell, peer.address.port())).unwrap();
     if cell.is_reused {
         client.invoke(&InvokeEndpoint::new("warm-up", b"")).unwrap();
     }
     let before = peer.requests().len();
     is_armed.store(true, Ordering::SeqCst);
-    let body = vec![7; if cell.is_early() { LARGE_BODY_BYTES } else { 100 }];
+    let body = vec![
+        7;
+        if cell.is_early() {
+            LARGE_BODY_BYTES
+        } else {
+            100
+        }
+    ];
     let result = client.invoke(&InvokeEndpoint::new("faulty", &body));
     let whole_requests = peer.requests().len() - before;
     is_armed.store(false, Ordering::SeqCst);
@@ -239,8 +299,16 @@ fn run(cell: Cell) -> Outcome {
         assert_eq!(next.body, b"answer", "{cell:?}");
     }
     match result {
-        Ok(response) => Outcome { whole_requests, error: None, attempts: response.timings.attempts },
-        Err(error) => Outcome { whole_requests, attempts: error.attempts(), error: Some(error) },
+        Ok(response) => Outcome {
+            whole_requests,
+            error: None,
+            attempts: response.timings.attempts,
+        },
+        Err(error) => Outcome {
+            whole_requests,
+            attempts: error.attempts(),
+            error: Some(error),
+        },
     }
 }
 
@@ -248,12 +316,28 @@ fn run(cell: Cell) -> Outcome {
 fn config_for(base: Config, cell: Cell, port: u16) -> Config {
     let mut timeouts = base.timeouts;
     if matches!(cell.fault, Fault::Stall | Fault::SlowDrip) {
-        let (send, response) =
-            if cell.is_early() { (Some(LIMIT), timeouts.response) } else { (timeouts.send, Some(LIMIT)) };
-        timeouts = Timeouts { send, response, read: response, ..timeouts };
+        let (send, response) = if cell.is_early() {
+            (Some(LIMIT), timeouts.response)
+        } else {
+            (timeouts.send, Some(LIMIT))
+        };
+        timeouts = Timeouts {
+            send,
+            response,
+            read: response,
+            ..timeouts
+        };
     }
-    let retry = RetryPolicy { resend: cell.resend, max_attempts: 2, ..RetryPolicy::default() };
-    let config = Config { timeouts, retry, ..base };
+    let retry = RetryPolicy {
+        resend: cell.resend,
+        max_attempts: 2,
+        ..RetryPolicy::default()
+    };
+    let config = Config {
+        timeouts,
+        retry,
+        ..base
+    };
     if cell.fault != Fault::Refuse {
         return config;
     }
@@ -268,13 +352,21 @@ fn config_for(base: Config, cell: Cell, port: u16) -> Config {
 fn refusing_once() -> FakeSystem {
     let lookups = AtomicUsize::new(0);
     FakeSystem::on_loopback(&[]).with_lookup(move |_, port| {
-        let port = if lookups.fetch_add(1, Ordering::SeqCst) == 0 { closed_port() } else { port };
+        let port = if lookups.fetch_add(1, Ordering::SeqCst) == 0 {
+            closed_port()
+        } else {
+            port
+        };
         Ok(vec![std::net::SocketAddr::from(([127, 0, 0, 1], port))])
     })
 }
 
 fn closed_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Responds to each request, except that the first exchange after `is_armed` was set has the fault.
@@ -303,7 +395,9 @@ fn do_fault(mut connection: Connection, cell: Cell) {
     }
     match cell.place {
         Place::WithinResponseHead => connection.send("HTTP/1.1 200 O"),
-        Place::WithinResponseBody => connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf"),
+        Place::WithinResponseBody => {
+            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+        }
         _ => {}
     }
     match cell.fault {
@@ -331,8 +425,11 @@ fn read_slowly(connection: &mut Connection, bytes_at_a_time: u64) {
 
 /// Sends a byte at a time, each within the read limit.
 fn send_slowly(connection: &mut Connection, cell: Cell) {
-    let rest =
-        if cell.place == Place::WithinResponseBody { "answer" } else { "HTTP/1.1 200 OK\r\nx: yyyyyyyy" };
+    let rest = if cell.place == Place::WithinResponseBody {
+        "answer"
+    } else {
+        "HTTP/1.1 200 OK\r\nx: yyyyyyyy"
+    };
     for byte in rest.as_bytes() {
         connection.send([*byte]);
         thread::sleep(LIMIT / 8);

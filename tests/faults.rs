@@ -56,8 +56,14 @@ fn an_invalid_response_is_an_error() {
     ] {
         let error = error_for(response_bytes, |config| config);
         let head = response_bytes.get(..20).unwrap_or(response_bytes);
-        assert!(matches!(error, Error::InvalidResponse(_)), "{head}: {error:?}");
-        assert!(error.may_have_run() && error.source().is_some(), "{head}: {error:?}");
+        assert!(
+            matches!(error, Error::InvalidResponse(_)),
+            "{head}: {error:?}"
+        );
+        assert!(
+            error.may_have_run() && error.source().is_some(),
+            "{head}: {error:?}"
+        );
     }
 }
 
@@ -75,27 +81,43 @@ fn an_incomplete_response_is_a_lost_connection() {
             matches!(error, Error::ConnectionLost(_)) && error.may_have_run(),
             "{response_bytes:?}: {error:?}"
         );
-        assert!(error.source().unwrap().to_string().contains("closed"), "{response_bytes:?}: {error:?}");
+        assert!(
+            error.source().unwrap().to_string().contains("closed"),
+            "{response_bytes:?}: {error:?}"
+        );
     }
 }
 
 /// An unknown coding would be read until the connection ends, and a cut body be a whole one.
 #[test]
 fn other_codings_than_chunked_are_refused() {
-    for coding in
-        ["chunked;q=1", "xchunked", "", "gzip, chunked", "identity", "chunked\r\ntransfer-encoding: chunked"]
-    {
+    for coding in [
+        "chunked;q=1",
+        "xchunked",
+        "",
+        "gzip, chunked",
+        "identity",
+        "chunked\r\ntransfer-encoding: chunked",
+    ] {
         let head = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n");
         let error = error_for(format!("{head}40\r\n{{\"a\":"), |config| config);
-        assert!(matches!(error, Error::InvalidResponse(_)), "{coding}: {error:?}");
+        assert!(
+            matches!(error, Error::InvalidResponse(_)),
+            "{coding}: {error:?}"
+        );
         assert!(error.may_have_run(), "{coding}");
     }
 }
 
 #[test]
 fn bytes_after_a_response_are_not_the_next_response() {
-    let peer =
-        Peer::responding([response(200, &[], "short"), b"HTTP/1.1 200 OK\r\n\r\nspilled".to_vec()].concat());
+    let peer = Peer::responding(
+        [
+            response(200, &[], "short"),
+            b"HTTP/1.1 200 OK\r\n\r\nspilled".to_vec(),
+        ]
+        .concat(),
+    );
     let client = Client::new(peer.config()).unwrap();
     for _ in 0..3 {
         assert_eq!(client.invoke(&request()).unwrap().body, b"short");
@@ -105,11 +127,16 @@ fn bytes_after_a_response_are_not_the_next_response() {
 
 #[test]
 fn unusual_valid_responses_are_read() {
-    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    let chunked =
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
     let until_close = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabcde";
     let not_utf_8 =
         b"HTTP/1.1 200 OK\r\nx-amzn-requestid: \xff\xfe\r\ncontent-length: 5\r\n\r\nabcde".to_vec();
-    for response_bytes in [chunked.as_bytes().to_vec(), until_close.as_bytes().to_vec(), not_utf_8] {
+    for response_bytes in [
+        chunked.as_bytes().to_vec(),
+        until_close.as_bytes().to_vec(),
+        not_utf_8,
+    ] {
         let peer = Peer::new(move |mut connection| {
             connection.request();
             connection.send(&response_bytes);
@@ -125,21 +152,39 @@ fn unusual_valid_responses_are_read() {
 #[test]
 fn a_response_over_the_limit_is_refused() {
     fn limit(config: Config) -> Config {
-        Config { max_response_bytes: 10, ..config }
+        Config {
+            max_response_bytes: 10,
+            ..config
+        }
     }
     let announced = "HTTP/1.1 200 OK\r\nx-amzn-requestid: r\r\ncontent-length: 11\r\n\r\n";
     let error = error_for(announced, limit);
     assert!(error.may_have_run());
-    assert_eq!((error.request_id(), error.status(), error.attempts()), (Some("r"), Some(200), 1));
-    let text = "the response is larger than the limit of 10 bytes: it announced 11; the inference has run";
+    assert_eq!(
+        (error.request_id(), error.status(), error.attempts()),
+        (Some("r"), Some(200), 1)
+    );
+    let text =
+        "the response is larger than the limit of 10 bytes: it announced 11; the inference has run";
     assert_eq!(error.to_string(), text);
     let error = error_for(
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n",
         limit,
     );
-    assert!(matches!(&error, Error::ResponseTooLarge(it) if it.announced.is_none()), "{error:?}");
+    assert!(
+        matches!(&error, Error::ResponseTooLarge(it) if it.announced.is_none()),
+        "{error:?}"
+    );
     let peer = Peer::responding(response(200, &[], "1234567890"));
-    assert_eq!(Client::new(limit(peer.config())).unwrap().invoke(&request()).unwrap().body.len(), 10);
+    assert_eq!(
+        Client::new(limit(peer.config()))
+            .unwrap()
+            .invoke(&request())
+            .unwrap()
+            .body
+            .len(),
+        10
+    );
 }
 
 #[test]
@@ -148,8 +193,15 @@ fn a_reset_during_a_large_body_mentions_the_payload_limit() {
         connection.read_bytes(100_000);
         connection.reset();
     });
-    let retry = RetryPolicy { max_attempts: 1, ..Default::default() };
-    let client = Client::new(Config { retry, ..peer.config() }).unwrap();
+    let retry = RetryPolicy {
+        max_attempts: 1,
+        ..Default::default()
+    };
+    let client = Client::new(Config {
+        retry,
+        ..peer.config()
+    })
+    .unwrap();
     let body = vec![0; 24 * 1024 * 1024];
     let error = client.invoke(&InvokeEndpoint::new("e", &body)).unwrap_err();
     let failed = error.transport().unwrap();
@@ -162,8 +214,15 @@ fn a_closed_port_and_an_unknown_name_are_connect_errors() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let retry = RetryPolicy { max_attempts: 2, ..Default::default() };
-    let client = Client::new(Config { retry, ..config(&format!("http://{address}")) }).unwrap();
+    let retry = RetryPolicy {
+        max_attempts: 2,
+        ..Default::default()
+    };
+    let client = Client::new(Config {
+        retry,
+        ..config(&format!("http://{address}"))
+    })
+    .unwrap();
     let error = client.invoke(&request()).unwrap_err();
     assert!(
         matches!(error, Error::Connect(_)) && !error.may_have_run() && error.attempts() == 2,
@@ -171,13 +230,20 @@ fn a_closed_port_and_an_unknown_name_are_connect_errors() {
     );
     assert_eq!(
         error.to_string(),
-        format!("could not connect to {address}: connecting failed in attempt 2; the inference has not run")
+        format!(
+            "could not connect to {address}: connecting failed in attempt 2; the inference has not run"
+        )
     );
     assert!(error.source().unwrap().to_string().contains("refused"));
 
-    let system = FakeSystem::on_loopback(&[]).with_lookup(|_, _| Err(io::Error::other("no such name")));
-    let client =
-        Client::new(Config { system: Arc::new(system), retry, ..config("http://nowhere.test") }).unwrap();
+    let system =
+        FakeSystem::on_loopback(&[]).with_lookup(|_, _| Err(io::Error::other("no such name")));
+    let client = Client::new(Config {
+        system: Arc::new(system),
+        retry,
+        ..config("http://nowhere.test")
+    })
+    .unwrap();
     let error = client.invoke(&request()).unwrap_err();
     assert_eq!(error.transport().unwrap().phase, Phase::Lookup);
     assert_eq!(error.source().unwrap().to_string(), "no such name");
@@ -186,33 +252,71 @@ fn a_closed_port_and_an_unknown_name_are_connect_errors() {
 /// The phase in which a call to a peer that never responds times out. One of the limits must be 200 ms.
 fn timed_out_phase(timeouts: Timeouts) -> Phase {
     let stalled = Peer::new(|mut connection| connection.stall());
-    let client = Client::new(Config { timeouts, ..stalled.config() }).unwrap();
+    let client = Client::new(Config {
+        timeouts,
+        ..stalled.config()
+    })
+    .unwrap();
     let began = Instant::now();
     let error = client.invoke(&request()).unwrap_err();
     assert!(began.elapsed() < MAX_DURATION, "{error}");
     assert!(began.elapsed() >= Duration::from_millis(200), "{error}");
-    assert!(matches!(error, Error::Timeout(_)) && error.may_have_run(), "{error:?}");
+    assert!(
+        matches!(error, Error::Timeout(_)) && error.may_have_run(),
+        "{error:?}"
+    );
     error.transport().unwrap().phase
 }
 
 #[test]
 fn a_time_limit_ends_the_call_in_its_phase() {
     let long = Some(MAX_DURATION);
-    let base = Timeouts { connect: long, send: long, response: long, read: long, stream: long, call: None };
+    let base = Timeouts {
+        connect: long,
+        send: long,
+        response: long,
+        read: long,
+        stream: long,
+        call: None,
+    };
     let short = Some(Duration::from_millis(200));
-    assert_eq!(timed_out_phase(Timeouts { response: short, ..base }), Phase::Wait);
-    assert_eq!(timed_out_phase(Timeouts { call: short, ..base }), Phase::Wait);
+    assert_eq!(
+        timed_out_phase(Timeouts {
+            response: short,
+            ..base
+        }),
+        Phase::Wait
+    );
+    assert_eq!(
+        timed_out_phase(Timeouts {
+            call: short,
+            ..base
+        }),
+        Phase::Wait
+    );
 }
 
 #[test]
 fn a_connect_limit_that_is_over_at_once_is_a_timeout() {
     let peer = Peer::responding(response(200, &[], "late"));
-    let timeouts = Timeouts { connect: Some(Duration::from_nanos(1)), ..Timeouts::default() };
-    let client = Client::new(Config { timeouts, ..peer.config() }).unwrap();
+    let timeouts = Timeouts {
+        connect: Some(Duration::from_nanos(1)),
+        ..Timeouts::default()
+    };
+    let client = Client::new(Config {
+        timeouts,
+        ..peer.config()
+    })
+    .unwrap();
     for request in [request(), InvokeEndpoint::new("e", b"")] {
         let error = client.invoke(&request).unwrap_err();
-        let Error::Timeout(transport) = &error else { panic!("{error:?}") };
-        assert!(transport.phase < Phase::Send && !error.may_have_run(), "{error:?}");
+        let Error::Timeout(transport) = &error else {
+            panic!("{error:?}")
+        };
+        assert!(
+            transport.phase < Phase::Send && !error.may_have_run(),
+            "{error:?}"
+        );
     }
     assert_eq!(peer.requests().len(), 0);
 }
@@ -224,13 +328,28 @@ fn the_connect_limit_includes_the_lookup() {
         Err(io::ErrorKind::NotFound.into())
     });
     let base = config("http://slow.test");
-    let timeouts = Timeouts { connect: Some(Duration::from_millis(100)), ..base.timeouts };
-    let retry = RetryPolicy { max_attempts: 1, ..Default::default() };
-    let client = Client::new(Config { system: Arc::new(system), timeouts, retry, ..base }).unwrap();
+    let timeouts = Timeouts {
+        connect: Some(Duration::from_millis(100)),
+        ..base.timeouts
+    };
+    let retry = RetryPolicy {
+        max_attempts: 1,
+        ..Default::default()
+    };
+    let client = Client::new(Config {
+        system: Arc::new(system),
+        timeouts,
+        retry,
+        ..base
+    })
+    .unwrap();
     let began = Instant::now();
     let error = client.invoke(&request()).unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert!(matches!(&error, Error::Timeout(it) if it.phase == Phase::Lookup), "{error:?}");
+    assert!(
+        matches!(&error, Error::Timeout(it) if it.phase == Phase::Lookup),
+        "{error:?}"
+    );
     assert!(!error.may_have_run());
 }
 
@@ -238,12 +357,21 @@ fn the_connect_limit_includes_the_lookup() {
 fn the_timeout_of_call_options_applies() {
     let stalled = Peer::new(|mut connection| connection.stall());
     let client = Client::new(stalled.config()).unwrap();
-    let options = CallOptions { timeout: Some(Duration::from_millis(100)), ..CallOptions::default() };
+    let options = CallOptions {
+        timeout: Some(Duration::from_millis(100)),
+        ..CallOptions::default()
+    };
     let began = Instant::now();
     let error = client.invoke_with(&request(), &options).unwrap_err();
-    assert!(matches!(error, Error::Timeout(_)) && began.elapsed() < MAX_DURATION, "{error:?}");
+    assert!(
+        matches!(error, Error::Timeout(_)) && began.elapsed() < MAX_DURATION,
+        "{error:?}"
+    );
     assert!(error.transport().unwrap().elapsed >= Duration::from_millis(100));
-    let no_time = CallOptions { timeout: Some(Duration::ZERO), ..CallOptions::default() };
+    let no_time = CallOptions {
+        timeout: Some(Duration::ZERO),
+        ..CallOptions::default()
+    };
     let error = client.invoke_with(&request(), &no_time).unwrap_err();
     assert!(
         matches!(&error, Error::Timeout(it) if it.phase == Phase::Prepare && it.attempts == 0),
@@ -262,17 +390,34 @@ fn a_deadline_between_signing_and_sending_sends_nothing() {
             clock.sleep(Duration::from_secs(10));
             Ok(Some(Credentials::new("id", "secret")))
         });
-        let timeouts = Timeouts { call: Some(Duration::from_secs(10)), ..Timeouts::default() };
-        Client::new(Config { credentials, system, timeouts, ..peer.config() }).unwrap()
+        let timeouts = Timeouts {
+            call: Some(Duration::from_secs(10)),
+            ..Timeouts::default()
+        };
+        Client::new(Config {
+            credentials,
+            system,
+            timeouts,
+            ..peer.config()
+        })
+        .unwrap()
     };
     let errors = [
         client().invoke(&request()).unwrap_err(),
         client().invoke(&InvokeEndpoint::new("e", b"")).unwrap_err(),
-        client().invoke(&InvokeEndpointAsync::new("e", AsyncInput::S3("s3://b/k"))).unwrap_err(),
+        client()
+            .invoke(&InvokeEndpointAsync::new("e", AsyncInput::S3("s3://b/k")))
+            .unwrap_err(),
     ];
     for error in errors {
-        let Error::Timeout(transport) = &error else { panic!("{error:?}") };
-        assert_eq!((transport.phase, transport.sent), (Phase::Prepare, Sent::Nothing), "{error:?}");
+        let Error::Timeout(transport) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(
+            (transport.phase, transport.sent),
+            (Phase::Prepare, Sent::Nothing),
+            "{error:?}"
+        );
         assert!(!error.may_have_run() && error.attempts() == 1, "{error:?}");
         // The credentials were in time: their own timeout would be the source.
         assert!(error.source().is_none(), "{error:?}");
@@ -291,12 +436,25 @@ fn a_slow_response_is_limited_by_the_call_limit_only() {
         }
         connection.stall();
     });
-    let timeouts = Timeouts { read: Some(Duration::from_millis(500)), ..peer.config().timeouts };
-    let client = Client::new(Config { timeouts, ..peer.config() }).unwrap();
+    let timeouts = Timeouts {
+        read: Some(Duration::from_millis(500)),
+        ..peer.config().timeouts
+    };
+    let client = Client::new(Config {
+        timeouts,
+        ..peer.config()
+    })
+    .unwrap();
     assert_eq!(client.invoke(&request()).unwrap().body.len(), 100);
-    let options = CallOptions { timeout: Some(Duration::from_millis(200)), ..CallOptions::default() };
+    let options = CallOptions {
+        timeout: Some(Duration::from_millis(200)),
+        ..CallOptions::default()
+    };
     let error = client.invoke_with(&request(), &options).unwrap_err();
-    assert!(matches!(&error, Error::Timeout(it) if it.phase >= Phase::Wait), "{error:?}");
+    assert!(
+        matches!(&error, Error::Timeout(it) if it.phase >= Phase::Wait),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -318,17 +476,41 @@ fn a_closed_connection_is_not_reused() {
 #[test]
 fn invalid_settings_are_refused_by_the_constructor() {
     let base = config("http://127.0.0.1:1");
-    let zero = Timeouts { read: Some(Duration::ZERO), ..base.timeouts };
+    let zero = Timeouts {
+        read: Some(Duration::ZERO),
+        ..base.timeouts
+    };
     for bad in [
-        Config { timeouts: zero, ..base.clone() },
-        Config { region: None, ..base.clone() },
-        Config { endpoint: Endpoint::Url("nonsense".to_owned()), ..base.clone() },
-        Config { proxy: Proxy::Url("nonsense://".to_owned()), ..base.clone() },
-        Config { proxy: Proxy::Url("socks5://localhost".to_owned()), ..base.clone() },
-        Config { ca_bundle_pem: Some(b"not a certificate".to_vec()), ..base.clone() },
+        Config {
+            timeouts: zero,
+            ..base.clone()
+        },
+        Config {
+            region: None,
+            ..base.clone()
+        },
+        Config {
+            endpoint: Endpoint::Url("nonsense".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            proxy: Proxy::Url("nonsense://".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            proxy: Proxy::Url("socks5://localhost".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            ca_bundle_pem: Some(b"not a certificate".to_vec()),
+            ..base.clone()
+        },
     ] {
         let error = Client::new(bad).unwrap_err();
-        assert!(matches!(error, Error::Config(_)) && !error.may_have_run(), "{error:?}");
+        assert!(
+            matches!(error, Error::Config(_)) && !error.may_have_run(),
+            "{error:?}"
+        );
     }
 }
 
@@ -340,15 +522,27 @@ fn a_reset_does_not_end_a_body_of_unknown_length() {
         thread::sleep(Duration::from_millis(100));
         connection.reset();
     });
-    let error = Client::new(peer.config()).unwrap().invoke(&request()).unwrap_err();
-    assert!(matches!(&error, Error::ConnectionLost(it) if it.phase == Phase::Read), "{error:?}");
+    let error = Client::new(peer.config())
+        .unwrap()
+        .invoke(&request())
+        .unwrap_err();
+    assert!(
+        matches!(&error, Error::ConnectionLost(it) if it.phase == Phase::Read),
+        "{error:?}"
+    );
     assert!(error.may_have_run());
 }
 
 #[test]
 fn a_huge_content_length_allocates_no_memory() {
     let response_bytes = "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551615\r\n\r\n";
-    let error = error_for(response_bytes, |config| Config { max_response_bytes: u64::MAX, ..config });
+    let error = error_for(response_bytes, |config| Config {
+        max_response_bytes: u64::MAX,
+        ..config
+    });
     // The buffer grows with the received bytes, so the call fails because they end early.
-    assert!(matches!(&error, Error::ConnectionLost(it) if it.phase == Phase::Read), "{error:?}");
+    assert!(
+        matches!(&error, Error::ConnectionLost(it) if it.phase == Phase::Read),
+        "{error:?}"
+    );
 }

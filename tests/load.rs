@@ -1,6 +1,10 @@
 //! Many threads share one client while the peer fails at random. Each response must belong to its request, and threads,
 //! descriptors and memory must not leak.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -21,9 +25,17 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn serve(mut connection: Connection, random: &Mutex<Random>) {
     while let Some(body) = connection.unrecorded_request_body() {
         let draw = random.lock().unwrap().next();
-        match if draw.is_multiple_of(10) { draw / 10 % 6 } else { 6 } {
+        match if draw.is_multiple_of(10) {
+            draw / 10 % 6
+        } else {
+            6
+        } {
             0 => connection.send(response(500, &[], "{}")),
-            1 => connection.send(response(400, &[("x-amzn-errortype", "ThrottlingException")], "{}")),
+            1 => connection.send(response(
+                400,
+                &[("x-amzn-errortype", "ThrottlingException")],
+                "{}",
+            )),
             2 => connection.send(response(424, &[("x-amzn-errortype", "ModelError")], "{}")),
             3 => return connection.reset(),
             4 => return connection.close(),
@@ -45,7 +57,10 @@ fn every_response_belongs_to_its_request_and_nothing_leaks() {
     });
     let config = Config {
         max_idle_connections: THREADS,
-        timeouts: Timeouts { call: Some(DEADLINE), ..peer.config().timeouts },
+        timeouts: Timeouts {
+            call: Some(DEADLINE),
+            ..peer.config().timeouts
+        },
         retry: RetryPolicy {
             resend: Resend::Rejected,
             max_backoff: Duration::from_millis(5),
@@ -57,17 +72,31 @@ fn every_response_belongs_to_its_request_and_nothing_leaks() {
     let (succeeded, failed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let callers: Vec<_> = (0..THREADS)
         .map(|number| {
-            let (client, succeeded, failed) = (client.clone(), Arc::clone(&succeeded), Arc::clone(&failed));
+            let (client, succeeded, failed) =
+                (client.clone(), Arc::clone(&succeeded), Arc::clone(&failed));
             thread::spawn(move || make_calls(number, &client, &succeeded, &failed))
         })
         .collect();
-    let memory: Vec<(usize, usize)> = callers.into_iter().map(|caller| caller.join().unwrap()).collect();
+    let memory: Vec<(usize, usize)> = callers
+        .into_iter()
+        .map(|caller| caller.join().unwrap())
+        .collect();
     let total = THREADS * CALLS_PER_THREAD;
-    let (succeeded, failed) = (succeeded.load(Ordering::SeqCst), failed.load(Ordering::SeqCst));
+    let (succeeded, failed) = (
+        succeeded.load(Ordering::SeqCst),
+        failed.load(Ordering::SeqCst),
+    );
     assert_eq!(succeeded + failed, total);
     // Nine requests of ten succeed, and most of the throttled ones succeed on a retry.
-    assert!(succeeded > total * 88 / 100 && succeeded < total * 97 / 100, "{succeeded} of {total}");
-    assert!(peer.max_open_connections() <= THREADS, "{}", peer.max_open_connections());
+    assert!(
+        succeeded > total * 88 / 100 && succeeded < total * 97 / 100,
+        "{succeeded} of {total}"
+    );
+    assert!(
+        peer.max_open_connections() <= THREADS,
+        "{}",
+        peer.max_open_connections()
+    );
     assert_no_growth(&memory);
     drop(client);
     assert_eq!(own_threads(), Vec::<String>::new());
@@ -108,13 +137,21 @@ fn make_calls(
 fn assert_no_growth(memory: &[(usize, usize)]) {
     let first = memory.iter().map(|it| it.0).max().unwrap();
     let last = memory.iter().map(|it| it.1).max().unwrap();
-    assert!(last < first + 16 * 1024, "{first} kB after a tenth of the calls, {last} kB at the end");
+    assert!(
+        last < first + 16 * 1024,
+        "{first} kB after a tenth of the calls, {last} kB at the end"
+    );
 }
 
 fn resident_kilobytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or("VmRSS: 0 kB");
-    line.split_whitespace().collect::<Vec<_>>()[1].parse().unwrap()
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap_or("VmRSS: 0 kB");
+    line.split_whitespace().collect::<Vec<_>>()[1]
+        .parse()
+        .unwrap()
 }
 
 /// Number of open file descriptors; 0 on systems without `/proc`.

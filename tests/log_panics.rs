@@ -20,7 +20,10 @@ impl Log for Sink {
     }
 
     fn log(&self, record: &Record<'_>) {
-        assert!(record.level() > Level::Warn || !PANICS.load(Ordering::SeqCst), "of the sink");
+        assert!(
+            record.level() > Level::Warn || !PANICS.load(Ordering::SeqCst),
+            "of the sink"
+        );
     }
 
     fn flush(&self) {}
@@ -36,10 +39,20 @@ fn a_search_ends_although_the_log_panics_with_it() {
         0 => panic!("of the provider"),
         _ => Ok(Some(Credentials::new("id", "secret"))),
     });
-    let client = Client::new(Config { credentials, ..peer.config() }).unwrap();
+    let client = Client::new(Config {
+        credentials,
+        ..peer.config()
+    })
+    .unwrap();
     let request = InvokeEndpoint::new("e", b"body");
     assert!(catch_unwind(AssertUnwindSafe(|| client.invoke(&request))).is_err());
     PANICS.store(false, Ordering::SeqCst);
-    let options = CallOptions { timeout: Some(std::time::Duration::from_secs(10)), ..CallOptions::default() };
-    assert_eq!(client.invoke_with(&request, &options).unwrap().body, b"answer");
+    let options = CallOptions {
+        timeout: Some(std::time::Duration::from_secs(10)),
+        ..CallOptions::default()
+    };
+    assert_eq!(
+        client.invoke_with(&request, &options).unwrap().body,
+        b"answer"
+    );
 }

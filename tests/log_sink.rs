@@ -34,8 +34,16 @@ impl Log for Sink {
         }
         CALLS.set((true, calls + 1));
         let client = CLIENT.get().unwrap();
-        assert_eq!(client.invoke(&InvokeEndpoint::new("log", b"line")).unwrap().body, b"whole");
-        let stream = client.invoke(&InvokeEndpointWithResponseStream::new("stream", b"")).unwrap();
+        assert_eq!(
+            client
+                .invoke(&InvokeEndpoint::new("log", b"line"))
+                .unwrap()
+                .body,
+            b"whole"
+        );
+        let stream = client
+            .invoke(&InvokeEndpointWithResponseStream::new("stream", b""))
+            .unwrap();
         drop(stream);
         CALLS.set((false, calls + 1));
     }
@@ -69,10 +77,14 @@ fn the_sink_calls_the_client_within_its_calls() {
     for _ in 0..3 {
         let response = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
         assert_eq!(response.body, b"whole");
-        let mut stream = client.invoke(&InvokeEndpointWithResponseStream::new("stream", b"body")).unwrap();
+        let mut stream = client
+            .invoke(&InvokeEndpointWithResponseStream::new("stream", b"body"))
+            .unwrap();
         assert_eq!(stream.body.next_part().unwrap(), Some(&b"a"[..]));
         drop(stream);
-        client.invoke(&InvokeEndpoint::new("talkative", b"body")).unwrap();
+        client
+            .invoke(&InvokeEndpoint::new("talkative", b"body"))
+            .unwrap();
     }
     assert!(CALLS.get().1 >= 9, "{:?}", CALLS.get());
 }

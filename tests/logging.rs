@@ -13,22 +13,50 @@ fn each_attempt_is_logged_with_its_result() {
     let headers = [("x-amzn-errortype", "ThrottlingException")];
     let peer = Peer::new(move |mut connection| {
         connection.request().unwrap();
-        connection.send(response(429, &headers, r#"{"message":"the message of the service"}"#));
+        connection.send(response(
+            429,
+            &headers,
+            r#"{"message":"the message of the service"}"#,
+        ));
         connection.respond_to_all(response(200, &[], "answer"));
     });
-    Client::new(peer.config()).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    Client::new(peer.config())
+        .unwrap()
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap();
 
-    let lines = take().into_iter().filter(|line| line.target.starts_with("sagemaker_invoke"));
-    let lines: Vec<String> = lines.map(|line| format!("{}: {}", line.target, line.text)).collect();
-    let [failed, succeeded] = lines.as_slice() else { panic!("{lines:#?}") };
+    let lines = take()
+        .into_iter()
+        .filter(|line| line.target.starts_with("sagemaker_invoke"));
+    let lines: Vec<String> = lines
+        .map(|line| format!("{}: {}", line.target, line.text))
+        .collect();
+    let [failed, succeeded] = lines.as_slice() else {
+        panic!("{lines:#?}")
+    };
     let parts = |line: &str| {
-        let line = line.strip_prefix("sagemaker_invoke::client::call: e (").unwrap().to_owned();
+        let line = line
+            .strip_prefix("sagemaker_invoke::client::call: e (")
+            .unwrap()
+            .to_owned();
         let (invocation_id, text) = line.split_once("): ").unwrap();
         (invocation_id.to_owned(), text.to_owned())
     };
     let ((failed_id, failed), (succeeded_id, succeeded)) = (parts(failed), parts(succeeded));
-    assert!(failed_id.len() == 36 && failed_id == succeeded_id, "{failed_id} {succeeded_id}");
-    assert!(failed.starts_with("attempt 1 failed, the next one follows in "), "{failed}");
-    assert!(failed.ends_with("s: HTTP 429 ThrottlingException"), "{failed}");
-    assert!(succeeded.starts_with("attempt 2 succeeded: Timings"), "{succeeded}");
+    assert!(
+        failed_id.len() == 36 && failed_id == succeeded_id,
+        "{failed_id} {succeeded_id}"
+    );
+    assert!(
+        failed.starts_with("attempt 1 failed, the next one follows in "),
+        "{failed}"
+    );
+    assert!(
+        failed.ends_with("s: HTTP 429 ThrottlingException"),
+        "{failed}"
+    );
+    assert!(
+        succeeded.starts_with("attempt 2 succeeded: Timings"),
+        "{succeeded}"
+    );
 }

@@ -16,28 +16,64 @@ type Setter = for<'a> fn(&mut InvokeEndpointAsync<'a>, &'a str);
 
 /// Member, header, longest value, and setter.
 const TEXT_MEMBERS: [(&str, &str, usize, Setter); 6] = [
-    ("ContentType", "x-amzn-sagemaker-content-type", 1024, |it, value| it.content_type = Some(value)),
-    ("Accept", "x-amzn-sagemaker-accept", 1024, |it, value| it.accept = Some(value)),
-    ("CustomAttributes", "x-amzn-sagemaker-custom-attributes", 1024, |it, value| {
-        it.custom_attributes = Some(value);
+    (
+        "ContentType",
+        "x-amzn-sagemaker-content-type",
+        1024,
+        |it, value| it.content_type = Some(value),
+    ),
+    ("Accept", "x-amzn-sagemaker-accept", 1024, |it, value| {
+        it.accept = Some(value)
     }),
-    ("InferenceId", "x-amzn-sagemaker-inference-id", 64, |it, value| it.inference_id = Some(value)),
-    ("S3OutputPathExtension", "x-amzn-sagemaker-s3outputpathextension", 512, |it, value| {
-        it.s3_output_path_extension = Some(value);
+    (
+        "CustomAttributes",
+        "x-amzn-sagemaker-custom-attributes",
+        1024,
+        |it, value| {
+            it.custom_attributes = Some(value);
+        },
+    ),
+    (
+        "InferenceId",
+        "x-amzn-sagemaker-inference-id",
+        64,
+        |it, value| it.inference_id = Some(value),
+    ),
+    (
+        "S3OutputPathExtension",
+        "x-amzn-sagemaker-s3outputpathextension",
+        512,
+        |it, value| {
+            it.s3_output_path_extension = Some(value);
+        },
+    ),
+    ("Filename", "x-amzn-sagemaker-filename", 32, |it, value| {
+        it.file_name = Some(value)
     }),
-    ("Filename", "x-amzn-sagemaker-filename", 32, |it, value| it.file_name = Some(value)),
 ];
 
 type TimeSetter = fn(&mut InvokeEndpointAsync<'_>, Duration);
 
 /// Member, header, smallest and greatest value, and setter.
 const TIME_MEMBERS: [(&str, &str, u64, u64, TimeSetter); 2] = [
-    ("RequestTTLSeconds", "x-amzn-sagemaker-requestttlseconds", 60, 21_600, |it, value| {
-        it.request_ttl = Some(value);
-    }),
-    ("InvocationTimeoutSeconds", "x-amzn-sagemaker-invocationtimeoutseconds", 1, 3_600, |it, value| {
-        it.invocation_timeout = Some(value);
-    }),
+    (
+        "RequestTTLSeconds",
+        "x-amzn-sagemaker-requestttlseconds",
+        60,
+        21_600,
+        |it, value| {
+            it.request_ttl = Some(value);
+        },
+    ),
+    (
+        "InvocationTimeoutSeconds",
+        "x-amzn-sagemaker-invocationtimeoutseconds",
+        1,
+        3_600,
+        |it, value| {
+            it.invocation_timeout = Some(value);
+        },
+    ),
 ];
 
 fn request() -> InvokeEndpointAsync<'static> {
@@ -55,7 +91,10 @@ fn received(request: &InvokeEndpointAsync<'_>) -> Arc<Received> {
 
 /// The headers of the members, and `content-type` and `accept`, which this operation never sends.
 fn member_headers(received: &Received) -> Vec<(&str, &str)> {
-    let headers = received.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let headers = received
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
     headers
         .filter(|(name, _)| name.contains("sagemaker") || ["accept", "content-type"].contains(name))
         .collect()
@@ -64,9 +103,18 @@ fn member_headers(received: &Received) -> Vec<(&str, &str)> {
 #[test]
 fn an_inline_input_is_the_body() {
     for name in ["Slow-Model-2", "e"] {
-        let received = received(&InvokeEndpointAsync::new(name, AsyncInput::Body(b"\0\xff1,2")));
-        assert_eq!(received.request_line, format!("POST /endpoints/{name}/async-invocations HTTP/1.1"));
-        assert_eq!((&received.body[..], member_headers(&received)), (&b"\0\xff1,2"[..], vec![]));
+        let received = received(&InvokeEndpointAsync::new(
+            name,
+            AsyncInput::Body(b"\0\xff1,2"),
+        ));
+        assert_eq!(
+            received.request_line,
+            format!("POST /endpoints/{name}/async-invocations HTTP/1.1")
+        );
+        assert_eq!(
+            (&received.body[..], member_headers(&received)),
+            (&b"\0\xff1,2"[..], vec![])
+        );
     }
 }
 
@@ -74,8 +122,14 @@ fn an_inline_input_is_the_body() {
 fn an_input_in_s3_is_a_header() {
     let location = "s3://bucket/inputs/1 a.json";
     let received = received(&InvokeEndpointAsync::new("e", AsyncInput::S3(location)));
-    assert_eq!((&received.body[..], received.header("content-length")), (&b""[..], Some("0")));
-    assert_eq!(member_headers(&received), [("x-amzn-sagemaker-inputlocation", location)]);
+    assert_eq!(
+        (&received.body[..], received.header("content-length")),
+        (&b""[..], Some("0"))
+    );
+    assert_eq!(
+        member_headers(&received),
+        [("x-amzn-sagemaker-inputlocation", location)]
+    );
 }
 
 #[test]
@@ -84,14 +138,22 @@ fn each_optional_member_sets_only_its_header() {
         for value in ["a-1", &"a".repeat(max_length)] {
             let mut request = request();
             set(&mut request, value);
-            assert_eq!(member_headers(&received(&request)), [(header, value)], "{name}");
+            assert_eq!(
+                member_headers(&received(&request)),
+                [(header, value)],
+                "{name}"
+            );
         }
     }
     for (name, header, least, most, set) in TIME_MEMBERS {
         for seconds in [least, most] {
             let mut request = request();
             set(&mut request, Duration::from_secs(seconds));
-            assert_eq!(member_headers(&received(&request)), [(header, &*seconds.to_string())], "{name}");
+            assert_eq!(
+                member_headers(&received(&request)),
+                [(header, &*seconds.to_string())],
+                "{name}"
+            );
         }
     }
 }
@@ -99,15 +161,22 @@ fn each_optional_member_sets_only_its_header() {
 #[test]
 fn all_members_can_be_set_together() {
     let mut request = request();
-    TEXT_MEMBERS.iter().for_each(|(_, _, _, set)| set(&mut request, "value"));
-    TIME_MEMBERS.iter().for_each(|(_, _, _, _, set)| set(&mut request, Duration::from_secs(61)));
+    TEXT_MEMBERS
+        .iter()
+        .for_each(|(_, _, _, set)| set(&mut request, "value"));
+    TIME_MEMBERS
+        .iter()
+        .for_each(|(_, _, _, _, set)| set(&mut request, Duration::from_secs(61)));
     let received = received(&request);
     let headers = TEXT_MEMBERS.iter().map(|member| (member.1, "value"));
     let headers = headers.chain(TIME_MEMBERS.iter().map(|member| (member.1, "61")));
     for (header, value) in headers {
         assert_eq!(received.header(header), Some(value));
     }
-    assert_eq!(member_headers(&received).len(), TEXT_MEMBERS.len() + TIME_MEMBERS.len());
+    assert_eq!(
+        member_headers(&received).len(),
+        TEXT_MEMBERS.len() + TIME_MEMBERS.len()
+    );
 }
 
 /// The member named in the error. Checks that nothing was sent.
@@ -116,8 +185,14 @@ fn refused(request: &InvokeEndpointAsync<'_>) -> &'static str {
     let client = Client::new(peer.config()).unwrap();
     let error = client.invoke(request).unwrap_err();
     assert!(client.sign(request).is_err());
-    assert_eq!((error.may_have_run(), error.attempts(), peer.connections()), (false, 0, 0), "{error}");
-    let Error::InvalidInput(invalid) = error else { unreachable!("{error:?}") };
+    assert_eq!(
+        (error.may_have_run(), error.attempts(), peer.connections()),
+        (false, 0, 0),
+        "{error}"
+    );
+    let Error::InvalidInput(invalid) = error else {
+        unreachable!("{error:?}")
+    };
     invalid.member
 }
 
@@ -128,7 +203,13 @@ fn invalid_members_are_refused_before_sending() {
         assert_eq!(refused(&request), "EndpointName", "{name:?}");
     }
     for (name, _, max_length, set) in TEXT_MEMBERS {
-        for value in ["a\r\nx-injected: 1", "a\0b", "a\tb", "é", &"a".repeat(max_length + 1)] {
+        for value in [
+            "a\r\nx-injected: 1",
+            "a\0b",
+            "a\tb",
+            "é",
+            &"a".repeat(max_length + 1),
+        ] {
             let mut request = request();
             set(&mut request, value);
             assert_eq!(refused(&request), name, "{value:?}");
@@ -137,8 +218,13 @@ fn invalid_members_are_refused_before_sending() {
     for (name, _, least, most, set) in TIME_MEMBERS {
         let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
         let nanosecond = Duration::from_nanos(1);
-        for time in [least - nanosecond, least + nanosecond, most + nanosecond, Duration::ZERO, Duration::MAX]
-        {
+        for time in [
+            least - nanosecond,
+            least + nanosecond,
+            most + nanosecond,
+            Duration::ZERO,
+            Duration::MAX,
+        ] {
             let mut request = request();
             set(&mut request, time);
             assert_eq!(refused(&request), name, "{time:?}");
@@ -149,26 +235,54 @@ fn invalid_members_are_refused_before_sending() {
 #[test]
 fn an_inline_input_has_at_most_128000_bytes() {
     let body = vec![b'a'; 128_001];
-    assert_eq!(refused(&InvokeEndpointAsync::new("e", AsyncInput::Body(&body))), "Body");
+    assert_eq!(
+        refused(&InvokeEndpointAsync::new("e", AsyncInput::Body(&body))),
+        "Body"
+    );
     let (_, fitting) = body.split_first().unwrap();
-    assert_eq!(received(&InvokeEndpointAsync::new("e", AsyncInput::Body(fitting))).body, fitting);
-    for location in ["", "bucket/key", "http://bucket/key", "s3://", "s3://b/k\r\nx: y"] {
-        assert_eq!(refused(&InvokeEndpointAsync::new("e", AsyncInput::S3(location))), "InputLocation");
+    assert_eq!(
+        received(&InvokeEndpointAsync::new("e", AsyncInput::Body(fitting))).body,
+        fitting
+    );
+    for location in [
+        "",
+        "bucket/key",
+        "http://bucket/key",
+        "s3://",
+        "s3://b/k\r\nx: y",
+    ] {
+        assert_eq!(
+            refused(&InvokeEndpointAsync::new("e", AsyncInput::S3(location))),
+            "InputLocation"
+        );
     }
 }
 
 /// Header, value, and the member that holds it.
-type ResponseRow = (&'static str, &'static str, fn(&InvokeEndpointAsyncResponse) -> &Option<String>);
+type ResponseRow = (
+    &'static str,
+    &'static str,
+    fn(&InvokeEndpointAsyncResponse) -> &Option<String>,
+);
 
 const RESPONSE_MEMBERS: [ResponseRow; 3] = [
-    ("X-Amzn-SageMaker-OutputLocation", "s3://b/o", |response| &response.output_location),
-    ("X-Amzn-SageMaker-FailureLocation", "s3://b/f", |response| &response.failure_location),
-    ("x-amzn-RequestId", "8f7b5d0e", |response| &response.request_id),
+    ("X-Amzn-SageMaker-OutputLocation", "s3://b/o", |response| {
+        &response.output_location
+    }),
+    ("X-Amzn-SageMaker-FailureLocation", "s3://b/f", |response| {
+        &response.failure_location
+    }),
+    ("x-amzn-RequestId", "8f7b5d0e", |response| {
+        &response.request_id
+    }),
 ];
 
 fn respond_with(status: u16, headers: &[(&str, &str)], body: &str) -> InvokeEndpointAsyncResponse {
     let peer = Peer::responding(response(status, headers, body));
-    Client::new(peer.config()).unwrap().invoke(&request()).unwrap()
+    Client::new(peer.config())
+        .unwrap()
+        .invoke(&request())
+        .unwrap()
 }
 
 #[test]
@@ -180,10 +294,19 @@ fn each_member_of_the_response_is_read_from_its_place() {
         others.for_each(|(header, _, other)| assert_eq!(*other(&response), None, "{header}"));
     }
     for status in [200, 202] {
-        let response =
-            respond_with(status, &[RESPONSE_MEMBERS[0], RESPONSE_MEMBERS[1]].map(|row| (row.0, row.1)), JSON);
-        assert_eq!((response.status, response.inference_id.as_deref()), (status, Some("i-1")));
-        assert_eq!((response.timings.attempts, response.timings.bytes_received), (1, 22));
+        let response = respond_with(
+            status,
+            &[RESPONSE_MEMBERS[0], RESPONSE_MEMBERS[1]].map(|row| (row.0, row.1)),
+            JSON,
+        );
+        assert_eq!(
+            (response.status, response.inference_id.as_deref()),
+            (status, Some("i-1"))
+        );
+        assert_eq!(
+            (response.timings.attempts, response.timings.bytes_received),
+            (1, 22)
+        );
         let ticket = response.ticket();
         assert_eq!(ticket.inference_id.as_deref(), Some("i-1"));
         assert_eq!(
@@ -201,14 +324,20 @@ const JSON: &str = r#"{"InferenceId": "i-1"}"#;
 fn a_job_is_not_queued_twice() {
     for status in [500, 503, 504] {
         let peer = Peer::responding(response(status, &[], "{}"));
-        let error = Client::new(peer.config()).unwrap().invoke(&request()).unwrap_err();
+        let error = Client::new(peer.config())
+            .unwrap()
+            .invoke(&request())
+            .unwrap_err();
         assert!(error.may_have_run(), "{error}");
         assert_eq!(peer.requests().len(), 1, "{status}");
     }
     let peer = Peer::new(|mut connection| {
         connection.request();
     });
-    let error = Client::new(peer.config()).unwrap().invoke(&request()).unwrap_err();
+    let error = Client::new(peer.config())
+        .unwrap()
+        .invoke(&request())
+        .unwrap_err();
     assert!(error.may_have_run(), "{error}");
     assert_eq!(peer.requests().len(), 1);
 }
@@ -216,11 +345,20 @@ fn a_job_is_not_queued_twice() {
 #[test]
 fn a_container_has_no_queue() {
     let peer = Peer::responding(response(200, &[], ""));
-    let config = Config { endpoint: Endpoint::Container(peer.url()), ..peer.config() };
+    let config = Config {
+        endpoint: Endpoint::Container(peer.url()),
+        ..peer.config()
+    };
     let client = Client::new(config).unwrap();
     let error = client.invoke(&request()).unwrap_err();
-    assert!(matches!(error, Error::Config(_)) && !error.may_have_run(), "{error}");
-    assert!(error.to_string().contains("a container has no queue"), "{error}");
+    assert!(
+        matches!(error, Error::Config(_)) && !error.may_have_run(),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("a container has no queue"),
+        "{error}"
+    );
     assert!(client.sign(&request()).is_err());
     assert_eq!(peer.connections(), 0);
 }
@@ -233,6 +371,9 @@ fn debug_hides_body_and_custom_attributes() {
         ..InvokeEndpointAsync::new("e", AsyncInput::Body(b"hidden!"))
     };
     let text = format!("{request:?} {:?}", request.input);
-    assert!(!text.contains("hidden") && text.contains("6 bytes") && text.contains("7 bytes"), "{text}");
+    assert!(
+        !text.contains("hidden") && text.contains("6 bytes") && text.contains("7 bytes"),
+        "{text}"
+    );
     assert!(text.contains("RequestTTLSeconds: \"60\""), "{text}");
 }

@@ -8,7 +8,9 @@
 mod support;
 
 use sagemaker_invoke::credentials::Credentials;
-use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, InvokeEndpointResponse, Proxy};
+use sagemaker_invoke::{
+    Client, Config, Endpoint, Error, InvokeEndpoint, InvokeEndpointResponse, Proxy,
+};
 use support::REGION;
 use support::moto::{Moto, element};
 
@@ -29,15 +31,23 @@ impl Moto {
                 ("RoleSessionName", "caller"),
             ],
         );
-        Credentials::new(element(&answer, "AccessKeyId"), element(&answer, "SecretAccessKey"))
-            .with_session_token(element(&answer, "SessionToken"))
+        Credentials::new(
+            element(&answer, "AccessKeyId"),
+            element(&answer, "SecretAccessKey"),
+        )
+        .with_session_token(element(&answer, "SessionToken"))
     }
 
     /// Sets the next response of the endpoint.
     fn set_response(&self, result: &str) {
-        let body = format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{result}]}}"#);
+        let body =
+            format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{result}]}}"#);
         let headers = [("content-type", "application/json")];
-        let (status, response) = self.post("/moto-api/static/sagemaker/endpoint-results", &headers, &body);
+        let (status, response) = self.post(
+            "/moto-api/static/sagemaker/endpoint-results",
+            &headers,
+            &body,
+        );
         assert_eq!(status, 201, "{response}");
     }
 
@@ -52,14 +62,25 @@ impl Moto {
         .unwrap()
     }
 
-    fn invoke(&self, credentials: &Credentials, request: &InvokeEndpoint<'_>) -> InvokeEndpointResponse {
+    fn invoke(
+        &self,
+        credentials: &Credentials,
+        request: &InvokeEndpoint<'_>,
+    ) -> InvokeEndpointResponse {
         self.client(credentials).invoke(request).unwrap()
     }
 
     fn assert_refused(&self, credentials: &Credentials) {
-        let error = self.client(credentials).invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+        let error = self
+            .client(credentials)
+            .invoke(&InvokeEndpoint::new("e", b"body"))
+            .unwrap_err();
         assert!(matches!(error, Error::Service(_)), "{error}");
-        assert_eq!((error.status(), error.may_have_run()), (Some(403), false), "{error}");
+        assert_eq!(
+            (error.status(), error.may_have_run()),
+            (Some(403), false),
+            "{error}"
+        );
     }
 }
 
@@ -88,10 +109,17 @@ fn check_valid_credentials(moto: &Moto, user: &Credentials, session: &Credential
             InvokeEndpoint::new("e", b"1,2,3"),
             InvokeEndpoint::new("e", "zwölf Boxkämpfer".as_bytes()),
             InvokeEndpoint::new("e", &six_mebibytes),
-            InvokeEndpoint { accept: Some(""), ..InvokeEndpoint::new("e", b"1,2,3") },
+            InvokeEndpoint {
+                accept: Some(""),
+                ..InvokeEndpoint::new("e", b"1,2,3")
+            },
             every_member(b"1,2,3"),
         ] {
-            assert_eq!(moto.invoke(credentials, &request).status, 200, "{request:?}");
+            assert_eq!(
+                moto.invoke(credentials, &request).status,
+                200,
+                "{request:?}"
+            );
         }
     }
 }
@@ -100,12 +128,18 @@ fn check_invalid_credentials(moto: &Moto, user: &Credentials, session: &Credenti
     let id = &user.access_key_id;
     let token = session.session_token.as_ref().unwrap().expose();
     moto.assert_refused(&Credentials::new(id, "another-secret"));
-    moto.assert_refused(&Credentials::new("AKIAIOSFODNN7EXAMPLE", user.secret_access_key.clone()));
+    moto.assert_refused(&Credentials::new(
+        "AKIAIOSFODNN7EXAMPLE",
+        user.secret_access_key.clone(),
+    ));
     moto.assert_refused(
         &Credentials::new(&session.access_key_id, "another-secret").with_session_token(token),
     );
     moto.assert_refused(&session.clone().with_session_token(format!("{token}x")));
-    moto.assert_refused(&Credentials::new(&session.access_key_id, session.secret_access_key.clone()));
+    moto.assert_refused(&Credentials::new(
+        &session.access_key_id,
+        session.secret_access_key.clone(),
+    ));
 }
 
 /// A request of [`Client::sign`] is accepted from another HTTP client, and refused after a change.
@@ -113,11 +147,18 @@ fn check_signed_request(moto: &Moto, user: &Credentials) {
     let request = every_member(b"1,2,3");
     let signed = moto.client(user).sign(&request).unwrap();
     let path = signed.url.strip_prefix(&moto.url()).unwrap();
-    let headers: Vec<_> =
-        signed.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<_> = signed
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     assert_eq!(moto.post(path, &headers, "1,2,3").0, 200);
     assert_eq!(moto.post(path, &headers, "1,2,4").0, 403);
-    assert_eq!(moto.post(&path.replace("Churn", "churn"), &headers, "1,2,3").0, 403);
+    assert_eq!(
+        moto.post(&path.replace("Churn", "churn"), &headers, "1,2,3")
+            .0,
+        403
+    );
     let other_accept: Vec<_> = headers
         .into_iter()
         .map(|(name, value)| (name, if name == "accept" { "text/csv" } else { value }))

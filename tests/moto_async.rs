@@ -11,15 +11,14 @@ use std::time::Duration;
 
 use sagemaker_invoke::error::AsyncResultErrorKind;
 use sagemaker_invoke::{
-    AsyncInput, AsyncResult, AsyncTicket, Client, Config, Credentials, Endpoint, Error, InvokeEndpointAsync,
-    Proxy,
+    AsyncInput, AsyncResult, AsyncTicket, Client, Config, Credentials, Endpoint, Error,
+    InvokeEndpointAsync, Proxy,
 };
 use support::REGION;
 use support::moto::Moto;
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sagemaker:InvokeEndpointAsync","s3:GetObject","s3:ListBucket"],"Resource":"*"}]}"#;
-const READ_ONLY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+const READ_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const SUBMIT_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sagemaker:InvokeEndpointAsync","Resource":"*"}]}"#;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -39,10 +38,14 @@ impl Moto {
 
     /// Sets the next results of asynchronous requests.
     fn set_async_results(&self, results: &str) {
-        let body = format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{results}]}}"#);
+        let body =
+            format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{results}]}}"#);
         let headers = [("content-type", "application/json")];
-        let (status, response) =
-            self.post("/moto-api/static/sagemaker/async-endpoint-results", &headers, &body);
+        let (status, response) = self.post(
+            "/moto-api/static/sagemaker/async-endpoint-results",
+            &headers,
+            &body,
+        );
         assert_eq!(status, 201, "{response}");
     }
 }
@@ -55,7 +58,10 @@ fn submit(client: &Client, endpoint_name: &str) -> AsyncTicket {
         ..InvokeEndpointAsync::new(endpoint_name, AsyncInput::Body(b"1,2,3"))
     };
     let response = client.invoke(&request).unwrap();
-    assert_eq!((response.status, response.inference_id.as_deref()), (200, Some("job-1")));
+    assert_eq!(
+        (response.status, response.inference_id.as_deref()),
+        (200, Some("job-1"))
+    );
     response.ticket()
 }
 
@@ -63,16 +69,25 @@ fn submit(client: &Client, endpoint_name: &str) -> AsyncTicket {
 #[ignore = "needs a running moto_server, run by .ci/run"]
 fn results_are_collected_from_moto() {
     let moto = Moto::connect();
-    let (user, submitter) = (moto.user("caller", Some(POLICY)), moto.user("submitter", Some(SUBMIT_ONLY)));
+    let (user, submitter) = (
+        moto.user("caller", Some(POLICY)),
+        moto.user("submitter", Some(SUBMIT_ONLY)),
+    );
     let reader = moto.user("reader", Some(READ_ONLY));
     let stranger = moto.user("without-permission", None);
-    moto.set_async_results(r#"{"data":"churn"},{"is_failure":true,"data":"it failed"},{"data":"third"}"#);
+    moto.set_async_results(
+        r#"{"data":"churn"},{"is_failure":true,"data":"it failed"},{"data":"third"}"#,
+    );
     moto.check_signatures(true);
     let client = moto.client(&user);
 
     let ticket = submit(&client, "first");
-    let collected = client.wait_for_async_result(&ticket.to_string().parse().unwrap(), WAIT).unwrap();
-    let AsyncResult::Ready { body, .. } = collected else { unreachable!("{collected:?}") };
+    let collected = client
+        .wait_for_async_result(&ticket.to_string().parse().unwrap(), WAIT)
+        .unwrap();
+    let AsyncResult::Ready { body, .. } = collected else {
+        unreachable!("{collected:?}")
+    };
     assert_eq!(body, b"churn");
 
     let failed = submit(&client, "second");
@@ -84,7 +99,9 @@ fn results_are_collected_from_moto() {
     assert_eq!(client.async_result(&missing).unwrap(), AsyncResult::NotYet);
     let reader = moto.client(&reader);
     assert_eq!(reader.async_result(&missing).unwrap(), AsyncResult::NotYet);
-    let error = client.wait_for_async_result(&missing, Duration::from_secs(2)).unwrap_err();
+    let error = client
+        .wait_for_async_result(&missing, Duration::from_secs(2))
+        .unwrap_err();
     assert!(matches!(kind(error), AsyncResultErrorKind::NotReady(_)));
 
     // A caller without permission gets a 403, whether there is an object or not.
@@ -104,11 +121,17 @@ fn results_are_collected_from_moto() {
     let input = InvokeEndpointAsync::new("e", AsyncInput::Body(b"1,2,3"));
     for credentials in [&stranger, &wrong_key] {
         let error = moto.client(credentials).invoke(&input).unwrap_err();
-        assert_eq!((error.status(), error.may_have_run()), (Some(403), false), "{error}");
+        assert_eq!(
+            (error.status(), error.may_have_run()),
+            (Some(403), false),
+            "{error}"
+        );
     }
 }
 
 fn kind(error: Error) -> AsyncResultErrorKind {
-    let Error::AsyncResult(error) = error else { unreachable!("{error:?}") };
+    let Error::AsyncResult(error) = error else {
+        unreachable!("{error:?}")
+    };
     error.kind
 }

@@ -1,5 +1,9 @@
 //! No secret is in any Debug, Display or log record, at any level and in any encoding.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -34,7 +38,10 @@ fn system_without_names() -> Arc<FakeSystem> {
         ("AWS_SESSION_TOKEN", SESSION_TOKEN),
         ("AWS_REGION", REGION),
     ];
-    Arc::new(FakeSystem::on_loopback(&variables).with_lookup(|_, _| Err(io::Error::other("no such name"))))
+    Arc::new(
+        FakeSystem::on_loopback(&variables)
+            .with_lookup(|_, _| Err(io::Error::other("no such name"))),
+    )
 }
 
 fn credentials() -> Credentials {
@@ -92,18 +99,31 @@ impl Shown {
 }
 
 fn config_of(peer: &Peer) -> Config {
-    Config { credentials: credentials().into(), ..peer.config() }
+    Config {
+        credentials: credentials().into(),
+        ..peer.config()
+    }
 }
 
 fn config_without_names(url: &str) -> Config {
-    Config { system: system_without_names(), credentials: credentials().into(), ..config(url) }
+    Config {
+        system: system_without_names(),
+        credentials: credentials().into(),
+        ..config(url)
+    }
 }
 
 fn successes(shown: &mut Shown) {
-    let headers = [("content-type", "text/csv"), ("x-amzn-sagemaker-custom-attributes", RESPONSE_ATTRIBUTES)];
+    let headers = [
+        ("content-type", "text/csv"),
+        ("x-amzn-sagemaker-custom-attributes", RESPONSE_ATTRIBUTES),
+    ];
     let peer = Peer::responding(response(200, &headers, RESPONSE_BODY));
-    let from_environment =
-        Config { system: system_without_names(), credentials: Default::default(), ..peer.config() };
+    let from_environment = Config {
+        system: system_without_names(),
+        credentials: Default::default(),
+        ..peer.config()
+    };
     for config in [config_of(&peer), from_environment] {
         shown.debug(&config);
         shown.debug(&credentials());
@@ -127,38 +147,70 @@ fn successes(shown: &mut Shown) {
 fn errors_before_sending(shown: &mut Shown) {
     let peer = Peer::responding(response(200, &[], ""));
     let bad_id = Credentials::new("two words", SECRET_ACCESS_KEY);
-    let bad_token =
-        Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).with_session_token(format!("{SESSION_TOKEN}\n"));
+    let bad_token = Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+        .with_session_token(format!("{SESSION_TOKEN}\n"));
     for credentials in [bad_id, bad_token] {
-        let config = Config { credentials: credentials.into(), ..peer.config() };
+        let config = Config {
+            credentials: credentials.into(),
+            ..peer.config()
+        };
         assert!(matches!(shown.failure(config), Error::Credentials(_)));
     }
     let url = format!("https://me:{PROXY_PASSWORD}@example.com");
     let endpoint = Endpoint::Url(url);
-    assert!(matches!(shown.failure(Config { endpoint, ..config_of(&peer) }), Error::Config(_)));
+    assert!(matches!(
+        shown.failure(Config {
+            endpoint,
+            ..config_of(&peer)
+        }),
+        Error::Config(_)
+    ));
     let proxy = Proxy::Url(format!("socks5://me:{PROXY_PASSWORD}@127.0.0.1:1"));
-    assert!(matches!(shown.failure(Config { proxy, ..config_of(&peer) }), Error::Config(_)));
+    assert!(matches!(
+        shown.failure(Config {
+            proxy,
+            ..config_of(&peer)
+        }),
+        Error::Config(_)
+    ));
 
     let attributes = format!("{REQUEST_ATTRIBUTES}\n");
-    let request = InvokeEndpoint { custom_attributes: Some(&attributes), ..request() };
-    shown.error(&Client::new(config_of(&peer)).unwrap().invoke(&request).unwrap_err());
+    let request = InvokeEndpoint {
+        custom_attributes: Some(&attributes),
+        ..request()
+    };
+    shown.error(
+        &Client::new(config_of(&peer))
+            .unwrap()
+            .invoke(&request)
+            .unwrap_err(),
+    );
     assert_eq!(peer.connections(), 0);
 }
 
 fn failures_to_connect(shown: &mut Shown) {
     for url in ["http://127.0.0.1:1", "http://name.invalid"] {
-        assert!(matches!(shown.failure(config_without_names(url)), Error::Connect(_)), "{url}");
+        assert!(
+            matches!(shown.failure(config_without_names(url)), Error::Connect(_)),
+            "{url}"
+        );
     }
     if !cfg!(feature = "rustls") {
         return;
     }
     let not_tls = Peer::new(|mut connection| connection.send("not a response"));
     let https = not_tls.url().replace("http:", "https:");
-    assert!(matches!(shown.failure(config_without_names(&https)), Error::Connect(_)));
+    assert!(matches!(
+        shown.failure(config_without_names(&https)),
+        Error::Connect(_)
+    ));
 
     let proxy_peer = Peer::responding(response(407, &[], ""));
     let proxy = Proxy::Url(format!("http://me:{PROXY_PASSWORD}@{}", proxy_peer.address));
-    let through_proxy = Config { proxy, ..config_without_names("https://127.0.0.1:1") };
+    let through_proxy = Config {
+        proxy,
+        ..config_without_names("https://127.0.0.1:1")
+    };
     shown.debug(&through_proxy);
     assert!(matches!(shown.failure(through_proxy), Error::Connect(_)));
     assert_eq!(
@@ -179,16 +231,29 @@ fn failures_of_the_exchange(shown: &mut Shown) {
         connection.request();
         connection.stream.shutdown(Shutdown::Both).unwrap();
     });
-    assert!(matches!(shown.failure(config_of(&closing)), Error::ConnectionLost(_)));
+    assert!(matches!(
+        shown.failure(config_of(&closing)),
+        Error::ConnectionLost(_)
+    ));
     let not_http = Peer::responding("not a response\r\n\r\n");
-    assert!(matches!(shown.failure(config_of(&not_http)), Error::InvalidResponse(_)));
+    assert!(matches!(
+        shown.failure(config_of(&not_http)),
+        Error::InvalidResponse(_)
+    ));
     let large = Peer::responding(response(200, &[], RESPONSE_BODY));
-    let limited = Config { max_response_bytes: 3, ..config_of(&large) };
+    let limited = Config {
+        max_response_bytes: 3,
+        ..config_of(&large)
+    };
     assert!(matches!(shown.failure(limited), Error::ResponseTooLarge(_)));
     let kinds = [
         (400, "ThrottlingException", r#"{"message":null}"#),
         (403, "ExpiredTokenException", r#"{"message":"expired"}"#),
-        (424, "ModelError", r#"{"Message":"m","OriginalMessage":"o","OriginalStatusCode":500}"#),
+        (
+            424,
+            "ModelError",
+            r#"{"Message":"m","OriginalMessage":"o","OriginalStatusCode":500}"#,
+        ),
         (502, "", "<html></html>"),
     ];
     for (status, code, body) in kinds {
@@ -196,20 +261,31 @@ fn failures_of_the_exchange(shown: &mut Shown) {
         assert!(matches!(shown.failure(config_of(&peer)), Error::Service(_)));
         shown.signatures_of(&peer);
     }
-    [silent, closing, not_http, large].iter().for_each(|peer| shown.signatures_of(peer));
+    [silent, closing, not_http, large]
+        .iter()
+        .for_each(|peer| shown.signatures_of(peer));
 }
 
 /// The 16 bytes of a row of ureq_proto's hex dumps. A row has them in hex first and then as text.
 fn dump_row(line: &Line) -> Option<Vec<u8>> {
-    let digits = line.text.get(..40).filter(|_| line.target.starts_with("ureq_proto"))?;
+    let digits = line
+        .text
+        .get(..40)
+        .filter(|_| line.target.starts_with("ureq_proto"))?;
     hex::decode(digits.replace([' ', '-'], "")).ok()
 }
 
 /// The bytes of all rows, in order for each thread.
 fn dumped_bytes(lines: &[Line]) -> Vec<u8> {
     let mut threads: Vec<(ThreadId, Vec<u8>)> = Vec::new();
-    for (line, bytes) in lines.iter().filter_map(|line| Some((line, dump_row(line)?))) {
-        match threads.iter_mut().find(|(thread, _)| *thread == line.thread) {
+    for (line, bytes) in lines
+        .iter()
+        .filter_map(|line| Some((line, dump_row(line)?)))
+    {
+        match threads
+            .iter_mut()
+            .find(|(thread, _)| *thread == line.thread)
+        {
             Some((_, dump)) => dump.extend(bytes),
             None => threads.push((line.thread, bytes)),
         }
@@ -221,12 +297,19 @@ fn dumped_bytes(lines: &[Line]) -> Vec<u8> {
 fn encodings(secret: &str) -> [String; 4] {
     let numbers = format!("{:?}", secret.as_bytes());
     let numbers = numbers.trim_matches(['[', ']']).to_owned();
-    [secret.to_owned(), hex::encode(secret), hex::encode_upper(secret), numbers]
+    [
+        secret.to_owned(),
+        hex::encode(secret),
+        hex::encode_upper(secret),
+        numbers,
+    ]
 }
 
 fn holds(text: &str, secret: &str) -> bool {
     let without_spaces = text.replace(char::is_whitespace, "");
-    encodings(secret).iter().any(|it| text.contains(it) || without_spaces.contains(&it.replace(' ', "")))
+    encodings(secret)
+        .iter()
+        .any(|it| text.contains(it) || without_spaces.contains(&it.replace(' ', "")))
 }
 
 #[test]
@@ -239,35 +322,63 @@ fn no_output_holds_a_secret() {
     failures_of_the_exchange(&mut shown);
 
     let lines = take();
-    let log: String =
-        lines.iter().map(|line| format!("{} {} {}\n", line.level, line.target, line.text)).collect();
+    let log: String = lines
+        .iter()
+        .map(|line| format!("{} {} {}\n", line.level, line.target, line.text))
+        .collect();
     let dump = String::from_utf8_lossy(&dumped_bytes(&lines)).into_owned();
     assert!(shown.signatures.len() >= 12 && shown.signatures.iter().all(|it| it.len() == 64));
     let mut secrets: Vec<&str> = shown.signatures.iter().map(String::as_str).collect();
-    secrets.extend([SECRET_ACCESS_KEY, SESSION_TOKEN, REQUEST_BODY, REQUEST_ATTRIBUTES]);
+    secrets.extend([
+        SECRET_ACCESS_KEY,
+        SESSION_TOKEN,
+        REQUEST_BODY,
+        REQUEST_ATTRIBUTES,
+    ]);
     secrets.extend([PROXY_PASSWORD, PROXY_AUTHORIZATION]);
     for secret in &secrets {
         for (place, text) in [("shown", &shown.text), ("log", &log)] {
             assert!(!holds(text, secret), "{secret} is in the {place}:\n{text}");
         }
     }
-    for never_logged in [SECRET_ACCESS_KEY, REQUEST_BODY, PROXY_PASSWORD, PROXY_AUTHORIZATION] {
-        assert!(!holds(&dump, never_logged), "{never_logged} is in the dump:\n{dump}");
+    for never_logged in [
+        SECRET_ACCESS_KEY,
+        REQUEST_BODY,
+        PROXY_PASSWORD,
+        PROXY_AUTHORIZATION,
+    ] {
+        assert!(
+            !holds(&dump, never_logged),
+            "{never_logged} is in the dump:\n{dump}"
+        );
     }
     // The documented exception. If it ends, the documentation must change.
-    for shown_at_trace in [SESSION_TOKEN, REQUEST_ATTRIBUTES, RESPONSE_BODY, RESPONSE_ATTRIBUTES] {
+    for shown_at_trace in [
+        SESSION_TOKEN,
+        REQUEST_ATTRIBUTES,
+        RESPONSE_BODY,
+        RESPONSE_ATTRIBUTES,
+    ] {
         assert!(dump.contains(shown_at_trace), "{dump}");
         assert!(
             !holds(&shown.text, shown_at_trace) && !holds(&log, shown_at_trace),
             "{shown_at_trace}\n{log}"
         );
     }
-    assert!(lines.iter().filter(|line| dump_row(line).is_some()).all(|line| line.level == Level::Trace));
+    assert!(
+        lines
+            .iter()
+            .filter(|line| dump_row(line).is_some())
+            .all(|line| line.level == Level::Trace)
+    );
 }
 
 /// A row of ureq_proto's hex dumps.
 fn dump_line(bytes: &[u8]) -> Line {
-    let digits: Vec<String> = bytes.chunks(2).map(|pair| format!("{:-<4} ", hex::encode(pair))).collect();
+    let digits: Vec<String> = bytes
+        .chunks(2)
+        .map(|pair| format!("{:-<4} ", hex::encode(pair)))
+        .collect();
     Line {
         thread: std::thread::current().id(),
         target: "ureq_proto::util".to_owned(),

@@ -32,7 +32,10 @@ fn shutdown_ends_active_calls_and_refuses_new_ones() {
     client.shutdown();
     let error = caller.join().unwrap();
     assert!(began.elapsed() < Duration::from_secs(2));
-    assert!(matches!(error, Error::ShutDown(_)) && error.may_have_run(), "{error:?}");
+    assert!(
+        matches!(error, Error::ShutDown(_)) && error.may_have_run(),
+        "{error:?}"
+    );
     let error = client.invoke(&request()).unwrap_err();
     assert!(
         matches!(error, Error::ShutDown(_)) && !error.may_have_run() && error.attempts() == 0,

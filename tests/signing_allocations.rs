@@ -27,16 +27,25 @@ fn sign(now: SystemTime, key: Option<&SigningKey>, headers: &[(&str, &str)], tex
         None => SigningKey::derive("secret", scope).sign(&string_to_sign),
     };
     text.clear();
-    Authorization { access_key_id: "AKIDEXAMPLE", scope, canonical_request: &canonical_request, signature }
-        .write_to(text)
-        .unwrap();
+    Authorization {
+        access_key_id: "AKIDEXAMPLE",
+        scope,
+        canonical_request: &canonical_request,
+        signature,
+    }
+    .write_to(text)
+    .unwrap();
 }
 
 #[test]
 fn signing_with_a_cached_key_does_not_allocate() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160);
     let amz_date = AmzDate::from_system_time(now).unwrap();
-    let scope = Scope { amz_date, region: "us-east-1", service: "sagemaker" };
+    let scope = Scope {
+        amz_date,
+        region: "us-east-1",
+        service: "sagemaker",
+    };
     let key = SigningKey::derive("secret", scope);
     let headers = [
         ("accept", "text/csv"),
@@ -49,11 +58,15 @@ fn signing_with_a_cached_key_does_not_allocate() {
     sign(now, None, &headers, &mut text);
     let expected = text.clone();
 
-    let warm =
-        allocation_counter::measure(|| (0..1000).for_each(|_| sign(now, Some(&key), &headers, &mut text)));
+    let warm = allocation_counter::measure(|| {
+        (0..1000).for_each(|_| sign(now, Some(&key), &headers, &mut text))
+    });
     assert_eq!((warm.count_total, warm.bytes_total), (0, 0));
     assert_eq!(text, expected);
 
     let cold = allocation_counter::measure(|| sign(now, None, &headers, &mut text));
-    assert_eq!(cold.count_total, 1, "AWS4 and the secret; shows that allocations are counted");
+    assert_eq!(
+        cold.count_total, 1,
+        "AWS4 and the secret; shows that allocations are counted"
+    );
 }

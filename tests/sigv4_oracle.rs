@@ -1,5 +1,9 @@
 //! The signer compared with AWS's own signer for Rust, and single steps with naive implementations.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -8,8 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use aws_sigv4::http_request::{PercentEncodingMode, SigningSettings, UriPathNormalizationMode};
 use sagemaker_invoke::sigv4::{
-    AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Request, Scope, SigningKey, StringToSign,
-    percent_encode,
+    AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Request, Scope, SigningKey,
+    StringToSign, percent_encode,
 };
 use sagemaker_invoke::system::System;
 use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint, SignedRequest};
@@ -24,7 +28,14 @@ const LAST_SECOND: usize = 253_402_300_799;
 const HOST: &str = "runtime.sagemaker.us-east-1.amazonaws.com";
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
-const REGIONS: [&str; 6] = ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1", "mx-central-1", "x"];
+const REGIONS: [&str; 6] = [
+    "us-east-1",
+    "eu-central-1",
+    "cn-north-1",
+    "us-gov-west-1",
+    "mx-central-1",
+    "x",
+];
 const SERVICES: [&str; 4] = ["sagemaker", "sts", "execute-api", "lambda"];
 /// Few, so that names repeat in several letter cases. One is a prefix of another.
 const NAMES: [&str; 10] = [
@@ -39,10 +50,34 @@ const NAMES: [&str; 10] = [
     "x_underscore",
     "zz-1.2~3",
 ];
-const VALUE_PIECES: [&str; 12] =
-    [" ", "  ", "   ", "\t", "a", "word", "A,B", "\"quoted  text\"", ";x=1", "/+=%", "~!", "0"];
-const SEGMENTS: [&str; 12] =
-    ["", ".", "..", "a", "endpoints", "a-b_c.d~e", "%20", "%2F", "%c3%a9", "a%25b", "x:y@z", "!$&'()*+,;="];
+const VALUE_PIECES: [&str; 12] = [
+    " ",
+    "  ",
+    "   ",
+    "\t",
+    "a",
+    "word",
+    "A,B",
+    "\"quoted  text\"",
+    ";x=1",
+    "/+=%",
+    "~!",
+    "0",
+];
+const SEGMENTS: [&str; 12] = [
+    "",
+    ".",
+    "..",
+    "a",
+    "endpoints",
+    "a-b_c.d~e",
+    "%20",
+    "%2F",
+    "%c3%a9",
+    "a%25b",
+    "x:y@z",
+    "!$&'()*+,;=",
+];
 /// All escapes decode to UTF-8: AWS's signer replaces other bytes, this one keeps them.
 const QUERY_PIECES: [&str; 16] = [
     "a",
@@ -80,7 +115,12 @@ struct Sample {
 impl Sample {
     fn random(random: &mut Random) -> Self {
         let mut headers: Vec<(String, String)> = (0..random.below(8))
-            .map(|_| (random.of(&NAMES).to_owned(), random.text_of(&VALUE_PIECES, 8)))
+            .map(|_| {
+                (
+                    random.of(&NAMES).to_owned(),
+                    random.text_of(&VALUE_PIECES, 8),
+                )
+            })
             .collect();
         headers.push(("host".to_owned(), HOST.to_owned()));
         if random.below(3) == 0 {
@@ -92,7 +132,9 @@ impl Sample {
         let body_bytes = [0, 1, 63, 64, 65, 300, 5_000][random.below(7)];
         Self {
             method: random.of(&METHODS),
-            path: (0..=random.below(5)).map(|_| format!("/{}", random.of(&SEGMENTS))).collect(),
+            path: (0..=random.below(5))
+                .map(|_| format!("/{}", random.of(&SEGMENTS)))
+                .collect(),
             query: random.text_of(&QUERY_PIECES, 10),
             headers,
             body: random.bytes(body_bytes),
@@ -100,7 +142,10 @@ impl Sample {
             region: random.of(&REGIONS),
             service: random.of(&SERVICES),
             seconds,
-            path_style: PathStyle { encode_again: random.below(4) != 0, normalize: random.below(4) != 0 },
+            path_style: PathStyle {
+                encode_again: random.below(4) != 0,
+                normalize: random.below(4) != 0,
+            },
         }
     }
 
@@ -113,14 +158,23 @@ impl Sample {
             path_style: self.path_style,
             ..Request::new(self.method, &self.path)
         };
-        let scope = Scope { amz_date: amz_date(self.seconds), region: self.region, service: self.service };
+        let scope = Scope {
+            amz_date: amz_date(self.seconds),
+            region: self.region,
+            service: self.service,
+        };
         let canonical_request = CanonicalRequest::new(&request);
         let key = SigningKey::derive(&self.secret_access_key, scope);
-        key.sign(&StringToSign::new(&canonical_request, scope)).to_string()
+        key.sign(&StringToSign::new(&canonical_request, scope))
+            .to_string()
     }
 
     fn theirs(&self) -> String {
-        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        let query = if self.query.is_empty() {
+            String::new()
+        } else {
+            format!("?{}", self.query)
+        };
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = if self.path_style.encode_again {
             PercentEncodingMode::Double
@@ -175,11 +229,19 @@ fn requests_of_the_client_get_the_same_signature_from_aws_sigv4() {
         check_client(&mut random, seconds, &members, &is_set);
     }
     let members: Vec<String> = (0..11).map(|_| random.member()).collect();
-    assert_eq!(check_client(&mut random, 1_440_938_160, &members, &[true; 11]), 11);
+    assert_eq!(
+        check_client(&mut random, 1_440_938_160, &members, &[true; 11]),
+        11
+    );
 }
 
 /// The headers of the client outside its signature.
-const UNSIGNED: [&str; 4] = ["amz-sdk-invocation-id", "amz-sdk-request", "user-agent", "authorization"];
+const UNSIGNED: [&str; 4] = [
+    "amz-sdk-invocation-id",
+    "amz-sdk-request",
+    "user-agent",
+    "authorization",
+];
 
 /// Compares the `Authorization` of the client. Returns the number of signed headers that are members.
 fn check_client(random: &mut Random, seconds: u64, members: &[String], is_set: &[bool]) -> usize {
@@ -190,8 +252,12 @@ fn check_client(random: &mut Random, seconds: u64, members: &[String], is_set: &
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
     let client = Client::new(Config {
         region: Some(REGION.to_owned()),
-        credentials: if has_token { credentials.with_session_token(random.token()) } else { credentials }
-            .into(),
+        credentials: if has_token {
+            credentials.with_session_token(random.token())
+        } else {
+            credentials
+        }
+        .into(),
         system: Arc::new(system_at(time)),
         ..Config::default()
     })
@@ -199,12 +265,21 @@ fn check_client(random: &mut Random, seconds: u64, members: &[String], is_set: &
     let request = request_with(members, is_set, &body);
     let signed = client.sign(&request).unwrap();
     let headers = borrowed(&signed.headers);
-    let (unsigned, mut to_sign): (Vec<_>, Vec<_>) =
-        headers.into_iter().partition(|(name, _)| UNSIGNED.contains(name));
+    let (unsigned, mut to_sign): (Vec<_>, Vec<_>) = headers
+        .into_iter()
+        .partition(|(name, _)| UNSIGNED.contains(name));
     assert_eq!(unsigned.len(), UNSIGNED.len(), "{unsigned:?}");
     to_sign.sort_unstable();
-    assert_eq!(signed.header("authorization").unwrap(), expected_authorization(&signed, &to_sign, seconds));
-    assert_eq!(to_sign.iter().any(|(name, _)| *name == "x-amz-security-token"), has_token);
+    assert_eq!(
+        signed.header("authorization").unwrap(),
+        expected_authorization(&signed, &to_sign, seconds)
+    );
+    assert_eq!(
+        to_sign
+            .iter()
+            .any(|(name, _)| *name == "x-amz-security-token"),
+        has_token
+    );
     to_sign.len() - 2 - usize::from(has_token)
 }
 
@@ -226,7 +301,11 @@ fn request_with<'a>(members: &'a [String], is_set: &[bool], body: &'a [u8]) -> I
     }
 }
 
-fn expected_authorization(signed: &SignedRequest<'_>, to_sign: &[(&str, &str)], seconds: u64) -> String {
+fn expected_authorization(
+    signed: &SignedRequest<'_>,
+    to_sign: &[(&str, &str)],
+    seconds: u64,
+) -> String {
     let signature = aws_signature(&Oracle {
         method: signed.method,
         url: &signed.url,
@@ -253,7 +332,9 @@ fn the_order_of_headers_does_not_matter() {
         let mut sample = Sample::random(&mut random);
         // The order of values of the same name matters, so keep one of each.
         sample.headers.sort_by_key(|header| header.0.to_lowercase());
-        sample.headers.dedup_by_key(|header| header.0.to_lowercase());
+        sample
+            .headers
+            .dedup_by_key(|header| header.0.to_lowercase());
         let signature = sample.ours();
         random.shuffle(&mut sample.headers);
         assert_eq!(sample.ours(), signature, "{:?}", sample.headers);
@@ -291,7 +372,10 @@ fn trimming_equals_a_naive_implementation() {
         }
         let naive = naive.trim_matches(' ');
         let headers = [("name", value.as_str())];
-        let request = Request { headers: &headers, ..Request::new("GET", "/") };
+        let request = Request {
+            headers: &headers,
+            ..Request::new("GET", "/")
+        };
         let canonical = CanonicalRequest::new(&request).to_string();
         assert!(
             canonical.starts_with(&format!("GET\n/\n\nname:{naive}\n\nname\n")),
@@ -305,17 +389,27 @@ fn any_text_can_be_signed() {
     let mut random = Random(6);
     for _ in 0..2_000 {
         let texts: Vec<String> = (0..10).map(|_| random.any_text(30)).collect();
-        let headers =
-            [(texts[0].as_str(), texts[1].as_str()), (&texts[2], &texts[3]), (&texts[4], &texts[5])];
+        let headers = [
+            (texts[0].as_str(), texts[1].as_str()),
+            (&texts[2], &texts[3]),
+            (&texts[4], &texts[5]),
+        ];
         let request = Request {
             query: &texts[6],
             headers: &headers,
             payload: Payload::Literal(&texts[7]),
-            path_style: PathStyle { encode_again: random.below(2) == 0, normalize: random.below(2) == 0 },
+            path_style: PathStyle {
+                encode_again: random.below(2) == 0,
+                normalize: random.below(2) == 0,
+            },
             ..Request::new("GET", &texts[8])
         };
         let seconds = u64::try_from(random.below(LAST_SECOND)).unwrap();
-        let scope = Scope { amz_date: amz_date(seconds), region: &texts[9], service: &texts[0] };
+        let scope = Scope {
+            amz_date: amz_date(seconds),
+            region: &texts[9],
+            service: &texts[0],
+        };
         let canonical_request = CanonicalRequest::new(&request);
         let string_to_sign = StringToSign::new(&canonical_request, scope);
         let signature = SigningKey::derive(&texts[1], scope).sign(&string_to_sign);
@@ -344,5 +438,8 @@ fn amz_date(seconds: u64) -> AmzDate {
 }
 
 fn borrowed(headers: &[(String, String)]) -> Vec<(&str, &str)> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }

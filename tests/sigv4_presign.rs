@@ -1,7 +1,11 @@
 //! Presigned URLs compared with AWS's own signer for Rust, and with botocore, the signer of AWS's SDK for Python.
 //!
 //! The tests with botocore need a Python that has it, whose path is in the environment variable `MOTO_PYTHON`.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -9,9 +13,13 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
-use sagemaker_invoke::sigv4::{AmzDate, Payload, Presign, Request, Scope, SigningKey, percent_encoded};
+use sagemaker_invoke::sigv4::{
+    AmzDate, Payload, Presign, Request, Scope, SigningKey, percent_encoded,
+};
 use serde_json::{Value, json};
 use support::ACCESS_KEY_ID;
 use support::random::Random;
@@ -25,7 +33,18 @@ const METHODS: [&str; 4] = ["GET", "POST", "PUT", "DELETE"];
 const SERVICES: [&str; 3] = ["sagemaker", "sts", "execute-api"];
 const REGIONS: [&str; 4] = ["us-east-1", "eu-central-1", "cn-north-1", "x"];
 const SEGMENTS: [&str; 8] = ["", ".", "..", "a", "a-b_c.d~e", "%20", "x:y@z", "%C3%A9"];
-const TEXT_PIECES: [&str; 10] = ["a", "B", "+", "%20", "%41", "%7e", "%C3%A9", "-._~", "!$'()*,;:@/?", "0"];
+const TEXT_PIECES: [&str; 10] = [
+    "a",
+    "B",
+    "+",
+    "%20",
+    "%41",
+    "%7e",
+    "%C3%A9",
+    "-._~",
+    "!$'()*,;:@/?",
+    "0",
+];
 const HEADERS: [&str; 4] = ["Content-Type", "x-amz-meta", "X-Custom", "accept"];
 
 /// A request for two signers. Names of parameters and headers are unique, because botocore keeps one of each.
@@ -45,14 +64,22 @@ struct Sample {
 
 impl Sample {
     fn random(random: &mut Random) -> Self {
-        let parameters: Vec<String> =
-            (0..random.below(5)).map(|index| format!("p{index}{}", random.parameter())).collect();
-        let headers = HEADERS.into_iter().filter(|_| random.below(3) == 0).collect::<Vec<_>>();
-        let headers = headers.into_iter().map(|name| (name, random.text_of(&["a", " b", "  c", ";"], 5)));
+        let parameters: Vec<String> = (0..random.below(5))
+            .map(|index| format!("p{index}{}", random.parameter()))
+            .collect();
+        let headers = HEADERS
+            .into_iter()
+            .filter(|_| random.below(3) == 0)
+            .collect::<Vec<_>>();
+        let headers = headers
+            .into_iter()
+            .map(|name| (name, random.text_of(&["a", " b", "  c", ";"], 5)));
         Self {
             headers: headers.collect(),
             method: random.of(&METHODS),
-            path: (0..=random.below(4)).map(|_| format!("/{}", random.of(&SEGMENTS))).collect(),
+            path: (0..=random.below(4))
+                .map(|_| format!("/{}", random.of(&SEGMENTS)))
+                .collect(),
             query: parameters.join("&"),
             body: Vec::new(),
             session_token: (random.below(2) == 0).then(|| random.token()),
@@ -65,7 +92,11 @@ impl Sample {
     }
 
     fn ours(&self) -> String {
-        let headers: Vec<_> = self.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let request = Request {
             query: &self.query,
             headers: &headers,
@@ -73,7 +104,11 @@ impl Sample {
             ..Request::new(self.method, &self.path)
         };
         let amz_date = AmzDate::from_unix_seconds(self.seconds).unwrap();
-        let scope = Scope { amz_date, region: self.region, service: self.service };
+        let scope = Scope {
+            amz_date,
+            region: self.region,
+            service: self.service,
+        };
         let presign = Presign {
             host: HOST,
             access_key_id: ACCESS_KEY_ID,
@@ -81,11 +116,19 @@ impl Sample {
             scope,
             expires_in: self.expires_in,
         };
-        presign.url(&request, &SigningKey::derive(&self.secret_access_key, scope))
+        presign.url(
+            &request,
+            &SigningKey::derive(&self.secret_access_key, scope),
+        )
     }
 
     fn url(&self) -> String {
-        format!("https://{HOST}{}{}{}", self.path, if self.query.is_empty() { "" } else { "?" }, self.query)
+        format!(
+            "https://{HOST}{}{}{}",
+            self.path,
+            if self.query.is_empty() { "" } else { "?" },
+            self.query
+        )
     }
 
     /// The parameters added by aws-sigv4, signature included, in the order of their names.
@@ -111,13 +154,22 @@ impl Sample {
             .build()
             .unwrap()
             .into();
-        let headers = self.headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
         let headers = headers.chain([("host", HOST)]);
         let body = SignableBody::Bytes(&self.body);
         let request = SignableRequest::new(self.method, self.url(), headers, body).unwrap();
-        let (_, added) = sign(request, &parameters).unwrap().into_parts().0.into_parts();
-        let mut added: Vec<_> =
-            added.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+        let (_, added) = sign(request, &parameters)
+            .unwrap()
+            .into_parts()
+            .0
+            .into_parts();
+        let mut added: Vec<_> = added
+            .iter()
+            .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
+            .collect();
         added.sort();
         added
     }
@@ -153,7 +205,11 @@ fn random_urls_have_the_same_parameters_and_signature_as_those_of_aws_sigv4() {
         let mut ours: Vec<&str> = url.split_once('?').unwrap().1.split('&').collect();
         ours.retain(|parameter| parameter.starts_with("X-Amz-"));
         ours.sort_unstable();
-        assert_eq!(ours, sample.parameters_of_aws_sigv4(), "request {number}: {url}");
+        assert_eq!(
+            ours,
+            sample.parameters_of_aws_sigv4(),
+            "request {number}: {url}"
+        );
     }
 }
 
@@ -176,7 +232,8 @@ for sample in json.load(sys.stdin):
 ";
 
 fn urls_of_botocore(samples: &[Sample]) -> Vec<String> {
-    let python = std::env::var("MOTO_PYTHON").expect("MOTO_PYTHON must be a Python that has botocore");
+    let python =
+        std::env::var("MOTO_PYTHON").expect("MOTO_PYTHON must be a Python that has botocore");
     let mut child = Command::new(python)
         .args(["-c", BOTOCORE])
         .stdin(Stdio::piped())
@@ -184,10 +241,19 @@ fn urls_of_botocore(samples: &[Sample]) -> Vec<String> {
         .spawn()
         .unwrap();
     let input = Value::from_iter(samples.iter().map(Sample::to_json)).to_string();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -197,7 +263,9 @@ fn random_urls_equal_those_of_botocore() {
     let mut samples: Vec<Sample> = (0..REQUESTS).map(|_| Sample::random(&mut random)).collect();
     // The SDKs differ in a path that ends in a dot segment: botocore drops its last slash, aws-sigv4 keeps it, as
     // RFC 3986 does.
-    samples.iter_mut().for_each(|sample| sample.path.push_str("/end"));
+    samples
+        .iter_mut()
+        .for_each(|sample| sample.path.push_str("/end"));
     let theirs = urls_of_botocore(&samples);
     assert_eq!(theirs.len(), REQUESTS);
     for (number, (sample, theirs)) in samples.iter().zip(theirs).enumerate() {

@@ -1,5 +1,10 @@
 //! AWS's signing test suite, read from the files of AWS and compared stage by stage.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 
@@ -8,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sagemaker_invoke::sigv4::{
-    AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Request, Scope, SigningKey, StringToSign,
+    AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Request, Scope, SigningKey,
+    StringToSign,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -57,11 +63,18 @@ fn the_cases_that_need_double_encoding() {
     let folder = shared("smithy-rs-extra");
     let cases = ["double-encode-path", "double-url-encode"].map(|name| folder.join(name));
     run(&cases, 2, &[DIFFERENT_DATE]);
-    let once = PathStyle { encode_again: false, normalize: true };
+    let once = PathStyle {
+        encode_again: false,
+        normalize: true,
+    };
     for case in cases {
         let mut case = Case::read(&case);
         case.path_style = once;
-        assert!(case.differing_stages().contains(&CANONICAL_REQUEST), "{} passes with one", case.name);
+        assert!(
+            case.differing_stages().contains(&CANONICAL_REQUEST),
+            "{} passes with one",
+            case.name
+        );
     }
 }
 
@@ -72,16 +85,27 @@ fn run(folders: &[PathBuf], count: usize, exceptions: &[Exception]) {
     for folder in folders {
         let case = Case::read(folder);
         let differing = case.differing_stages();
-        let exception = exceptions.iter().find(|exception| exception.case == case.name);
+        let exception = exceptions
+            .iter()
+            .find(|exception| exception.case == case.name);
         let expected = exception.map_or(&[][..], |exception| exception.stages);
         if differing != expected {
             let reason = exception.map_or("none", |exception| exception.reason);
-            failures.push(format!("{}: {differing:?} differ; exception: {reason}", case.name));
+            failures.push(format!(
+                "{}: {differing:?} differ; exception: {reason}",
+                case.name
+            ));
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
     for exception in exceptions {
-        assert!(folders.iter().any(|folder| folder.ends_with(exception.case)), "no case {}", exception.case);
+        assert!(
+            folders
+                .iter()
+                .any(|folder| folder.ends_with(exception.case)),
+            "no case {}",
+            exception.case
+        );
     }
 }
 
@@ -119,7 +143,10 @@ impl Case {
             amz_date: context.amz_date,
             region: context.region,
             service: context.service,
-            path_style: PathStyle { encode_again: true, normalize: context.normalize },
+            path_style: PathStyle {
+                encode_again: true,
+                normalize: context.normalize,
+            },
             folder: folder.to_owned(),
             name,
         }
@@ -127,8 +154,11 @@ impl Case {
 
     /// The stages that differ from the files, in the order of signing.
     fn differing_stages(&self) -> Vec<&'static str> {
-        let headers: Vec<(&str, &str)> =
-            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         let request = Request {
             method: &self.method,
             path: &self.path,
@@ -137,7 +167,11 @@ impl Case {
             payload: Payload::Bytes(&self.body),
             path_style: self.path_style,
         };
-        let scope = Scope { amz_date: self.amz_date, region: &self.region, service: &self.service };
+        let scope = Scope {
+            amz_date: self.amz_date,
+            region: &self.region,
+            service: &self.service,
+        };
         let canonical_request = CanonicalRequest::new(&request);
         let string_to_sign = StringToSign::new(&canonical_request, scope);
         let signature = SigningKey::derive(SECRET_ACCESS_KEY, scope).sign(&string_to_sign);
@@ -153,19 +187,30 @@ impl Case {
             (SIGNATURE, signature.to_string()),
             (SIGNED_REQUEST, authorization.to_string()),
         ];
-        stages.into_iter().filter(|(stage, ours)| self.differs(stage, ours)).map(|it| it.0).collect()
+        stages
+            .into_iter()
+            .filter(|(stage, ours)| self.differs(stage, ours))
+            .map(|it| it.0)
+            .collect()
     }
 
     fn differs(&self, stage: &str, ours: &str) -> bool {
         let file = self.folder.join(stage);
         if !file.exists() {
             // The two cases added by smithy-rs have fewer stages.
-            assert!(self.name.starts_with("double-"), "{} is missing", file.display());
+            assert!(
+                self.name.starts_with("double-"),
+                "{} is missing",
+                file.display()
+            );
             return false;
         }
         let official = String::from_utf8(read(&file)).unwrap();
         if stage == SIGNED_REQUEST {
-            let value = official.lines().find_map(|line| line.strip_prefix("Authorization:")).unwrap();
+            let value = official
+                .lines()
+                .find_map(|line| line.strip_prefix("Authorization:"))
+                .unwrap();
             return value.trim_start() != ours;
         }
         official.trim_end_matches('\n') != ours.trim_end_matches('\n')
@@ -190,7 +235,9 @@ impl Context {
         }
         let json: Value = serde_json::from_slice(&read(&file)).unwrap();
         let credentials = json.get("credentials").unwrap();
-        let token = credentials.get("token").map(|token| token.as_str().unwrap().to_owned());
+        let token = credentials
+            .get("token")
+            .map(|token| token.as_str().unwrap().to_owned());
         assert_eq!(credentials["access_key_id"], ACCESS_KEY_ID);
         assert_eq!(credentials["secret_access_key"], SECRET_ACCESS_KEY);
         let omits_token = json["omit_session_token"].as_bool().unwrap_or(false);
@@ -224,7 +271,10 @@ impl Context {
     /// Adds the headers that a client adds before signing. Its date replaces the one of the request.
     fn add_headers(&self, headers: &mut Vec<(String, String)>, body: &[u8]) {
         if self.sign_body {
-            headers.push(("x-amz-content-sha256".to_owned(), hex::encode(Sha256::digest(body))));
+            headers.push((
+                "x-amz-content-sha256".to_owned(),
+                hex::encode(Sha256::digest(body)),
+            ));
         }
         if let Some(token) = &self.signed_token {
             headers.push(("X-Amz-Security-Token".to_owned(), token.clone()));
@@ -257,11 +307,16 @@ fn parse_request(file: &[u8]) -> (String, Vec<(String, String)>, Vec<u8>) {
             headers.push((name.to_owned(), value.to_owned()));
         }
     }
-    (request_line, headers, body.strip_prefix(b"\n\n").unwrap_or_default().to_vec())
+    (
+        request_line,
+        headers,
+        body.strip_prefix(b"\n\n").unwrap_or_default().to_vec(),
+    )
 }
 
 fn cases_in(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut cases: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
@@ -272,27 +327,49 @@ fn read(file: &Path) -> Vec<u8> {
 }
 
 fn shared(part: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors/sigv4").join(part)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/vectors/sigv4")
+        .join(part)
 }
 
 /// The folder with the sources of a dependency.
 fn package_folder(name: &str) -> PathBuf {
     // Without the filter, Cargo needs the packages of all other platforms too.
     let host = text_of(Command::new("rustc").arg("-vV"));
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let host = host
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
     let metadata = text_of(
         Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host])
+            .args([
+                "metadata",
+                "--format-version",
+                "1",
+                "--locked",
+                "--filter-platform",
+                host,
+            ])
             .current_dir(env!("CARGO_MANIFEST_DIR")),
     );
     let metadata: Value = serde_json::from_str(&metadata).unwrap();
     let packages = metadata["packages"].as_array().unwrap();
-    let package = packages.iter().find(|package| package["name"] == name).unwrap();
-    Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned()
+    let package = packages
+        .iter()
+        .find(|package| package["name"] == name)
+        .unwrap();
+    Path::new(package["manifest_path"].as_str().unwrap())
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn text_of(command: &mut Command) -> String {
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }

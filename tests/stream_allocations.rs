@@ -11,7 +11,8 @@ use support::Peer;
 use support::event_stream::{LAST_CHUNK, STREAM_HEAD, chunk, part};
 
 /// A record of 64 bytes, as server-sent event.
-const RECORD: &str = "data: {\"token\":{\"id\":12345,\"text\":\" word\",\"logprob\":-0.25}}    \n\n";
+const RECORD: &str =
+    "data: {\"token\":{\"id\":12345,\"text\":\" word\",\"logprob\":-0.25}}    \n\n";
 const FRAMES_PER_BLOCK: usize = 1000;
 
 /// One test at a time: the peak of the memory is that of the process.
@@ -32,7 +33,10 @@ fn peer(payload: &str) -> Peer {
 
 fn open(client: &Client, blocks: usize) -> ResponseStream {
     let name = blocks.to_string();
-    client.invoke(&InvokeEndpointWithResponseStream::new(&name, b"")).unwrap().body
+    client
+        .invoke(&InvokeEndpointWithResponseStream::new(&name, b""))
+        .unwrap()
+        .body
 }
 
 /// Reads a stream in one way; returns how many parts, reads or records there were.
@@ -89,10 +93,17 @@ fn frames_do_not_allocate() {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let peer = peer(RECORD);
     let client = Client::new(peer.config()).unwrap();
-    let readers: [(&str, Reader); 4] =
-        [("parts", parts), ("reads", reads), ("buffers", buffers), ("records", records)];
+    let readers: [(&str, Reader); 4] = [
+        ("parts", parts),
+        ("reads", reads),
+        ("buffers", buffers),
+        ("records", records),
+    ];
     for (name, reader) in readers {
-        let (short, long) = (allocations(&client, 2, reader), allocations(&client, 20, reader));
+        let (short, long) = (
+            allocations(&client, 2, reader),
+            allocations(&client, 20, reader),
+        );
         println!("{name}: {short} allocations in 2,000 frames, {long} in 20,000");
         // The buffers of a stream; their number depends on how the bytes arrive, not on how many there are.
         assert!(long < 20, "{name}: {long}");
@@ -114,8 +125,14 @@ fn memory_does_not_grow_with_the_stream() {
     assert_eq!(parts(&mut stream), blocks * FRAMES_PER_BLOCK);
     let summary = stream.summary();
     let after = peak_kilobytes();
-    println!("{} bytes in {:.1?}: peak {before} kB before, {after} kB after", summary.bytes, summary.elapsed);
-    assert!(after < before + 2 * 1024, "{before} kB before, {after} kB after");
+    println!(
+        "{} bytes in {:.1?}: peak {before} kB before, {after} kB after",
+        summary.bytes, summary.elapsed
+    );
+    assert!(
+        after < before + 2 * 1024,
+        "{before} kB before, {after} kB after"
+    );
 }
 
 /// A record that spans parts is collected in a reused buffer.
@@ -136,6 +153,9 @@ fn records_across_parts_do_not_allocate() {
 /// The peak of the resident memory of this process; 0 on systems without `/proc`.
 fn peak_kilobytes() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or("VmHWM: 0 kB");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap_or("VmHWM: 0 kB");
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

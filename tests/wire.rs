@@ -29,8 +29,15 @@ fn content_length_last(request: &Received) -> Vec<&str> {
 #[test]
 fn a_request_without_optional_members_has_exactly_these_headers() {
     let peer = Peer::responding(ok());
-    let request = sent(peer.config(), &InvokeEndpoint::new("my-endpoint", b"{}"), &peer);
-    assert_eq!(request.request_line, "POST /endpoints/my-endpoint/invocations HTTP/1.1");
+    let request = sent(
+        peer.config(),
+        &InvokeEndpoint::new("my-endpoint", b"{}"),
+        &peer,
+    );
+    assert_eq!(
+        request.request_line,
+        "POST /endpoints/my-endpoint/invocations HTTP/1.1"
+    );
     let names = [
         "host",
         "x-amz-date",
@@ -42,7 +49,10 @@ fn a_request_without_optional_members_has_exactly_these_headers() {
     ];
     assert_eq!(content_length_last(&request), names);
     assert_eq!(request.header("host").unwrap(), peer.address.to_string());
-    assert_eq!(request.header("amz-sdk-request").unwrap(), "attempt=1; max=3");
+    assert_eq!(
+        request.header("amz-sdk-request").unwrap(),
+        "attempt=1; max=3"
+    );
     assert_eq!(request.header("content-length").unwrap(), "2");
     assert_eq!(
         request.header("user-agent").unwrap(),
@@ -54,12 +64,35 @@ fn a_request_without_optional_members_has_exactly_these_headers() {
 #[test]
 fn the_name_of_the_application_is_in_the_user_agent() {
     let peer = Peer::responding(ok());
-    let config = |name: &str| Config { app_name: Some(name.to_owned()), ..peer.config() };
-    let request = sent(config("churn-report"), &InvokeEndpoint::new("e", b"{}"), &peer);
-    assert!(request.header("user-agent").unwrap().ends_with(" app/churn-report"), "{request:?}");
-    for wrong in ["", "two words", "a/b", "a\r\nb: c", "\u{e9}", &"a".repeat(51)] {
+    let config = |name: &str| Config {
+        app_name: Some(name.to_owned()),
+        ..peer.config()
+    };
+    let request = sent(
+        config("churn-report"),
+        &InvokeEndpoint::new("e", b"{}"),
+        &peer,
+    );
+    assert!(
+        request
+            .header("user-agent")
+            .unwrap()
+            .ends_with(" app/churn-report"),
+        "{request:?}"
+    );
+    for wrong in [
+        "",
+        "two words",
+        "a/b",
+        "a\r\nb: c",
+        "\u{e9}",
+        &"a".repeat(51),
+    ] {
         let error = Client::new(config(wrong)).unwrap_err();
-        assert!(error.to_string().contains("app_name can only be 1 to 50"), "{error}");
+        assert!(
+            error.to_string().contains("app_name can only be 1 to 50"),
+            "{error}"
+        );
     }
 }
 
@@ -68,7 +101,9 @@ fn any_body_is_sent_unchanged() {
     let peer = Peer::responding(ok());
     let client = Client::new(peer.config()).unwrap();
     let every_byte: Vec<u8> = (0..=255).collect();
-    let large: Vec<u8> = (0..6 * 1024 * 1024_u32).map(|index| ((index * 31) >> 3).to_le_bytes()[0]).collect();
+    let large: Vec<u8> = (0..6 * 1024 * 1024_u32)
+        .map(|index| ((index * 31) >> 3).to_le_bytes()[0])
+        .collect();
     for body in [&b""[..], b"\0", b"\r\n\r\n", &every_byte, &large] {
         client.invoke(&InvokeEndpoint::new("e", body)).unwrap();
         let request = peer.requests().pop().unwrap();
@@ -87,11 +122,20 @@ fn append_zero(request: &mut Received, name: &str) {
 fn a_changed_request_has_no_valid_signature() {
     let peer = Peer::responding(ok());
     let config = Config {
-        credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).with_session_token("token").into(),
+        credentials: Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY)
+            .with_session_token("token")
+            .into(),
         ..peer.config()
     };
     let bare = InvokeEndpoint::new("e", b"body");
-    let request = sent(config, &InvokeEndpoint { target_model: Some("a  b"), ..bare }, &peer);
+    let request = sent(
+        config,
+        &InvokeEndpoint {
+            target_model: Some("a  b"),
+            ..bare
+        },
+        &peer,
+    );
     verify(&request, SECRET_ACCESS_KEY, REGION).unwrap();
     assert!(verify(&request, "another secret", REGION).is_err());
     assert!(verify(&request, SECRET_ACCESS_KEY, "eu-west-1").is_err());
@@ -106,7 +150,10 @@ fn a_changed_request_has_no_valid_signature() {
     for (index, change) in changes.iter().enumerate() {
         let mut changed = Received::clone(&request);
         change(&mut changed);
-        assert!(verify(&changed, SECRET_ACCESS_KEY, REGION).is_err(), "change {index}");
+        assert!(
+            verify(&changed, SECRET_ACCESS_KEY, REGION).is_err(),
+            "change {index}"
+        );
     }
 }
 
@@ -114,7 +161,14 @@ fn a_changed_request_has_no_valid_signature() {
 fn a_base_path_is_sent_and_signed() {
     let peer = Peer::responding(ok());
     let endpoint = Endpoint::Url(format!("{}/gate/way/", peer.url()));
-    let request = sent(Config { endpoint, ..peer.config() }, &InvokeEndpoint::new("e", b""), &peer);
+    let request = sent(
+        Config {
+            endpoint,
+            ..peer.config()
+        },
+        &InvokeEndpoint::new("e", b""),
+        &peer,
+    );
     assert_eq!(request.path(), "/gate/way/endpoints/e/invocations");
     verify(&request, SECRET_ACCESS_KEY, REGION).unwrap();
 }
@@ -122,33 +176,60 @@ fn a_base_path_is_sent_and_signed() {
 #[test]
 fn a_request_to_a_container_has_no_signature() {
     let peer = Peer::responding(response(200, &[("content-type", "text/csv")], "0.5"));
-    let config = Config { endpoint: Endpoint::Container(peer.url()), region: None, ..peer.config() };
+    let config = Config {
+        endpoint: Endpoint::Container(peer.url()),
+        region: None,
+        ..peer.config()
+    };
     let client = Client::new(config).unwrap();
-    let request = InvokeEndpoint { accept: Some("text/csv"), ..InvokeEndpoint::new("e", b"1,2") };
+    let request = InvokeEndpoint {
+        accept: Some("text/csv"),
+        ..InvokeEndpoint::new("e", b"1,2")
+    };
     let received = client.invoke(&request).unwrap();
-    assert_eq!((received.body.as_slice(), received.content_type.as_deref()), (&b"0.5"[..], Some("text/csv")));
+    assert_eq!(
+        (received.body.as_slice(), received.content_type.as_deref()),
+        (&b"0.5"[..], Some("text/csv"))
+    );
     let received = peer.requests().pop().unwrap();
     assert_eq!(received.request_line, "POST /invocations HTTP/1.1");
-    assert_eq!(content_length_last(&received), ["accept", "host", "user-agent", "content-length"]);
+    assert_eq!(
+        content_length_last(&received),
+        ["accept", "host", "user-agent", "content-length"]
+    );
 }
 
 #[test]
 fn sign_returns_the_request_that_invoke_sends() {
     let peer = Peer::responding(ok());
     let client = Client::new(peer.config()).unwrap();
-    let operation = InvokeEndpoint { content_type: Some("text/csv"), ..InvokeEndpoint::new("e", b"1,2") };
+    let operation = InvokeEndpoint {
+        content_type: Some("text/csv"),
+        ..InvokeEndpoint::new("e", b"1,2")
+    };
     let signed = client.sign(&operation).unwrap();
-    let valid_for = signed.expires_at.unwrap().duration_since(SystemTime::now()).unwrap();
+    let valid_for = signed
+        .expires_at
+        .unwrap()
+        .duration_since(SystemTime::now())
+        .unwrap();
     assert!((200..=300).contains(&valid_for.as_secs()), "{valid_for:?}");
     client.invoke(&operation).unwrap();
     let received = peer.requests().pop().unwrap();
     assert_eq!(signed.url, format!("{}{}", peer.url(), received.path()));
-    let mut names: Vec<&str> = signed.headers.iter().map(|(name, _)| name.as_str()).collect();
+    let mut names: Vec<&str> = signed
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     names.push("content-length");
     assert_eq!(content_length_last(&received), names);
     for (name, value) in &signed.headers {
         // Each call has a new invocation id, and the second of signing may differ.
-        if !matches!(name.as_str(), "authorization" | "x-amz-date" | "amz-sdk-invocation-id") {
+        if !matches!(
+            name.as_str(),
+            "authorization" | "x-amz-date" | "amz-sdk-invocation-id"
+        ) {
             assert_eq!(received.header(name), Some(value.as_str()), "{name}");
         }
     }

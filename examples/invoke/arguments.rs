@@ -94,11 +94,21 @@ impl Arguments {
         }
         // A container serves one model and ignores the name.
         let default_name = values.contains_key("container").then(|| "local".to_owned());
-        let endpoint_name = endpoint_name.or(default_name).ok_or("the endpoint's name is missing")?;
-        if let Some(option) = NOT_STREAMED.iter().find(|option| stream && values.contains_key(*option)) {
+        let endpoint_name = endpoint_name
+            .or(default_name)
+            .ok_or("the endpoint's name is missing")?;
+        if let Some(option) = NOT_STREAMED
+            .iter()
+            .find(|option| stream && values.contains_key(*option))
+        {
             return Err(format!("--{option} does not go with --stream").into());
         }
-        Ok(Some(Self { endpoint_name, dry_run, stream, values }))
+        Ok(Some(Self {
+            endpoint_name,
+            dry_run,
+            stream,
+            values,
+        }))
     }
 
     pub(crate) fn value(&self, option: &str) -> Option<&str> {

@@ -6,7 +6,8 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::{
-    Client, Config, Endpoint, InvokeEndpoint, InvokeEndpointResponse, InvokeEndpointWithResponseStream,
+    Client, Config, Endpoint, InvokeEndpoint, InvokeEndpointResponse,
+    InvokeEndpointWithResponseStream,
 };
 
 use crate::arguments::Arguments;
@@ -84,12 +85,18 @@ fn config(arguments: &Arguments) -> Result<Config, Box<dyn Error>> {
 }
 
 fn parse_timeout(seconds: &str) -> Result<Duration, lexopt::Error> {
-    let duration = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    duration.ok_or_else(|| format!("--timeout is {seconds:?}, and must be a number of seconds").into())
+    let duration = seconds
+        .parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration
+        .ok_or_else(|| format!("--timeout is {seconds:?}, and must be a number of seconds").into())
 }
 
 fn parse_retries(number: &str) -> Result<u32, lexopt::Error> {
-    number.parse().map_err(|_| format!("--retries is {number:?}, and must be a whole number").into())
+    number
+        .parse()
+        .map_err(|_| format!("--retries is {number:?}, and must be a whole number").into())
 }
 
 /// The argument, the file that it names, or standard input.
@@ -103,7 +110,10 @@ fn body(arguments: &Arguments) -> io::Result<Vec<u8>> {
         None => {
             let mut stdin = io::stdin().lock();
             if stdin.is_terminal() {
-                writeln!(io::stderr(), "The body is read from standard input; end it with Ctrl-D.")?;
+                writeln!(
+                    io::stderr(),
+                    "The body is read from standard input; end it with Ctrl-D."
+                )?;
             }
             stdin.read_to_end(&mut body)?;
         }
@@ -138,7 +148,10 @@ fn summary(response: &InvokeEndpointResponse, elapsed: Duration) -> String {
         response.status,
         response.body.len(),
         response.content_type.as_deref().unwrap_or("none"),
-        response.invoked_production_variant.as_deref().unwrap_or("none"),
+        response
+            .invoked_production_variant
+            .as_deref()
+            .unwrap_or("none"),
         response.request_id.as_deref().unwrap_or("none"),
     )
 }

@@ -21,22 +21,47 @@ pub(crate) fn run() -> Result<(), Box<dyn Error>> {
     let (response, cold_call) = timed(|| client.invoke(&request))?;
     let (_, warm_call) = timed(|| client.invoke(&request))?;
     let wrong_key = Credentials::new(ACCESS_KEY_ID, "not-the-secret-key").into();
-    let wrong_client = Client::new(Config { credentials: wrong_key, ..endpoint.config() })?;
+    let wrong_client = Client::new(Config {
+        credentials: wrong_key,
+        ..endpoint.config()
+    })?;
     let Err(refusal) = wrong_client.invoke(&request) else {
         return Err("the endpoint accepted a wrong signature".into());
     };
 
     let out = &mut io::stdout().lock();
-    writeln!(out, "An endpoint at {} checks each signature with AWS's signer.\n", endpoint.url())?;
-    show_request(out, endpoint.received().first().ok_or("no request has arrived")?)?;
+    writeln!(
+        out,
+        "An endpoint at {} checks each signature with AWS's signer.\n",
+        endpoint.url()
+    )?;
+    show_request(
+        out,
+        endpoint
+            .received()
+            .first()
+            .ok_or("no request has arrived")?,
+    )?;
     show_response(out, &response)?;
-    writeln!(out, "signing   {cold_signing:.1?} with a new key, then {warm_signing:.1?}")?;
-    writeln!(out, "the call  {cold_call:.1?} with a new connection, then {warm_call:.1?}")?;
+    writeln!(
+        out,
+        "signing   {cold_signing:.1?} with a new key, then {warm_signing:.1?}"
+    )?;
+    writeln!(
+        out,
+        "the call  {cold_call:.1?} with a new connection, then {warm_call:.1?}"
+    )?;
     if cfg!(debug_assertions) {
-        writeln!(out, "          in a debug build: `cargo run --release --example invoke` is faster")?;
+        writeln!(
+            out,
+            "          in a debug build: `cargo run --release --example invoke` is faster"
+        )?;
     }
     writeln!(out, "\nWith a wrong secret key:\n  {refusal}\n")?;
-    writeln!(out, "`cargo run --example invoke -- --help` explains how to call SageMaker.")?;
+    writeln!(
+        out,
+        "`cargo run --example invoke -- --help` explains how to call SageMaker."
+    )?;
     Ok(())
 }
 
@@ -58,7 +83,10 @@ fn show_response(out: &mut impl Write, response: &InvokeEndpointResponse) -> io:
     writeln!(out, "< HTTP {}", response.status)?;
     for (name, value) in [
         ("content-type", &response.content_type),
-        ("x-amzn-invoked-production-variant", &response.invoked_production_variant),
+        (
+            "x-amzn-invoked-production-variant",
+            &response.invoked_production_variant,
+        ),
         ("x-amzn-requestid", &response.request_id),
     ] {
         writeln!(out, "< {name}: {}", value.as_deref().unwrap_or("none"))?;

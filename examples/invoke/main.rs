@@ -18,7 +18,11 @@ use std::process::ExitCode;
 use arguments::{Arguments, HELP};
 
 fn main() -> ExitCode {
-    exit_code::end(if std::env::args_os().len() == 1 { demo::run() } else { run() })
+    exit_code::end(if std::env::args_os().len() == 1 {
+        demo::run()
+    } else {
+        run()
+    })
 }
 
 fn run() -> Result<(), Box<dyn Error>> {

@@ -1,5 +1,8 @@
 //! The frame of a program: `--help`, an error on standard error, and an exit code by what a script can do about it.
-#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
+#![allow(
+    dead_code,
+    reason = "each program that includes this file uses a part of it"
+)]
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -45,17 +48,27 @@ fn show_help(source: &str) -> io::Result<()> {
 /// The arguments, at most so many, none of them an option.
 pub(crate) fn arguments(max: usize) -> Result<Vec<String>, Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has_option = arguments.first().is_some_and(|argument| argument.starts_with('-'));
-    if has_option || arguments.len() > max { Err(unknown_arguments()) } else { Ok(arguments) }
+    let has_option = arguments
+        .first()
+        .is_some_and(|argument| argument.starts_with('-'));
+    if has_option || arguments.len() > max {
+        Err(unknown_arguments())
+    } else {
+        Ok(arguments)
+    }
 }
 
 pub(crate) fn unknown_arguments() -> Box<dyn Error> {
-    Box::new(lexopt::Error::from("these arguments are not known: see --help"))
+    Box::new(lexopt::Error::from(
+        "these arguments are not known: see --help",
+    ))
 }
 
 /// Reports an error and returns the exit code.
 pub(crate) fn end(outcome: Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
     // Standard error may be closed; the exit code remains.
     let _ = report(&*error);
     let invocation = error.downcast_ref::<sagemaker_invoke::Error>();
@@ -75,7 +88,11 @@ fn report(error: &(dyn Error + 'static)) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
     writeln!(stderr, "error: {error}")?;
     // The source of a lexopt error repeats its text.
-    let mut source = if error.is::<lexopt::Error>() { None } else { error.source() };
+    let mut source = if error.is::<lexopt::Error>() {
+        None
+    } else {
+        error.source()
+    };
     while let Some(error) = source {
         writeln!(stderr, "  because: {error}")?;
         source = error.source();
@@ -102,7 +119,10 @@ fn of_service_error(kind: &ServiceErrorKind, status: u16) -> u8 {
     use ServiceErrorKind as Kind;
 
     match kind {
-        Kind::ExpiredToken | Kind::UnrecognizedClient | Kind::InvalidSignature | Kind::AccessDenied => 3,
+        Kind::ExpiredToken
+        | Kind::UnrecognizedClient
+        | Kind::InvalidSignature
+        | Kind::AccessDenied => 3,
         Kind::Throttling | Kind::ModelNotReady => 5,
         Kind::Model(_) => 6,
         Kind::Validation | Kind::PayloadTooLarge => 7,

@@ -37,12 +37,18 @@ fn serve(stream: &TcpStream) -> Result<(), Box<dyn Error>> {
     loop {
         let body = read_request(&mut reader)?;
         let input: Value = serde_json::from_slice(&body)?;
-        let words = input.get("inputs").and_then(Value::as_str).unwrap_or_default();
+        let words = input
+            .get("inputs")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let mut writer = stream;
         writer.write_all(HEAD)?;
         for word in words.split_inclusive(' ') {
             thread::sleep(TIME_PER_WORD);
-            write_part(&mut writer, &format!("data: {}\n\n", json!({ "token": { "text": word } })))?;
+            write_part(
+                &mut writer,
+                &format!("data: {}\n\n", json!({ "token": { "text": word } })),
+            )?;
         }
         write_part(&mut writer, "data: [DONE]\n\n")?;
         writer.write_all(b"0\r\n\r\n")?;
@@ -69,8 +75,9 @@ fn read_request(reader: &mut impl BufRead) -> Result<Vec<u8>, Box<dyn Error>> {
 
 /// Writes a frame as a chunk.
 fn write_part(writer: &mut impl Write, payload: &str) -> Result<(), Box<dyn Error>> {
-    let header =
-        |name: &'static str, value: &'static str| Header::new(name, HeaderValue::String(value.into()));
+    let header = |name: &'static str, value: &'static str| {
+        Header::new(name, HeaderValue::String(value.into()))
+    };
     let message = Message::new(payload.as_bytes().to_vec())
         .add_header(header(":message-type", "event"))
         .add_header(header(":event-type", "PayloadPart"))

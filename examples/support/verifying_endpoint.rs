@@ -9,7 +9,10 @@
 //! - `GET /example-bucket/KEY`, as Amazon S3: the results of asynchronous requests, from the second look on;
 //! - `POST /invocations`, without a signature, as a model container;
 //! - `POST /`, the action AssumeRole of STS: session credentials with the same key.
-#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
+#![allow(
+    dead_code,
+    reason = "each program that includes this file uses a part of it"
+)]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -108,16 +111,28 @@ fn respond(request: &Received, state: &Mutex<State>) -> HttpMockResponse {
     };
     let request_id = format!("00000000-0000-4000-8000-{number:012}");
     if let Some((status, code)) = failure {
-        return error_response(status, code, &request_id, r#"{"message":"as the example asked"}"#);
+        return error_response(
+            status,
+            code,
+            &request_id,
+            r#"{"message":"as the example asked"}"#,
+        );
     }
     if request.path == "/invocations" {
         return inference(request, &request_id);
     }
     match check(request) {
-        Err(_) => error_response(403, "InvalidSignatureException", &request_id, SIGNATURE_REFUSED),
+        Err(_) => error_response(
+            403,
+            "InvalidSignatureException",
+            &request_id,
+            SIGNATURE_REFUSED,
+        ),
         Ok(()) if request.path == "/" => session_credentials(),
         Ok(()) if request.method == "GET" => object(&request.path, state),
-        Ok(()) if request.path.ends_with("/async-invocations") => queue(request, &request_id, state),
+        Ok(()) if request.path.ends_with("/async-invocations") => {
+            queue(request, &request_id, state)
+        }
         Ok(()) => inference(request, &request_id),
     }
 }
@@ -140,23 +155,37 @@ impl From<&HttpMockRequest> for Received {
 
 impl Received {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|(it, value)| (it == name).then_some(value.as_str()))
+        self.headers
+            .iter()
+            .find_map(|(it, value)| (it == name).then_some(value.as_str()))
     }
 }
 
 /// Checks the signature. The error is the reason of a refusal.
 fn check(request: &Received) -> Result<(), Box<dyn Error>> {
     let authorization = request.header("authorization").ok_or("no Authorization")?;
-    let (_, rest) = authorization.split_once("Credential=").ok_or("no Credential")?;
+    let (_, rest) = authorization
+        .split_once("Credential=")
+        .ok_or("no Credential")?;
     let (access_key_id, rest) = rest.split_once('/').ok_or("no scope")?;
-    let (_, rest) = rest.split_once("SignedHeaders=").ok_or("no SignedHeaders")?;
+    let (_, rest) = rest
+        .split_once("SignedHeaders=")
+        .ok_or("no SignedHeaders")?;
     let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
     let names: Vec<&str> = signed_headers.split(';').collect();
-    if request.headers.iter().any(|(name, _)| must_be_signed(name) && !names.contains(&name.as_str())) {
+    if request
+        .headers
+        .iter()
+        .any(|(name, _)| must_be_signed(name) && !names.contains(&name.as_str()))
+    {
         return Err("a header that must be signed is not".into());
     }
     let expected = signature_of(request, &names, access_key_id)?;
-    if expected == signature { Ok(()) } else { Err("the signatures differ".into()) }
+    if expected == signature {
+        Ok(())
+    } else {
+        Err("the signatures differ".into())
+    }
 }
 
 fn must_be_signed(name: &str) -> bool {
@@ -169,23 +198,37 @@ fn signature_of(
     signed_headers: &[&str],
     access_key_id: &str,
 ) -> Result<String, Box<dyn Error>> {
-    let credentials =
-        aws_credential_types::Credentials::new(access_key_id, SECRET_ACCESS_KEY, None, None, "example");
+    let credentials = aws_credential_types::Credentials::new(
+        access_key_id,
+        SECRET_ACCESS_KEY,
+        None,
+        None,
+        "example",
+    );
     let identity = credentials.into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(REGION)
         .name(service_of(request))
-        .time(time_of(request.header("x-amz-date").ok_or("no X-Amz-Date")?)?)
+        .time(time_of(
+            request.header("x-amz-date").ok_or("no X-Amz-Date")?,
+        )?)
         .settings(SigningSettings::default())
         .build()?
         .into();
-    let url = format!("http://{}{}", request.header("host").ok_or("no Host")?, request.path);
+    let url = format!(
+        "http://{}{}",
+        request.header("host").ok_or("no Host")?,
+        request.path
+    );
     // aws-sigv4 adds the date header.
     let names = signed_headers.iter().filter(|name| **name != "x-amz-date");
     let headers = names.filter_map(|name| Some((*name, request.header(name)?)));
     let body = SignableBody::Bytes(&request.body);
-    let signed = sign(SignableRequest::new(&request.method, url, headers, body)?, &parameters)?;
+    let signed = sign(
+        SignableRequest::new(&request.method, url, headers, body)?,
+        &parameters,
+    )?;
     Ok(signed.signature().to_owned())
 }
 
@@ -198,18 +241,31 @@ fn service_of(request: &Received) -> &'static str {
 }
 
 fn time_of(amz_date: &str) -> Result<SystemTime, Box<dyn Error>> {
-    let format = format_description::parse_borrowed::<2>("[year][month][day]T[hour][minute][second]Z")?;
-    let time: SystemTime = PrimitiveDateTime::parse(amz_date, &format)?.assume_utc().into();
-    let age = time.elapsed().or_else(|early| Ok::<_, Box<dyn Error>>(early.duration()))?;
-    if age.as_secs() > 300 { Err("signed more than 5 minutes ago or ahead".into()) } else { Ok(time) }
+    let format =
+        format_description::parse_borrowed::<2>("[year][month][day]T[hour][minute][second]Z")?;
+    let time: SystemTime = PrimitiveDateTime::parse(amz_date, &format)?
+        .assume_utc()
+        .into();
+    let age = time
+        .elapsed()
+        .or_else(|early| Ok::<_, Box<dyn Error>>(early.duration()))?;
+    if age.as_secs() > 300 {
+        Err("signed more than 5 minutes ago or ahead".into())
+    } else {
+        Ok(time)
+    }
 }
 
 fn inference(request: &Received, request_id: &str) -> HttpMockResponse {
     let Some(mean) = mean(&request.body) else {
         if request.path == "/invocations" {
-            return HttpMockResponse::builder().status(400).body("no numbers").build();
+            return HttpMockResponse::builder()
+                .status(400)
+                .body("no numbers")
+                .build();
         }
-        let body = r#"{"Message":"no numbers","OriginalMessage":"no numbers","OriginalStatusCode":400}"#;
+        let body =
+            r#"{"Message":"no numbers","OriginalMessage":"no numbers","OriginalStatusCode":400}"#;
         return error_response(424, "ModelError", request_id, body);
     };
     HttpMockResponse::builder()
@@ -225,29 +281,45 @@ fn inference(request: &Received, request_id: &str) -> HttpMockResponse {
 fn mean(body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let numbers: Option<Vec<f64>> = text.split(',').map(|it| it.trim().parse().ok()).collect();
-    let (sum, count) = numbers?.iter().fold((0.0, 0.0), |(sum, count), it| (sum + it, count + 1.0));
+    let (sum, count) = numbers?
+        .iter()
+        .fold((0.0, 0.0), |(sum, count), it| (sum + it, count + 1.0));
     Some(format!(r#"{{"mean":{}}}"#, sum / count))
 }
 
 /// Puts the result of an asynchronous request into S3.
 fn queue(request: &Received, request_id: &str, state: &Mutex<State>) -> HttpMockResponse {
-    let (output, failure) = (format!("results/{request_id}.out"), format!("failures/{request_id}.out"));
+    let (output, failure) = (
+        format!("results/{request_id}.out"),
+        format!("failures/{request_id}.out"),
+    );
     let (key, content) = match mean(&request.body) {
         Some(mean) => (&output, mean),
         None => (&failure, "no numbers".to_owned()),
     };
-    lock(state).objects.insert(format!("/{BUCKET}/{key}"), (false, content));
+    lock(state)
+        .objects
+        .insert(format!("/{BUCKET}/{key}"), (false, content));
     HttpMockResponse::builder()
         .status(202)
-        .header("x-amzn-sagemaker-outputlocation", format!("s3://{BUCKET}/{output}"))
-        .header("x-amzn-sagemaker-failurelocation", format!("s3://{BUCKET}/{failure}"))
+        .header(
+            "x-amzn-sagemaker-outputlocation",
+            format!("s3://{BUCKET}/{output}"),
+        )
+        .header(
+            "x-amzn-sagemaker-failurelocation",
+            format!("s3://{BUCKET}/{failure}"),
+        )
         .body(format!(r#"{{"InferenceId":"{request_id}"}}"#))
         .build()
 }
 
 fn object(path: &str, state: &Mutex<State>) -> HttpMockResponse {
     match lock(state).objects.get_mut(path) {
-        Some((true, content)) => HttpMockResponse::builder().status(200).body(content.clone()).build(),
+        Some((true, content)) => HttpMockResponse::builder()
+            .status(200)
+            .body(content.clone())
+            .build(),
         other => {
             if let Some((was_looked_at, _)) = other {
                 *was_looked_at = true;
@@ -271,11 +343,17 @@ fn error_response(status: u16, code: &str, request_id: &str, body: &str) -> Http
 /// A role's session of an hour, as STS responds.
 fn session_credentials() -> HttpMockResponse {
     let expires_at = OffsetDateTime::now_utc() + Duration::from_secs(3600);
-    let expiration = expires_at.format(&format_description::well_known::Rfc3339).unwrap_or_default();
+    let expiration = expires_at
+        .format(&format_description::well_known::Rfc3339)
+        .unwrap_or_default();
     let body = format!(
         "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIAROLEEXAMPLE</AccessKeyId>\
          <SecretAccessKey>{SECRET_ACCESS_KEY}</SecretAccessKey><SessionToken>ExampleSession</SessionToken>\
          <Expiration>{expiration}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
     );
-    HttpMockResponse::builder().status(200).header("content-type", "text/xml").body(body).build()
+    HttpMockResponse::builder()
+        .status(200)
+        .header("content-type", "text/xml")
+        .body(body)
+        .build()
 }

@@ -28,7 +28,11 @@ pub(crate) struct ClockSkew {
 impl ClockSkew {
     /// This skew once it is known, and that of another service before.
     pub(crate) fn or<'a>(&'a self, other: &'a Self) -> &'a Self {
-        if self.has_learned.load(Ordering::Relaxed) { self } else { other }
+        if self.has_learned.load(Ordering::Relaxed) {
+            self
+        } else {
+            other
+        }
     }
 
     fn set(&self, milliseconds: i64) {
@@ -61,7 +65,10 @@ impl ClockSkew {
         }
         let skew = milliseconds_between(sent_at + round_trip / 2, date);
         self.set(skew);
-        Some(add_milliseconds(sent_at, skew).is_some_and(|right_time| is_far(signed_for, right_time)))
+        Some(
+            add_milliseconds(sent_at, skew)
+                .is_some_and(|right_time| is_far(signed_for, right_time)),
+        )
     }
 
     /// Whether a request may succeed with a new signature, after it was rejected with a [clock code](is_clock_code) and
@@ -105,20 +112,28 @@ fn usable_date(headers: &Headers) -> Option<SystemTime> {
     if headers.get("age").is_some() {
         return None;
     }
-    OffsetDateTime::parse(&headers.get("date")?, &Rfc2822).ok().map(SystemTime::from)
+    OffsetDateTime::parse(&headers.get("date")?, &Rfc2822)
+        .ok()
+        .map(SystemTime::from)
 }
 
 /// Negative if `end` is before `start`; saturates.
 fn milliseconds_between(start: SystemTime, end: SystemTime) -> i64 {
     match end.duration_since(start) {
         Ok(ahead) => i64::try_from(ahead.as_millis()).unwrap_or(i64::MAX),
-        Err(error) => i64::try_from(error.duration().as_millis()).map_or(i64::MIN, |behind| -behind),
+        Err(error) => {
+            i64::try_from(error.duration().as_millis()).map_or(i64::MIN, |behind| -behind)
+        }
     }
 }
 
 fn add_milliseconds(time: SystemTime, milliseconds: i64) -> Option<SystemTime> {
     let distance = Duration::from_millis(milliseconds.unsigned_abs());
-    if milliseconds < 0 { time.checked_sub(distance) } else { time.checked_add(distance) }
+    if milliseconds < 0 {
+        time.checked_sub(distance)
+    } else {
+        time.checked_add(distance)
+    }
 }
 
 #[cfg(test)]
@@ -135,7 +150,8 @@ mod tests {
 
     fn headers(list: &[(&str, &str)]) -> Headers {
         let mut headers = Headers::default();
-        list.iter().for_each(|(name, value)| headers.push(name, value.as_bytes()));
+        list.iter()
+            .for_each(|(name, value)| headers.push(name, value.as_bytes()));
         headers
     }
 
@@ -149,15 +165,29 @@ mod tests {
 
     #[test]
     fn the_date_is_compared_with_the_middle_of_the_round_trip() {
-        assert_eq!(learned(&[("date", "Thu, 01 Jan 2026 00:05:01 GMT")], 2), (true, 300_000));
-        assert_eq!(learned(&[("date", "Wed, 31 Dec 2025 23:55:01 GMT")], 2), (true, -300_000));
-        assert_eq!(learned(&[("date", "Thu, 01 Jan 2026 00:03:59 GMT")], 0), (false, 239_000));
+        assert_eq!(
+            learned(&[("date", "Thu, 01 Jan 2026 00:05:01 GMT")], 2),
+            (true, 300_000)
+        );
+        assert_eq!(
+            learned(&[("date", "Wed, 31 Dec 2025 23:55:01 GMT")], 2),
+            (true, -300_000)
+        );
+        assert_eq!(
+            learned(&[("date", "Thu, 01 Jan 2026 00:03:59 GMT")], 0),
+            (false, 239_000)
+        );
     }
 
     #[test]
     fn an_unusable_date_changes_nothing() {
         let late = ("date", "Thu, 01 Jan 2026 01:00:00 GMT");
-        for list in [&[][..], &[("date", "soon")], &[("date", "")], &[late, ("age", "0")]] {
+        for list in [
+            &[][..],
+            &[("date", "soon")],
+            &[("date", "")],
+            &[late, ("age", "0")],
+        ] {
             assert_eq!(learned(list, 2), (false, 0), "{list:?}");
         }
         assert_eq!(learned(&[late], 901), (false, 0));
@@ -166,11 +196,17 @@ mod tests {
     #[test]
     fn a_skew_beyond_the_range_of_x_amz_date_is_ignored() {
         let now = at("2026-01-01T00:00:00Z");
-        for date in ["Mon, 01 Jan 1900 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        for date in [
+            "Mon, 01 Jan 1900 00:00:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
             let skew = ClockSkew::default();
             skew.learn(&headers(&[("date", date)]), now, now, now);
             let later = now + Duration::from_secs(60);
-            assert!(AmzDate::from_system_time(skew.service_time(later)).is_some(), "{date}");
+            assert!(
+                AmzDate::from_system_time(skew.service_time(later)).is_some(),
+                "{date}"
+            );
         }
     }
 
@@ -184,16 +220,25 @@ mod tests {
             "Fri, 31 Dec 9999 23:59:60 EST",
         ];
         fuzz_text(&samples, |text| {
-            let header: String = text.chars().filter(|character| !character.is_control()).collect();
+            let header: String = text
+                .chars()
+                .filter(|character| !character.is_control())
+                .collect();
             let skew = ClockSkew::default();
             skew.learn(&headers(&[("date", &header)]), now, now, now);
             assert!(AmzDate::from_system_time(skew.service_time(now)).is_some());
 
             // From 1970 to 9999.
-            let instant =
-                OffsetDateTime::from_unix_timestamp((random.next() % 253_402_300_800).cast_signed()).unwrap();
+            let instant = OffsetDateTime::from_unix_timestamp(
+                (random.next() % 253_402_300_800).cast_signed(),
+            )
+            .unwrap();
             let date = instant.format(&Rfc2822).unwrap();
-            assert_eq!(usable_date(&headers(&[("date", &date)])), Some(instant.into()), "{date}");
+            assert_eq!(
+                usable_date(&headers(&[("date", &date)])),
+                Some(instant.into()),
+                "{date}"
+            );
         });
     }
 
@@ -203,13 +248,19 @@ mod tests {
         let now = at("2026-01-01T00:00:00Z");
         let late = headers(&[("date", "Thu, 01 Jan 2026 00:10:00 GMT")]);
         assert_eq!(skew.learn(&late, now, now, now), Some(true));
-        assert_eq!(skew.learn(&late, skew.service_time(now), now, now), Some(false));
+        assert_eq!(
+            skew.learn(&late, skew.service_time(now), now, now),
+            Some(false)
+        );
     }
 
     #[test]
     #[ignore = "reads ../shared, run by .ci/run"]
     fn the_official_cases() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/retry/clock-skew-test-cases.json");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../shared/vectors/retry/clock-skew-test-cases.json"
+        );
         let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let cases = document["tests"].as_array().unwrap();
         assert_eq!(cases.len(), 10);
@@ -222,7 +273,10 @@ mod tests {
     }
 
     fn run_operation(skew: &ClockSkew, operation: &Value, description: &Value) {
-        skew.milliseconds.store(operation["initialClientSkew"].as_i64().unwrap() * 1000, Ordering::Relaxed);
+        skew.milliseconds.store(
+            operation["initialClientSkew"].as_i64().unwrap() * 1000,
+            Ordering::Relaxed,
+        );
         let attempts = operation["attempts"].as_array().unwrap();
         let max_attempts = operation["maxAttempts"].as_u64().unwrap_or(3);
         for (index, attempt) in attempts.iter().enumerate() {
@@ -230,17 +284,33 @@ mod tests {
             let signed_for = skew.service_time(time("clientTimeAtSend"));
             assert_eq!(signed_for, time("expectedSigningTime"), "{description}");
             let fields = attempt["response"]["headers"].as_object().unwrap();
-            let list: Vec<(String, &str)> =
-                fields.iter().map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap())).collect();
-            let list: Vec<(&str, &str)> = list.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+            let list: Vec<(String, &str)> = fields
+                .iter()
+                .map(|(name, value)| (name.to_lowercase(), value.as_str().unwrap()))
+                .collect();
+            let list: Vec<(&str, &str)> = list
+                .iter()
+                .map(|(name, value)| (name.as_str(), *value))
+                .collect();
             let (sent_at, received_at) = (time("clientTimeAtSend"), time("clientTimeAtReceive"));
-            let was_far_off = skew.learn(&headers(&list), signed_for, sent_at, received_at) == Some(true);
-            let is_refused = attempt["response"]["errorCode"].as_str().is_some_and(is_clock_code);
+            let was_far_off =
+                skew.learn(&headers(&list), signed_for, sent_at, received_at) == Some(true);
+            let is_refused = attempt["response"]["errorCode"]
+                .as_str()
+                .is_some_and(is_clock_code);
             let is_resent = index + 1 < attempts.len();
             let may_resend = u64::try_from(index).unwrap() + 1 < max_attempts;
-            assert_eq!(is_refused && was_far_off && may_resend, is_resent, "{description}");
+            assert_eq!(
+                is_refused && was_far_off && may_resend,
+                is_resent,
+                "{description}"
+            );
         }
         let expected = operation["expectedClientSkew"].as_i64().unwrap() * 1000;
-        assert_eq!(skew.milliseconds.load(Ordering::Relaxed), expected, "{description}");
+        assert_eq!(
+            skew.milliseconds.load(Ordering::Relaxed),
+            expected,
+            "{description}"
+        );
     }
 }

@@ -60,7 +60,9 @@ impl Credentials {
     /// The id of the key, or `..` if it does not look like one: the secret key may have been pasted in its place.
     pub(crate) fn shown_key_id(&self) -> String {
         let id = &self.access_key_id;
-        let is_word = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let is_word = id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         let is_upper_case = !id.bytes().any(|byte| byte.is_ascii_lowercase());
         if !is_word || (id.len() > MAX_MIXED_CASE_CHARACTERS && !is_upper_case) {
             return "..".to_owned();
@@ -85,7 +87,11 @@ impl Credentials {
         if self.secret_access_key.expose().is_empty() {
             return Err("the secret access key is empty");
         }
-        if self.session_token.as_ref().is_some_and(|token| !is_header_text(token.expose())) {
+        if self
+            .session_token
+            .as_ref()
+            .is_some_and(|token| !is_header_text(token.expose()))
+        {
             return Err("the session token is empty or has characters other than visible ASCII");
         }
         Ok(())

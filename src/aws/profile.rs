@@ -55,10 +55,18 @@ pub(crate) enum ProfileError {
     },
 
     #[error("{by} names the profile {name:?}, which is in neither of: {files}")]
-    Missing { by: &'static str, name: String, files: String },
+    Missing {
+        by: &'static str,
+        name: String,
+        files: String,
+    },
 
     #[error("{by} names the profile {name:?}, whose section is ignored: {fault}")]
-    Ignored { by: &'static str, name: String, fault: Fault },
+    Ignored {
+        by: &'static str,
+        name: String,
+        fault: Fault,
+    },
 }
 
 impl From<ProfileError> for SettingError {
@@ -82,14 +90,26 @@ impl Profiles {
     ///
     /// An unusable file is an error if a variable names it or a profile is named. Otherwise it is a warning in the log
     /// and an error of [`check_files`](Self::check_files).
-    pub(crate) fn load_selecting(system: &dyn System, profile: Option<&str>) -> Result<Self, ProfileError> {
+    pub(crate) fn load_selecting(
+        system: &dyn System,
+        profile: Option<&str>,
+    ) -> Result<Self, ProfileError> {
         let named = match profile {
             Some(name) => Some((name.to_owned(), "the program")),
-            None => system.variable("AWS_PROFILE").map(|name| (name.trim().to_owned(), "AWS_PROFILE")),
+            None => system
+                .variable("AWS_PROFILE")
+                .map(|name| (name.trim().to_owned(), "AWS_PROFILE")),
         };
-        let mut profiles = Self { selected: "default".to_owned(), ..Self::default() };
+        let mut profiles = Self {
+            selected: "default".to_owned(),
+            ..Self::default()
+        };
         if let Some((selected, by)) = named.filter(|(name, _)| !name.is_empty()) {
-            profiles = Self { selected, selected_by: Some(by), ..profiles };
+            profiles = Self {
+                selected,
+                selected_by: Some(by),
+                ..profiles
+            };
         }
         for (kind, file) in location::files(system, Platform::CURRENT) {
             if let Err(error) = add_file(&mut profiles.merged, kind, &file.path, system) {
@@ -120,7 +140,11 @@ impl Profiles {
             sso_sessions: tests::sections(sso_sessions),
             ..Merged::default()
         };
-        Self { merged, selected: "default".to_owned(), ..Self::default() }
+        Self {
+            merged,
+            selected: "default".to_owned(),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn selected_name(&self) -> &str {
@@ -138,8 +162,16 @@ impl Profiles {
         }
         let name = self.selected.clone();
         Err(match self.why_ignored(SectionKind::Profile, &name) {
-            Some(fault) => ProfileError::Ignored { by, name, fault: fault.clone() },
-            None => ProfileError::Missing { by, name, files: self.files() },
+            Some(fault) => ProfileError::Ignored {
+                by,
+                name,
+                fault: fault.clone(),
+            },
+            None => ProfileError::Missing {
+                by,
+                name,
+                files: self.files(),
+            },
         })
     }
 
@@ -148,9 +180,15 @@ impl Profiles {
     }
 
     /// Returns a section. Fails if it has an invalid line.
-    pub(crate) fn section(&self, kind: SectionKind, name: &str) -> Result<Option<&Section>, ProfileError> {
+    pub(crate) fn section(
+        &self,
+        kind: SectionKind,
+        name: &str,
+    ) -> Result<Option<&Section>, ProfileError> {
         match self.merged.sections(kind).get(name) {
-            Some(Section { fault: Some(fault), .. }) => Err(ProfileError::Syntax(fault.clone())),
+            Some(Section {
+                fault: Some(fault), ..
+            }) => Err(ProfileError::Syntax(fault.clone())),
             found => Ok(found),
         }
     }
@@ -164,8 +202,16 @@ impl Profiles {
     #[cfg(test)]
     fn check_all(&self) -> Result<(), ProfileError> {
         self.check_files()?;
-        let Merged { profiles, sso_sessions, services, .. } = &self.merged;
-        let mut sections = profiles.values().chain(sso_sessions.values()).chain(services.values());
+        let Merged {
+            profiles,
+            sso_sessions,
+            services,
+            ..
+        } = &self.merged;
+        let mut sections = profiles
+            .values()
+            .chain(sso_sessions.values())
+            .chain(services.values());
         let fault = sections.find_map(|section| section.fault.clone());
         fault.map_or(Ok(()), |fault| Err(ProfileError::Syntax(fault)))
     }
@@ -173,7 +219,11 @@ impl Profiles {
     /// The files that were read, for error messages.
     pub(crate) fn files(&self) -> String {
         let shown: Vec<_> = self.files.iter().map(|file| shown_path(file)).collect();
-        if shown.is_empty() { "no file, as HOME is not set".to_owned() } else { shown.join(", ") }
+        if shown.is_empty() {
+            "no file, as HOME is not set".to_owned()
+        } else {
+            shown.join(", ")
+        }
     }
 }
 
@@ -203,12 +253,18 @@ fn add_file(
             return Ok(());
         }
         Err(error) => {
-            return Err(ProfileError::Unreadable { file: path.to_owned(), source: Arc::new(error) });
+            return Err(ProfileError::Unreadable {
+                file: path.to_owned(),
+                source: Arc::new(error),
+            });
         }
     };
     let parsed = parse::parse(&bytes);
     if let Some(parse::SyntaxError { line, problem }) = parsed.fault {
-        let line = Line { file: Arc::new(path.to_owned()), number: line };
+        let line = Line {
+            file: Arc::new(path.to_owned()),
+            number: line,
+        };
         return Err(ProfileError::Syntax(Fault { line, problem }));
     }
     merged.add(kind, path, parsed.sections);

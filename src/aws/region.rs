@@ -14,8 +14,12 @@ pub(crate) struct Partition {
     pub(crate) dual_stack_dns_suffix: &'static str,
 }
 
-const AWS: Partition =
-    Partition { id: "aws", prefix: "", dns_suffix: "amazonaws.com", dual_stack_dns_suffix: "api.aws" };
+const AWS: Partition = Partition {
+    id: "aws",
+    prefix: "",
+    dns_suffix: "amazonaws.com",
+    dual_stack_dns_suffix: "api.aws",
+};
 
 const OTHERS: [Partition; 7] = [
     Partition {
@@ -64,7 +68,10 @@ const OTHERS: [Partition; 7] = [
 
 /// Returns the partition of a region. Unknown regions belong to `aws`, as in the AWS SDKs.
 pub(crate) fn partition_of(region: &str) -> &'static Partition {
-    OTHERS.iter().find(|partition| partition.contains(region)).unwrap_or(&AWS)
+    OTHERS
+        .iter()
+        .find(|partition| partition.contains(region))
+        .unwrap_or(&AWS)
 }
 
 impl Partition {
@@ -73,7 +80,10 @@ impl Partition {
         if region.strip_suffix("-global") == Some(self.id) {
             return true;
         }
-        match region.strip_prefix(self.prefix).and_then(|rest| rest.split_once('-')) {
+        match region
+            .strip_prefix(self.prefix)
+            .and_then(|rest| rest.split_once('-'))
+        {
             Some((word, number)) => is_region_part(word) && is_number(number),
             None => false,
         }
@@ -81,7 +91,10 @@ impl Partition {
 }
 
 fn is_region_part(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn is_number(text: &str) -> bool {
@@ -91,13 +104,16 @@ fn is_number(text: &str) -> bool {
 /// The region of a pseudo-region, `fips-us-east-1` or `us-east-1-fips`, which means the FIPS endpoint of the region.
 /// `None` for any other name. Source: botocore.
 pub(crate) fn region_of_fips(name: &str) -> Option<&str> {
-    name.strip_prefix("fips-").or_else(|| name.strip_suffix("-fips"))
+    name.strip_prefix("fips-")
+        .or_else(|| name.strip_suffix("-fips"))
 }
 
 /// Whether a region can be part of a host name: a label of RFC 1123, 1 to 63 letters, digits and inner hyphens.
 pub(crate) fn is_host_label(region: &str) -> bool {
     (1..=63).contains(&region.len())
-        && region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && region
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !region.starts_with('-')
         && !region.ends_with('-')
 }
@@ -137,7 +153,17 @@ mod tests {
 
     #[test]
     fn a_region_must_be_a_host_label() {
-        for bad in ["", "-a", "a-", "a.b", "a/b", "a b", "ü", "a@b", &"a".repeat(64)] {
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "a.b",
+            "a/b",
+            "a b",
+            "ü",
+            "a@b",
+            &"a".repeat(64),
+        ] {
             assert!(!is_host_label(bad), "{bad:?}");
         }
         assert!(is_host_label("us-east-1"));

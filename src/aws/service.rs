@@ -62,13 +62,20 @@ impl Service {
     pub(crate) fn s3_host(region: &str, fips: bool, dual_stack: bool) -> String {
         let prefix = if fips { "s3-fips" } else { "s3" };
         let dual_stack = if dual_stack { ".dualstack" } else { "" };
-        format!("{prefix}{dual_stack}.{region}.{}", partition_of(region).dns_suffix)
+        format!(
+            "{prefix}{dual_stack}.{region}.{}",
+            partition_of(region).dns_suffix
+        )
     }
 
     /// The host of the service in a region, which must be a valid label of a host name.
     pub(crate) fn host(self, region: &str, fips: bool, dual_stack: bool) -> String {
         let partition = partition_of(region);
-        let suffix = if dual_stack { partition.dual_stack_dns_suffix } else { partition.dns_suffix };
+        let suffix = if dual_stack {
+            partition.dual_stack_dns_suffix
+        } else {
+            partition.dns_suffix
+        };
         let prefix = match (fips, dual_stack, partition.id) {
             // The plain hosts of GovCloud are FIPS hosts.
             (false, _, _) | (true, false, "aws-us-gov") => self.prefix,
@@ -89,10 +96,22 @@ mod tests {
     #[test]
     fn the_fips_hosts_of_sagemaker_have_three_spellings() {
         let host = |region, dual_stack| Service::SAGEMAKER_RUNTIME.host(region, true, dual_stack);
-        assert_eq!(host("us-east-1", false), "runtime-fips.sagemaker.us-east-1.amazonaws.com");
-        assert_eq!(host("us-gov-west-1", false), "runtime.sagemaker.us-gov-west-1.amazonaws.com");
-        assert_eq!(host("cn-north-1", false), "runtime.sagemaker-fips.cn-north-1.amazonaws.com.cn");
-        assert_eq!(host("us-east-1", true), "runtime.sagemaker-fips.us-east-1.api.aws");
+        assert_eq!(
+            host("us-east-1", false),
+            "runtime-fips.sagemaker.us-east-1.amazonaws.com"
+        );
+        assert_eq!(
+            host("us-gov-west-1", false),
+            "runtime.sagemaker.us-gov-west-1.amazonaws.com"
+        );
+        assert_eq!(
+            host("cn-north-1", false),
+            "runtime.sagemaker-fips.cn-north-1.amazonaws.com.cn"
+        );
+        assert_eq!(
+            host("us-east-1", true),
+            "runtime.sagemaker-fips.us-east-1.api.aws"
+        );
     }
 
     #[test]
@@ -116,12 +135,18 @@ mod tests {
                 let is_compared = params["Endpoint"].is_null()
                     && params["UseGlobalEndpoint"] != true
                     && params["Region"] != "aws-global";
-                let (Some(region), Some(url), true) =
-                    (params["Region"].as_str(), case["expect"]["endpoint"]["url"].as_str(), is_compared)
-                else {
+                let (Some(region), Some(url), true) = (
+                    params["Region"].as_str(),
+                    case["expect"]["endpoint"]["url"].as_str(),
+                    is_compared,
+                ) else {
                     continue;
                 };
-                let host = service.host(region, params["UseFIPS"] == true, params["UseDualStack"] == true);
+                let host = service.host(
+                    region,
+                    params["UseFIPS"] == true,
+                    params["UseDualStack"] == true,
+                );
                 assert_eq!(format!("https://{host}"), url, "{params}");
                 compared += 1;
             }

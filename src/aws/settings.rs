@@ -25,20 +25,40 @@ pub(crate) struct Setting {
 }
 
 impl<'a> Settings<'a> {
-    pub(crate) fn new(system: &'a dyn System, profiles: &'a Profiles) -> Result<Self, SettingError> {
+    pub(crate) fn new(
+        system: &'a dyn System,
+        profiles: &'a Profiles,
+    ) -> Result<Self, SettingError> {
         let profile = profiles.selected()?;
-        Ok(Self { system, profiles, profile })
+        Ok(Self {
+            system,
+            profiles,
+            profile,
+        })
     }
 
     /// The first variable with a value, else the property. Logs where it was found.
-    pub(crate) fn text(&self, variables: &[&'static str], property: &'static str) -> Option<Setting> {
-        let found = variables.iter().find_map(|name| self.variable(name)).or_else(|| self.property(property));
+    pub(crate) fn text(
+        &self,
+        variables: &[&'static str],
+        property: &'static str,
+    ) -> Option<Setting> {
+        let found = variables
+            .iter()
+            .find_map(|name| self.variable(name))
+            .or_else(|| self.property(property));
         found.inspect(Setting::log)
     }
 
     /// Like [`text`](Self::text) for a switch, which is off by default.
-    pub(crate) fn flag(&self, variable: &'static str, property: &'static str) -> Result<bool, SettingError> {
-        let Some(setting) = self.text(&[variable], property) else { return Ok(false) };
+    pub(crate) fn flag(
+        &self,
+        variable: &'static str,
+        property: &'static str,
+    ) -> Result<bool, SettingError> {
+        let Some(setting) = self.text(&[variable], property) else {
+            return Ok(false);
+        };
         match setting.value.to_ascii_lowercase().as_str() {
             "true" => Ok(true),
             "false" => Ok(false),
@@ -48,32 +68,51 @@ impl<'a> Settings<'a> {
 
     /// The configured URL of a service, unless such URLs are switched off. Logs where it was found.
     pub(crate) fn endpoint_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
-        if self.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls")? {
+        if self.flag(
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "ignore_configured_endpoint_urls",
+        )? {
             return Ok(None);
         }
         let variables = [service.variable, "AWS_ENDPOINT_URL"];
         let found = match variables.into_iter().find_map(|name| self.variable(name)) {
             Some(setting) => Some(setting),
-            None => self.services_url(service)?.or_else(|| self.property("endpoint_url")),
+            None => self
+                .services_url(service)?
+                .or_else(|| self.property("endpoint_url")),
         };
         Ok(found.inspect(Setting::log))
     }
 
     fn services_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
-        let Some(name) = self.property("services") else { return Ok(None) };
+        let Some(name) = self.property("services") else {
+            return Ok(None);
+        };
         let found = self.profiles.section(SectionKind::Services, &name.value)?;
-        let section =
-            found.ok_or_else(|| match self.profiles.why_ignored(SectionKind::Services, &name.value) {
+        let section = found.ok_or_else(|| {
+            match self
+                .profiles
+                .why_ignored(SectionKind::Services, &name.value)
+            {
                 Some(fault) => name.invalid(&format!("its section is ignored: {fault}")),
                 None => name.invalid("there is no such [services] section"),
-            })?;
+            }
+        })?;
         let property = section.sub_property(service.block, "endpoint_url");
         Ok(property.map(|property| setting_of("endpoint_url", &property)))
     }
 
     fn variable(&self, name: &'static str) -> Option<Setting> {
         let value = self.system.variable(name)?.trim().to_owned();
-        if value.is_empty() { None } else { Some(Setting { name, value, line: None }) }
+        if value.is_empty() {
+            None
+        } else {
+            Some(Setting {
+                name,
+                value,
+                line: None,
+            })
+        }
     }
 
     fn property(&self, name: &'static str) -> Option<Setting> {
@@ -83,22 +122,35 @@ impl<'a> Settings<'a> {
 
 fn setting_of(name: &'static str, property: &Property) -> Setting {
     let value = property.value.trim().to_owned();
-    Setting { name, value, line: Some(property.line.clone()) }
+    Setting {
+        name,
+        value,
+        line: Some(property.line.clone()),
+    }
 }
 
 impl Setting {
     /// The error for a value that the setting cannot have.
     pub(crate) fn invalid(&self, problem: &str) -> SettingError {
-        let place = self.line.as_ref().map_or(String::new(), |line| format!(", set in {line}"));
+        let place = self
+            .line
+            .as_ref()
+            .map_or(String::new(), |line| format!(", set in {line}"));
         // A URL may hold a token, and before an '@' a password.
-        let text = if self.value.contains('@') { "..".to_owned() } else { masked_url(&self.value) };
+        let text = if self.value.contains('@') {
+            "..".to_owned()
+        } else {
+            masked_url(&self.value)
+        };
         let value = OneLine::short(&text);
         SettingError::new(self.name, format!("is {value:?}{place}: {problem}"))
     }
 
     /// Where it was found: the variable, or the property with file and line.
     pub(crate) fn place(&self) -> String {
-        self.line.as_ref().map_or(self.name.to_owned(), |line| format!("{} in {line}", self.name))
+        self.line.as_ref().map_or(self.name.to_owned(), |line| {
+            format!("{} in {line}", self.name)
+        })
     }
 
     fn log(&self) {
@@ -118,24 +170,44 @@ mod tests {
             ("https://h/#hidden", "https://h/#.."),
             ("https://me:hidden@h", ".."),
         ] {
-            let setting = Setting { name: "AWS_ENDPOINT_URL_STS", value: url.to_owned(), line: None };
+            let setting = Setting {
+                name: "AWS_ENDPOINT_URL_STS",
+                value: url.to_owned(),
+                line: None,
+            };
             let error = setting.invalid("has a query").to_string();
-            assert_eq!(error, format!("AWS_ENDPOINT_URL_STS is \"{shown}\": has a query"));
+            assert_eq!(
+                error,
+                format!("AWS_ENDPOINT_URL_STS is \"{shown}\": has a query")
+            );
         }
     }
 
     #[test]
     fn fuzz_settings() {
-        let samples = ["true", " FALSE\n", "https://me:password@example.com/\r", "\u{202e}", "us-east-1"];
+        let samples = [
+            "true",
+            " FALSE\n",
+            "https://me:password@example.com/\r",
+            "\u{202e}",
+            "us-east-1",
+        ];
         fuzz_text(&samples, |text| {
-            let system = FakeSystem::new(&[("AWS_ENDPOINT_URL", text), ("AWS_USE_FIPS_ENDPOINT", text)]);
+            let system =
+                FakeSystem::new(&[("AWS_ENDPOINT_URL", text), ("AWS_USE_FIPS_ENDPOINT", text)]);
             let profiles = Profiles::load(&system).unwrap();
             let settings = Settings::new(&system, &profiles).unwrap();
             let url = settings.endpoint_url(Service::STS).unwrap();
-            assert_eq!(url.as_ref().map_or("", |url| url.value.as_str()), text.trim());
+            assert_eq!(
+                url.as_ref().map_or("", |url| url.value.as_str()),
+                text.trim()
+            );
             if let Err(error) = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") {
                 assert_shown_safely(&error.to_string());
-                assert!(!text.contains('@') || !error.to_string().contains("password"), "{error}");
+                assert!(
+                    !text.contains('@') || !error.to_string().contains("password"),
+                    "{error}"
+                );
             }
         });
     }

@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use super::Credentials;
 use crate::http::Request;
 use crate::sigv4::{
-    self, AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Scope, SigningKey, StringToSign,
+    self, AmzDate, Authorization, CanonicalRequest, PathStyle, Payload, Scope, SigningKey,
+    StringToSign,
 };
 use crate::text::Secret;
 
@@ -34,15 +35,24 @@ pub(crate) struct SignatureHeaders<'a> {
 
 impl SignatureHeaders<'_> {
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let security_token = self.security_token.map(|token| ("x-amz-security-token", token));
+        let security_token = self
+            .security_token
+            .map(|token| ("x-amz-security-token", token));
         let date = ("x-amz-date", self.amz_date.as_str());
-        [date].into_iter().chain(security_token).chain([("authorization", self.authorization.as_str())])
+        [date]
+            .into_iter()
+            .chain(security_token)
+            .chain([("authorization", self.authorization.as_str())])
     }
 }
 
 impl Signer {
     pub(crate) fn new(region: impl Into<String>, service: &'static str) -> Self {
-        Self { region: region.into(), service, cached_key: Mutex::new(None) }
+        Self {
+            region: region.into(),
+            service,
+            cached_key: Mutex::new(None),
+        }
     }
 
     pub(crate) fn region(&self) -> &str {
@@ -64,7 +74,11 @@ impl Signer {
         // Sorted here, because the canonical request copies what is not.
         headers.sort_unstable_by_key(|(name, _)| *name);
         let authorization = self.authorization(request, &headers, credentials, amz_date);
-        SignatureHeaders { amz_date, security_token, authorization }
+        SignatureHeaders {
+            amz_date,
+            security_token,
+            authorization,
+        }
     }
 
     #[expect(clippy::expect_used, reason = "a String takes any text")]
@@ -80,13 +94,23 @@ impl Signer {
             query,
             headers,
             payload: Payload::Bytes(request.body),
-            path_style: if self.service == "s3" { PathStyle::S3 } else { PathStyle::default() },
+            path_style: if self.service == "s3" {
+                PathStyle::S3
+            } else {
+                PathStyle::default()
+            },
             ..sigv4::Request::new(request.method, path)
         };
-        let scope = Scope { amz_date, region: &self.region, service: self.service };
+        let scope = Scope {
+            amz_date,
+            region: &self.region,
+            service: self.service,
+        };
         let canonical_request = CanonicalRequest::new(&to_sign);
         let string_to_sign = StringToSign::new(&canonical_request, scope);
-        let signature = self.key(&credentials.secret_access_key, scope).sign(&string_to_sign);
+        let signature = self
+            .key(&credentials.secret_access_key, scope)
+            .sign(&string_to_sign);
         let authorization = Authorization {
             access_key_id: &credentials.access_key_id,
             scope,
@@ -95,13 +119,18 @@ impl Signer {
         };
         // The signed headers of SageMaker take about 400 bytes together.
         let mut value = String::with_capacity(512);
-        authorization.write_to(&mut value).expect("writing to a String does not fail");
+        authorization
+            .write_to(&mut value)
+            .expect("writing to a String does not fail");
         value
     }
 
     fn key(&self, secret_access_key: &Secret, scope: Scope<'_>) -> SigningKey {
         // A poisoned lock still holds a whole key.
-        let mut cached = self.cached_key.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self
+            .cached_key
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(it) = &*cached
             && it.day == scope.amz_date.day()
             && it.secret_access_key == *secret_access_key
@@ -110,7 +139,11 @@ impl Signer {
         }
         let key = SigningKey::derive(secret_access_key.expose(), scope);
         let day = scope.amz_date.day().to_owned();
-        *cached = Some(CachedKey { day, secret_access_key: secret_access_key.clone(), key: key.clone() });
+        *cached = Some(CachedKey {
+            day,
+            secret_access_key: secret_access_key.clone(),
+            key: key.clone(),
+        });
         key
     }
 }
@@ -123,11 +156,19 @@ mod tests {
         let request = Request {
             method: "POST",
             path: "/endpoints/e/invocations",
-            headers: vec![("accept", "a"), ("x-amzn-sagemaker-session-id", "s"), ("host", "h")],
+            headers: vec![
+                ("accept", "a"),
+                ("x-amzn-sagemaker-session-id", "s"),
+                ("host", "h"),
+            ],
             body: b"body",
         };
         let credentials = Credentials::new("AKID", secret).with_session_token("token");
-        let signature = signer.sign(&request, &credentials, AmzDate::from_unix_seconds(seconds).unwrap());
+        let signature = signer.sign(
+            &request,
+            &credentials,
+            AmzDate::from_unix_seconds(seconds).unwrap(),
+        );
         let headers: Vec<_> = signature.headers().collect();
         let names = headers.iter().map(|header| header.0);
         assert!(names.eq(["x-amz-date", "x-amz-security-token", "authorization"]));
@@ -140,7 +181,14 @@ mod tests {
     #[test]
     fn the_cached_key_is_not_used_for_another_day_or_secret() {
         let cached = Signer::new("r", "s");
-        for (secret, seconds) in [("a", 0), ("a", 5), ("b", 5), ("b", 86_400), ("a", 86_399), ("a", 0)] {
+        for (secret, seconds) in [
+            ("a", 0),
+            ("a", 5),
+            ("b", 5),
+            ("b", 86_400),
+            ("a", 86_399),
+            ("a", 0),
+        ] {
             let fresh = authorization(&Signer::new("r", "s"), secret, seconds);
             assert_eq!(authorization(&cached, secret, seconds), fresh);
         }

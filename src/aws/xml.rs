@@ -44,7 +44,10 @@ impl XmlDocument {
 
     /// Returns the text of the first element with this name, or with this parent and name: `Credentials/AccessKeyId`.
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
-        self.0.iter().find(|leaf| leaf.matches(path)).map(|leaf| leaf.text.as_str())
+        self.0
+            .iter()
+            .find(|leaf| leaf.matches(path))
+            .map(|leaf| leaf.text.as_str())
     }
 }
 
@@ -80,7 +83,11 @@ impl Builder {
         let name = self.open.pop()?;
         let text = self.text.trim();
         if !text.is_empty() {
-            self.leaves.push(Leaf { parent: self.open.last().cloned(), name, text: text.to_owned() });
+            self.leaves.push(Leaf {
+                parent: self.open.last().cloned(),
+                name,
+                text: text.to_owned(),
+            });
         }
         self.text.clear();
         Some(())
@@ -89,13 +96,19 @@ impl Builder {
     fn reference(&mut self, reference: &BytesRef<'_>) -> Option<()> {
         match reference.resolve_char_ref().ok()? {
             Some(character) => self.text.push(character),
-            None => self.text.push_str(resolve_xml_entity(&reference.xml10_content())?),
+            None => self
+                .text
+                .push_str(resolve_xml_entity(&reference.xml10_content())?),
         }
         Some(())
     }
 
     fn finish(self) -> Option<XmlDocument> {
-        if self.open.is_empty() && !self.leaves.is_empty() { Some(XmlDocument(self.leaves)) } else { None }
+        if self.open.is_empty() && !self.leaves.is_empty() {
+            Some(XmlDocument(self.leaves))
+        } else {
+            None
+        }
     }
 }
 
@@ -105,17 +118,21 @@ mod tests {
     use crate::testing::fuzz;
 
     fn text(xml: &str, path_end: &str) -> Option<String> {
-        XmlDocument::parse(xml.as_bytes())?.text(path_end).map(str::to_owned)
+        XmlDocument::parse(xml.as_bytes())?
+            .text(path_end)
+            .map(str::to_owned)
     }
 
     #[test]
     fn text_is_found_by_the_end_of_its_path() {
-        let xml =
-            "<?xml version='1.0'?><r xmlns='u:v'><!-- c --><a><k> 1\n</k></a><n:b><k>2</k></n:b><e/></r>";
+        let xml = "<?xml version='1.0'?><r xmlns='u:v'><!-- c --><a><k> 1\n</k></a><n:b><k>2</k></n:b><e/></r>";
         assert_eq!(text(xml, "a/k").as_deref(), Some("1"));
         assert_eq!(text(xml, "b/k").as_deref(), Some("2"));
         assert_eq!(text(xml, "k").as_deref(), Some("1"));
-        assert_eq!((text(xml, "e"), text(xml, "r"), text(xml, "/k")), (None, None, None));
+        assert_eq!(
+            (text(xml, "e"), text(xml, "r"), text(xml, "/k")),
+            (None, None, None)
+        );
     }
 
     #[test]
@@ -152,18 +169,28 @@ mod tests {
     fn memory_is_proportional_to_the_response() {
         // Half of the response are the long names of 31 nested elements, the other half are the smallest leaves.
         let leaf = "<a>x</a>";
-        let names: Vec<String> = (0..MAX_DEPTH - 1).map(|depth| format!("n{depth:02000}")).collect();
+        let names: Vec<String> = (0..MAX_DEPTH - 1)
+            .map(|depth| format!("n{depth:02000}"))
+            .collect();
         let opening: String = names.iter().map(|name| format!("<{name}>")).collect();
-        let closing: String = names.iter().rev().map(|name| format!("</{name}>")).collect();
+        let closing: String = names
+            .iter()
+            .rev()
+            .map(|name| format!("</{name}>"))
+            .collect();
         let leaves = leaf.repeat((RESPONSE_BYTES - opening.len() - closing.len()) / leaf.len());
         let long_names = format!("{opening}{leaves}{closing}");
         let one_parent = format!("<r>{}</r>", leaf.repeat(RESPONSE_BYTES / leaf.len()));
         for xml in [long_names, one_parent] {
             let mut document = None;
-            let memory = allocation_counter::measure(|| document = XmlDocument::parse(xml.as_bytes()));
+            let memory =
+                allocation_counter::measure(|| document = XmlDocument::parse(xml.as_bytes()));
             assert_eq!(document.unwrap().text("a"), Some("x"));
             let kept_bytes = usize::try_from(memory.bytes_current).unwrap();
-            assert!((RESPONSE_BYTES..12 * RESPONSE_BYTES).contains(&kept_bytes), "{memory:?}");
+            assert!(
+                (RESPONSE_BYTES..12 * RESPONSE_BYTES).contains(&kept_bytes),
+                "{memory:?}"
+            );
             let peak_bytes = usize::try_from(memory.bytes_max).unwrap();
             assert!(peak_bytes < 16 * RESPONSE_BYTES, "{memory:?}");
         }

@@ -50,7 +50,8 @@ impl Client {
         options: &AsyncResultOptions,
     ) -> Result<AsyncResult, Error> {
         let look = Look::new(&self.inner, ticket, *options)?;
-        look.run(self.inner.call_deadline())?.with_body(|object| look.content(object))
+        look.run(self.inner.call_deadline())?
+            .with_body(|object| look.content(object))
     }
 
     /// Like [`async_result`](Self::async_result), but gives the body of a result to read, however large it is.
@@ -58,9 +59,13 @@ impl Client {
     /// # Errors
     ///
     /// Those of [`async_result`](Self::async_result).
-    pub fn async_result_reader(&self, ticket: &AsyncTicket) -> Result<AsyncResult<AsyncResultBody>, Error> {
+    pub fn async_result_reader(
+        &self,
+        ticket: &AsyncTicket,
+    ) -> Result<AsyncResult<AsyncResultBody>, Error> {
         let look = Look::new(&self.inner, ticket, AsyncResultOptions::default())?;
-        look.run(self.inner.call_deadline())?.with_body(|object| Ok(AsyncResultBody(object.body)))
+        look.run(self.inner.call_deadline())?
+            .with_body(|object| Ok(AsyncResultBody(object.body)))
     }
 
     /// Looks again and again until there is a result, after waits that grow from 1 s to 15 s. Never submits anything.
@@ -97,7 +102,9 @@ impl Client {
         let deadline = started_at.checked_add(timeout);
         let mut wait = FIRST_WAIT;
         loop {
-            let outcome = look.run(deadline).and_then(|found| found.with_body(|object| look.content(object)));
+            let outcome = look
+                .run(deadline)
+                .and_then(|found| found.with_body(|object| look.content(object)));
             let last_error = match outcome {
                 Ok(AsyncResult::NotYet) => None,
                 Err(error) if can_pass(&error) => Some(error),
@@ -116,11 +123,15 @@ impl Client {
 
 /// Whether a later look may succeed.
 fn can_pass(error: &Error) -> bool {
-    let Error::AsyncResult(error) = error else { return false };
+    let Error::AsyncResult(error) = error else {
+        return false;
+    };
     match error.kind {
         AsyncResultErrorKind::Connection => true,
         // More statuses than an inference is sent again for: looking costs nothing, and others speak this protocol too.
-        AsyncResultErrorKind::Refused => error.status.is_some_and(|status| status >= 500 || status == 429),
+        AsyncResultErrorKind::Refused => error
+            .status
+            .is_some_and(|status| status >= 500 || status == 429),
         AsyncResultErrorKind::NotReady(_) | AsyncResultErrorKind::AccessDenied => false,
     }
 }
@@ -135,15 +146,27 @@ struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(inner: &'a Inner, ticket: &'a AsyncTicket, options: AsyncResultOptions) -> Result<Self, Error> {
+    fn new(
+        inner: &'a Inner,
+        ticket: &'a AsyncTicket,
+        options: AsyncResultOptions,
+    ) -> Result<Self, Error> {
         const RULE: &str = "must be s3://BUCKET/KEY";
         let output = S3Location::parse(&ticket.output_location);
         let output = output.ok_or(InvalidInput::new("OutputLocation", RULE))?;
         let failure = match &ticket.failure_location {
             None => None,
-            Some(url) => Some(S3Location::parse(url).ok_or(InvalidInput::new("FailureLocation", RULE))?),
+            Some(url) => {
+                Some(S3Location::parse(url).ok_or(InvalidInput::new("FailureLocation", RULE))?)
+            }
         };
-        Ok(Self { inner, ticket, output, failure, options })
+        Ok(Self {
+            inner,
+            ticket,
+            output,
+            failure,
+            options,
+        })
     }
 
     /// Looks at the failure location first: a job that failed has no output.
@@ -152,13 +175,18 @@ impl<'a> Look<'a> {
             && let Some(object) = self.object(failure, deadline)?
         {
             let content = self.content(object)?;
-            return Ok(AsyncResult::Failed(String::from_utf8_lossy(&content).into_owned()));
+            return Ok(AsyncResult::Failed(
+                String::from_utf8_lossy(&content).into_owned(),
+            ));
         }
         Ok(match self.object(&self.output, deadline)? {
             None => AsyncResult::NotYet,
             Some(object) => {
                 let content_type = object.head.headers.owned("content-type");
-                AsyncResult::Ready { body: object, content_type }
+                AsyncResult::Ready {
+                    body: object,
+                    content_type,
+                }
             }
         })
     }
@@ -180,7 +208,9 @@ impl<'a> Look<'a> {
         match self.request(location, deadline)? {
             Answer::Object(object) => Ok(Some(object)),
             // NoSuchBucket has this status too, and does not become an object.
-            Answer::Refused(refusal) if refusal.status == 404 && !refusal.has_code("NoSuchBucket") => {
+            Answer::Refused(refusal)
+                if refusal.status == 404 && !refusal.has_code("NoSuchBucket") =>
+            {
                 Ok(None)
             }
             Answer::Refused(refusal) if is_access_denied(&refusal) => {
@@ -194,15 +224,25 @@ impl<'a> Look<'a> {
     }
 
     /// Sends one request, and another one if the bucket is in another region, which is remembered.
-    fn request(&self, location: &S3Location<'_>, deadline: Option<Instant>) -> Result<Answer, Error> {
+    fn request(
+        &self,
+        location: &S3Location<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Answer, Error> {
         let state = self.inner.state();
         let target = self.inner.target(state, deadline)?;
         let signer = target.signer.as_ref().ok_or_else(no_queue)?;
         let config = &self.inner.config;
-        let bucket = state.buckets.get(config, signer.region(), location.bucket)?;
+        let bucket = state
+            .buckets
+            .get(config, signer.region(), location.bucket)?;
         let answer = self.send(state, target, &bucket, location, deadline)?;
-        let Answer::Refused(refusal) = &answer else { return Ok(answer) };
-        let Some(region) = bucket.other_region(refusal) else { return Ok(answer) };
+        let Answer::Refused(refusal) = &answer else {
+            return Ok(answer);
+        };
+        let Some(region) = bucket.other_region(refusal) else {
+            return Ok(answer);
+        };
         let bucket = state.buckets.insert(config, region, location.bucket)?;
         self.send(state, target, &bucket, location, deadline)
     }
@@ -218,7 +258,9 @@ impl<'a> Look<'a> {
     ) -> Result<Answer, Error> {
         let answer = self.send_once(state, target, bucket, location, deadline)?;
         match &answer {
-            Answer::Refused(refusal) if refusal.is_of_clock && self.inner.config.retry.correct_clock => {
+            Answer::Refused(refusal)
+                if refusal.is_of_clock && self.inner.config.retry.correct_clock =>
+            {
                 self.send_once(state, target, bucket, location, deadline)
             }
             _ => Ok(answer),
@@ -239,11 +281,13 @@ impl<'a> Look<'a> {
         let credentials = self.inner.credentials(target, deadline)?;
         let config = &self.inner.config;
         let (clock_skew, sent_at) = (&state.s3_clock_skew, config.system.now());
-        let signed_for = Inner::signing_time(clock_skew.or(&state.clock_skew), &config.retry, sent_at);
+        let signed_for =
+            Inner::signing_time(clock_skew.or(&state.clock_skew), &config.retry, sent_at);
         let (amz_date, limits) = (Inner::amz_date(signed_for)?, config.timeouts.limits());
         let answer = bucket.object(&location.path(), &credentials, amz_date, &limits, deadline);
         let mut answer = answer.map_err(|error| self.connection_error(error))?;
-        let was_far_off = clock_skew.learn(answer.headers(), signed_for, sent_at, config.system.now());
+        let was_far_off =
+            clock_skew.learn(answer.headers(), signed_for, sent_at, config.system.now());
         if let Answer::Refused(refusal) = &mut answer {
             // Without a Date, AccessDenied means that the object may not be there yet.
             let may_be_of_clock = was_far_off.is_some() || !is_access_denied(refusal);

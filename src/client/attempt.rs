@@ -24,8 +24,10 @@ pub(super) struct Signed<'a> {
 impl Signed<'_> {
     /// The headers of the signature, then those that are not signed.
     pub(super) fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let unsigned =
-            [("amz-sdk-invocation-id", self.invocation_id), ("amz-sdk-request", self.request_info.as_ref())];
+        let unsigned = [
+            ("amz-sdk-invocation-id", self.invocation_id),
+            ("amz-sdk-request", self.request_info.as_ref()),
+        ];
         self.signature.headers().chain(unsigned)
     }
 }
@@ -43,7 +45,11 @@ impl Inner {
         let amz_date = Self::amz_date(signing_time)?;
         let signature = signer.sign(request, credentials, amz_date);
         let request_info = call.request_info(signing_time, limits.response);
-        Ok(Signed { signature, invocation_id: call.invocation_id(), request_info })
+        Ok(Signed {
+            signature,
+            invocation_id: call.invocation_id(),
+            request_info,
+        })
     }
 
     /// Signs, sends, and reads the response.
@@ -62,7 +68,11 @@ impl Inner {
         let Some(signer) = &target.signer else {
             request.headers.push(target.user_agent());
             let (head, body) = target.transport.send(&request, &limits, call.deadline())?;
-            return Ok(read(head, body, &self.read_options(&request, target, begun_at, call))?);
+            return Ok(read(
+                head,
+                body,
+                &self.read_options(&request, target, begun_at, call),
+            )?);
         };
         let credentials = self.credentials(target, call.deadline())?;
         let (signing_at, sent_at) = (system.instant(), system.now());
@@ -74,13 +84,26 @@ impl Inner {
         let (mut head, body) = target.transport.send(&request, &limits, call.deadline())?;
         head.timings.credentials = signing_at.saturating_duration_since(begun_at);
         head.timings.signing = sending_at.saturating_duration_since(signing_at);
-        let was_far_off = state.clock_skew.learn(&head.headers, signing_time, sent_at, system.now());
-        read(head, body, &self.read_options(&request, target, sending_at, call)).map_err(|error| {
+        let was_far_off =
+            state
+                .clock_skew
+                .learn(&head.headers, signing_time, sent_at, system.now());
+        read(
+            head,
+            body,
+            &self.read_options(&request, target, sending_at, call),
+        )
+        .map_err(|error| {
             let is_clock_error = error.code().is_some_and(is_clock_code)
-                && state.clock_skew.may_sign_again(was_far_off, signing_time, sent_at);
+                && state
+                    .clock_skew
+                    .may_sign_again(was_far_off, signing_time, sent_at);
             let is_corrected = (call.policy().correct_clock && is_clock_error)
                 || was_renewed(target, &credentials, &error, call.deadline());
-            AttemptError { error, is_corrected }
+            AttemptError {
+                error,
+                is_corrected,
+            }
         })
     }
 
@@ -105,14 +128,18 @@ impl Inner {
 }
 
 /// The output of a successful response, or the error that the response is.
-fn read<O: Output>(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>) -> Result<O, Error> {
+fn read<O: Output>(
+    head: ResponseHead,
+    mut body: Body,
+    options: &ReadOptions<'_>,
+) -> Result<O, Error> {
     if (200..300).contains(&head.status) {
         return O::read(head, body, options).map_err(|error| error.redacted(&options.redactor()));
     }
     let redactor = options.redactor();
     let content = body.read_whole(options.max_bytes);
-    let content =
-        content.map_err(|failed| Error::of_body(failed, &head, options.max_bytes).redacted(&redactor))?;
+    let content = content
+        .map_err(|failed| Error::of_body(failed, &head, options.max_bytes).redacted(&redactor))?;
     let error = if options.is_container {
         ServiceError::from_container(&head, &content, &redactor)
     } else {
@@ -122,8 +149,16 @@ fn read<O: Output>(head: ResponseHead, mut body: Body, options: &ReadOptions<'_>
 }
 
 /// Whether the service refused the credentials as expired, and there are others now.
-fn was_renewed(target: &Target, rejected: &Credentials, error: &Error, deadline: Option<Instant>) -> bool {
+fn was_renewed(
+    target: &Target,
+    rejected: &Credentials,
+    error: &Error,
+    deadline: Option<Instant>,
+) -> bool {
     // A failed renewal has been logged; the caller is better served by the service's own error.
     error.is_expired_token()
-        && target.credentials.refresh_after_rejection(rejected, deadline).unwrap_or(false)
+        && target
+            .credentials
+            .refresh_after_rejection(rejected, deadline)
+            .unwrap_or(false)
 }

@@ -59,26 +59,40 @@ impl Client {
         let state = self.inner.state();
         let target = self.inner.target(state, None)?;
         let Some(signer) = &target.signer else {
-            return Err(ConfigError::new("endpoint", "is a container, which takes no bearer token").into());
+            return Err(ConfigError::new(
+                "endpoint",
+                "is a container, which takes no bearer token",
+            )
+            .into());
         };
         let region = signer.region();
         if partition_of(region).id != "aws" {
-            let problem = format!("is {region}: bearer tokens are documented for the partition aws only");
+            let problem =
+                format!("is {region}: bearer tokens are documented for the partition aws only");
             return Err(ConfigError::new("region", problem).into());
         }
         let credentials = self.inner.credentials(target, None)?;
         let now = self.inner.config.system.now();
         let lifetime = whole_seconds(lifetime.min(time_left(&credentials, now)));
-        let amz_date =
-            Inner::amz_date(Inner::signing_time(&state.clock_skew, &self.inner.config.retry, now))?;
+        let amz_date = Inner::amz_date(Inner::signing_time(
+            &state.clock_skew,
+            &self.inner.config.retry,
+            now,
+        ))?;
         let value = token(&credentials, region, amz_date, lifetime);
-        Ok(BearerToken { value, expires_at: now + lifetime })
+        Ok(BearerToken {
+            value,
+            expires_at: now + lifetime,
+        })
     }
 }
 
 /// Already expired credentials mean that our clock is wrong: the service decides.
 fn time_left(credentials: &Credentials, now: SystemTime) -> Duration {
-    match credentials.expires_at.map(|expires_at| expires_at.duration_since(now)) {
+    match credentials
+        .expires_at
+        .map(|expires_at| expires_at.duration_since(now))
+    {
         Some(Ok(left)) if !left.is_zero() => left,
         _ => Duration::MAX,
     }
@@ -89,7 +103,11 @@ fn whole_seconds(duration: Duration) -> Duration {
 }
 
 fn token(credentials: &Credentials, region: &str, amz_date: AmzDate, lifetime: Duration) -> Secret {
-    let scope = Scope { amz_date, region, service: SIGNING_NAME };
+    let scope = Scope {
+        amz_date,
+        region,
+        service: SIGNING_NAME,
+    };
     let presign = Presign {
         host: HOST,
         access_key_id: &credentials.access_key_id,
@@ -97,11 +115,17 @@ fn token(credentials: &Credentials, region: &str, amz_date: AmzDate, lifetime: D
         scope,
         expires_in: lifetime,
     };
-    let request = Request { query: "Action=CallWithBearerToken", ..Request::new("POST", "/") };
+    let request = Request {
+        query: "Action=CallWithBearerToken",
+        ..Request::new("POST", "/")
+    };
     let key = SigningKey::derive(credentials.secret_access_key.expose(), scope);
     let url = Zeroizing::new(presign.url(&request, &key));
     let without_scheme = url.strip_prefix("https://").unwrap_or(&url);
     // The version is not signed.
     let text = Zeroizing::new(format!("{without_scheme}&Version=1"));
-    Secret::from(format!("sagemaker-api-key-{}", STANDARD.encode(text.as_bytes())))
+    Secret::from(format!(
+        "sagemaker-api-key-{}",
+        STANDARD.encode(text.as_bytes())
+    ))
 }

@@ -28,7 +28,12 @@ pub(super) struct Buckets(Mutex<HashMap<String, Arc<Bucket>>>);
 
 impl Buckets {
     /// The bucket, at first in the region of the client.
-    pub(super) fn get(&self, config: &Config, region: &str, name: &str) -> Result<Arc<Bucket>, ConfigError> {
+    pub(super) fn get(
+        &self,
+        config: &Config,
+        region: &str,
+        name: &str,
+    ) -> Result<Arc<Bucket>, ConfigError> {
         if let Some(bucket) = self.lock().get(name) {
             return Ok(Arc::clone(bucket));
         }
@@ -52,7 +57,9 @@ impl Buckets {
     }
 
     pub(super) fn shut_down(&self) {
-        self.lock().values().for_each(|bucket| bucket.transport.shut_down());
+        self.lock()
+            .values()
+            .for_each(|bucket| bucket.transport.shut_down());
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Bucket>>> {
@@ -111,7 +118,13 @@ impl Bucket {
         let (origin, base_path) = address(config, region, name)?;
         let transport = Transport::new(&origin, &transport_settings(config, &config.proxy))?;
         let (signer, user_agent) = (Signer::new(region, "s3"), user_agent(config)?);
-        Ok(Self { origin, base_path, signer, transport, user_agent })
+        Ok(Self {
+            origin,
+            base_path,
+            signer,
+            transport,
+            user_agent,
+        })
     }
 
     /// Requests the object at `path`.
@@ -124,8 +137,16 @@ impl Bucket {
         deadline: Option<Instant>,
     ) -> Result<Answer, TransportError> {
         let path = format!("{}{path}", self.base_path);
-        let headers = vec![("host", &*self.origin.authority), ("x-amz-content-sha256", EMPTY_PAYLOAD_SHA256)];
-        let mut request = Request { method: "GET", path: &path, headers, body: &[] };
+        let headers = vec![
+            ("host", &*self.origin.authority),
+            ("x-amz-content-sha256", EMPTY_PAYLOAD_SHA256),
+        ];
+        let mut request = Request {
+            method: "GET",
+            path: &path,
+            headers,
+            body: &[],
+        };
         let signature = self.signer.sign(&request, credentials, amz_date);
         request.headers.extend(signature.headers());
         request.headers.push(("user-agent", &self.user_agent));
@@ -146,16 +167,24 @@ impl Bucket {
 
     /// The region of the bucket if it is another one.
     pub(super) fn other_region<'r>(&self, refusal: &'r S3Refusal) -> Option<&'r str> {
-        refusal.region.as_deref().filter(|region| *region != self.signer.region())
+        refusal
+            .region
+            .as_deref()
+            .filter(|region| *region != self.signer.region())
     }
 }
 
 /// Origin and path of the endpoint that is set.
 pub(super) fn endpoint_of(config: &Config) -> Result<Option<(Origin, String)>, ConfigError> {
-    let Some(url) = &config.s3_endpoint_url else { return Ok(None) };
+    let Some(url) = &config.s3_endpoint_url else {
+        return Ok(None);
+    };
     match Origin::split_url(url) {
         Some((origin, path)) if !path.contains('?') => Ok(Some((origin, path))),
-        _ => Err(ConfigError::new("S3 endpoint URL", "is not an http:// or https:// URL without a query")),
+        _ => Err(ConfigError::new(
+            "S3 endpoint URL",
+            "is not an http:// or https:// URL without a query",
+        )),
     }
 }
 
@@ -170,9 +199,21 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
     };
     let host = Service::s3_host(region, fips, dual_stack);
     if is_bucket_host_label(name) {
-        Ok((Origin { tls: true, authority: format!("{name}.{host}") }, String::new()))
+        Ok((
+            Origin {
+                tls: true,
+                authority: format!("{name}.{host}"),
+            },
+            String::new(),
+        ))
     } else {
-        Ok((Origin { tls: true, authority: host }, format!("/{name}")))
+        Ok((
+            Origin {
+                tls: true,
+                authority: host,
+            },
+            format!("/{name}"),
+        ))
     }
 }
 
@@ -181,7 +222,10 @@ impl S3Refusal {
         let content = XmlDocument::parse(body);
         let content = content.as_ref();
         let code = text_in(content, "Error/Code");
-        let region = head.headers.owned("x-amz-bucket-region").or_else(|| text_in(content, "Error/Region"));
+        let region = head
+            .headers
+            .owned("x-amz-bucket-region")
+            .or_else(|| text_in(content, "Error/Region"));
         let is_elsewhere = is_wrong_region(head.status, code.as_deref());
         Self {
             status: head.status,
@@ -201,7 +245,11 @@ fn text_in(content: Option<&XmlDocument>, path: &str) -> Option<String> {
 
 /// Source: `S3RegionRedirectorv2` of botocore 1.44.5.
 fn is_wrong_region(status: u16, code: Option<&str>) -> bool {
-    let codes = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
+    let codes = [
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+    ];
     matches!(status, 301 | 302 | 307) || code.is_some_and(|code| codes.contains(&code))
 }
 
@@ -211,7 +259,11 @@ mod tests {
 
     fn url(endpoint: Endpoint, s3_url: Option<&str>, region: &str, bucket: &str) -> Option<String> {
         let s3_endpoint_url = s3_url.map(str::to_owned);
-        let config = Config { endpoint, s3_endpoint_url, ..Config::default() };
+        let config = Config {
+            endpoint,
+            s3_endpoint_url,
+            ..Config::default()
+        };
         let (origin, path) = address(&config, region, bucket).ok()?;
         Some(format!("{}://{}{path}", origin.scheme(), origin.authority))
     }
@@ -219,15 +271,54 @@ mod tests {
     #[test]
     fn the_host_follows_region_variant_and_name() {
         for (fips, dual_stack, region, bucket, expected) in [
-            (false, false, "us-east-1", "abc", "https://abc.s3.us-east-1.amazonaws.com"),
-            (false, false, "cn-north-1", "abc", "https://abc.s3.cn-north-1.amazonaws.com.cn"),
-            (false, false, "eu-west-1", "a.b", "https://s3.eu-west-1.amazonaws.com/a.b"),
-            (true, false, "us-east-1", "abc", "https://abc.s3-fips.us-east-1.amazonaws.com"),
-            (false, true, "us-east-1", "abc", "https://abc.s3.dualstack.us-east-1.amazonaws.com"),
-            (true, true, "us-gov-west-1", "abc", "https://abc.s3-fips.dualstack.us-gov-west-1.amazonaws.com"),
+            (
+                false,
+                false,
+                "us-east-1",
+                "abc",
+                "https://abc.s3.us-east-1.amazonaws.com",
+            ),
+            (
+                false,
+                false,
+                "cn-north-1",
+                "abc",
+                "https://abc.s3.cn-north-1.amazonaws.com.cn",
+            ),
+            (
+                false,
+                false,
+                "eu-west-1",
+                "a.b",
+                "https://s3.eu-west-1.amazonaws.com/a.b",
+            ),
+            (
+                true,
+                false,
+                "us-east-1",
+                "abc",
+                "https://abc.s3-fips.us-east-1.amazonaws.com",
+            ),
+            (
+                false,
+                true,
+                "us-east-1",
+                "abc",
+                "https://abc.s3.dualstack.us-east-1.amazonaws.com",
+            ),
+            (
+                true,
+                true,
+                "us-gov-west-1",
+                "abc",
+                "https://abc.s3-fips.dualstack.us-gov-west-1.amazonaws.com",
+            ),
         ] {
             let endpoint = Endpoint::Aws { fips, dual_stack };
-            assert_eq!(url(endpoint, None, region, bucket).as_deref(), Some(expected));
+            assert_eq!(
+                url(endpoint, None, region, bucket).as_deref(),
+                Some(expected)
+            );
         }
     }
 
@@ -235,7 +326,10 @@ mod tests {
     fn a_configured_url_has_the_bucket_in_its_path() {
         let with = |s3_url| url(Endpoint::default(), Some(s3_url), "us-east-1", "abc");
         assert_eq!(with("http://h:1").as_deref(), Some("http://h:1/abc"));
-        assert_eq!(with("https://h/base/").as_deref(), Some("https://h/base/abc"));
+        assert_eq!(
+            with("https://h/base/").as_deref(),
+            Some("https://h/base/abc")
+        );
         assert_eq!((with("h"), with("http://h/?q")), (None, None));
     }
 }

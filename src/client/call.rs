@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime};
 use super::target::Target;
 use crate::error::{Error, ServiceErrorKind};
 use crate::http::{Cause, Timings, TransportError};
-use crate::retry::{Attempts, DEFAULT_MAX_ATTEMPTS, Failure, FailureKind, RetryPolicy, is_transient};
+use crate::retry::{
+    Attempts, DEFAULT_MAX_ATTEMPTS, Failure, FailureKind, RetryPolicy, is_transient,
+};
 use crate::sigv4::AmzDate;
 use crate::system::{System, fraction};
 
@@ -36,7 +38,10 @@ pub(super) struct AttemptError {
 
 impl<E: Into<Error>> From<E> for AttemptError {
     fn from(error: E) -> Self {
-        Self { error: error.into(), is_corrected: false }
+        Self {
+            error: error.into(),
+            is_corrected: false,
+        }
     }
 }
 
@@ -105,7 +110,11 @@ impl<'a> Call<'a> {
             return Err(self.ended_by(Cause::ShutDown, target));
         }
         let is_first = self.attempts.begin() == 1;
-        let now = if is_first && self.deadline.is_none() { self.started_at } else { self.system.instant() };
+        let now = if is_first && self.deadline.is_none() {
+            self.started_at
+        } else {
+            self.system.instant()
+        };
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.attempts.withdraw();
             return Err(self.ended_by(Cause::TimedOut, target));
@@ -120,7 +129,10 @@ impl<'a> Call<'a> {
         service_time: SystemTime,
         response_timeout: Option<Duration>,
     ) -> Cow<'static, str> {
-        let (count, max) = (self.attempts.count().max(1), self.policy().max_attempts.max(1));
+        let (count, max) = (
+            self.attempts.count().max(1),
+            self.policy().max_attempts.max(1),
+        );
         if (count, max) == (1, DEFAULT_MAX_ATTEMPTS) {
             return USUAL_REQUEST_INFO.into();
         }
@@ -165,7 +177,9 @@ impl<'a> Call<'a> {
     /// one that has not.
     fn report(&mut self, error: Error) -> Error {
         match self.earlier_may_have_run.take() {
-            Some(earlier) if !error.may_have_run() => earlier.after(self.attempts.count(), self.elapsed()),
+            Some(earlier) if !error.may_have_run() => {
+                earlier.after(self.attempts.count(), self.elapsed())
+            }
             _ => error,
         }
     }
@@ -189,7 +203,8 @@ impl<'a> Call<'a> {
 
     fn has_time_for(&self, wait: Duration) -> bool {
         let ends_at = self.system.instant().checked_add(wait);
-        self.deadline.is_none_or(|deadline| ends_at.is_some_and(|ends_at| ends_at < deadline))
+        self.deadline
+            .is_none_or(|deadline| ends_at.is_some_and(|ends_at| ends_at < deadline))
     }
 
     /// The error of a call that ends between two attempts.
@@ -201,7 +216,11 @@ impl<'a> Call<'a> {
 }
 
 /// Waits, and ends early when the client is shut down.
-pub(super) fn wait_or_shut_down(system: &dyn System, is_shut_down: &AtomicBool, mut left: Duration) {
+pub(super) fn wait_or_shut_down(
+    system: &dyn System,
+    is_shut_down: &AtomicBool,
+    mut left: Duration,
+) {
     while !left.is_zero() && !is_shut_down.load(Ordering::SeqCst) {
         let step = left.min(SHUTDOWN_LATENCY);
         system.sleep(step);
@@ -217,7 +236,11 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
         // The call's own deadline, before there was an attempt.
         Error::Timeout(error) if error.is_before_attempt() => FailureKind::Final,
         Error::Timeout(error) | Error::ConnectionLost(error) | Error::InvalidResponse(error) => {
-            if error.sent.is_whole() { FailureKind::MayHaveRun } else { FailureKind::NotSent }
+            if error.sent.is_whole() {
+                FailureKind::MayHaveRun
+            } else {
+                FailureKind::NotSent
+            }
         }
         Error::Service(error) => match error.kind {
             ServiceErrorKind::Throttling => FailureKind::Throttled,
@@ -257,7 +280,10 @@ impl InvocationId {
         let mut digits = [0; 32];
         hex::encode_to_slice(bits.to_be_bytes(), &mut digits).expect("16 bytes have 32 digits");
         let mut text = [b'-'; 36];
-        let places = text.iter_mut().enumerate().filter(|(index, _)| !matches!(index, 8 | 13 | 18 | 23));
+        let places = text
+            .iter_mut()
+            .enumerate()
+            .filter(|(index, _)| !matches!(index, 8 | 13 | 18 | 23));
         for ((_, place), digit) in places.zip(digits) {
             *place = digit;
         }
@@ -282,13 +308,24 @@ mod tests {
         let id = |bits| InvocationId::from_bits(bits).as_str().to_owned();
         assert_eq!(id(0), "00000000-0000-4000-8000-000000000000");
         assert_eq!(id(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
-        assert_eq!(id(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), "01234567-89ab-4def-8123-456789abcdef");
+        assert_eq!(
+            id(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
+            "01234567-89ab-4def-8123-456789abcdef"
+        );
     }
 
     fn refusal(status: u16, code: &str) -> Error {
-        let mut head = ResponseHead { status, headers: Headers::default(), timings: Timings::default() };
+        let mut head = ResponseHead {
+            status,
+            headers: Headers::default(),
+            timings: Timings::default(),
+        };
         head.headers.push("x-amzn-errortype", code.as_bytes());
-        Error::Service(Box::new(ServiceError::from_service(&head, b"{}", &Redactor::default())))
+        Error::Service(Box::new(ServiceError::from_service(
+            &head,
+            b"{}",
+            &Redactor::default(),
+        )))
     }
 
     #[test]
@@ -308,7 +345,11 @@ mod tests {
             (413, "", FailureKind::Final),
             (501, "", FailureKind::Final),
         ] {
-            assert_eq!(failure_kind(&refusal(status, code), false), kind, "{status} {code}");
+            assert_eq!(
+                failure_kind(&refusal(status, code), false),
+                kind,
+                "{status} {code}"
+            );
         }
         let expired = refusal(403, "ExpiredTokenException");
         assert_eq!(failure_kind(&expired, false), FailureKind::Final);
@@ -319,20 +360,54 @@ mod tests {
     fn failed_exchanges_are_classified_by_what_was_sent() {
         let failure = |phase, sent, cause| {
             let error = TransportError::before_sending("h", cause);
-            failure_kind(&Error::from(TransportError { phase, sent, ..error }), false)
+            failure_kind(
+                &Error::from(TransportError {
+                    phase,
+                    sent,
+                    ..error
+                }),
+                false,
+            )
         };
-        assert_eq!(failure(Phase::Connect, Sent::Nothing, Cause::Failed), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Send, Sent::Partly, Cause::Failed), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Wait, Sent::Whole, Cause::Failed), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Read, Sent::ResponseBegun, Cause::Failed), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Send, Sent::Partly, Cause::TimedOut), FailureKind::NotSent);
-        assert_eq!(failure(Phase::Wait, Sent::Whole, Cause::TimedOut), FailureKind::MayHaveRun);
-        assert_eq!(failure(Phase::Prepare, Sent::Nothing, Cause::TimedOut), FailureKind::Final);
-        assert_eq!(failure(Phase::Handshake, Sent::Nothing, Cause::Permanent), FailureKind::Final);
+        assert_eq!(
+            failure(Phase::Connect, Sent::Nothing, Cause::Failed),
+            FailureKind::NotSent
+        );
+        assert_eq!(
+            failure(Phase::Send, Sent::Partly, Cause::Failed),
+            FailureKind::NotSent
+        );
+        assert_eq!(
+            failure(Phase::Wait, Sent::Whole, Cause::Failed),
+            FailureKind::MayHaveRun
+        );
+        assert_eq!(
+            failure(Phase::Read, Sent::ResponseBegun, Cause::Failed),
+            FailureKind::MayHaveRun
+        );
+        assert_eq!(
+            failure(Phase::Send, Sent::Partly, Cause::TimedOut),
+            FailureKind::NotSent
+        );
+        assert_eq!(
+            failure(Phase::Wait, Sent::Whole, Cause::TimedOut),
+            FailureKind::MayHaveRun
+        );
+        assert_eq!(
+            failure(Phase::Prepare, Sent::Nothing, Cause::TimedOut),
+            FailureKind::Final
+        );
+        assert_eq!(
+            failure(Phase::Handshake, Sent::Nothing, Cause::Permanent),
+            FailureKind::Final
+        );
     }
 
     #[test]
     fn the_usual_request_info_is_that_of_the_default_policy() {
-        assert_eq!(USUAL_REQUEST_INFO, format!("attempt=1; max={DEFAULT_MAX_ATTEMPTS}"));
+        assert_eq!(
+            USUAL_REQUEST_INFO,
+            format!("attempt=1; max={DEFAULT_MAX_ATTEMPTS}")
+        );
     }
 }

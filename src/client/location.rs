@@ -14,9 +14,15 @@ impl<'a> S3Location<'a> {
     pub(super) fn parse(url: &'a str) -> Option<Self> {
         let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
         let is_bucket = (3..=255).contains(&bucket.len())
-            && bucket.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            && bucket
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
             && !bucket.starts_with('.');
-        if is_bucket && !key.is_empty() { Some(Self { bucket, key }) } else { None }
+        if is_bucket && !key.is_empty() {
+            Some(Self { bucket, key })
+        } else {
+            None
+        }
     }
 
     /// The path behind the bucket, percent-encoded except for slashes.
@@ -34,7 +40,9 @@ impl<'a> S3Location<'a> {
 /// upper case or underscores are no host names.
 pub(super) fn is_bucket_host_label(bucket: &str) -> bool {
     bucket.len() <= 63
-        && bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && bucket
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         && !bucket.starts_with('-')
         && !bucket.ends_with('-')
 }
@@ -47,11 +55,19 @@ mod tests {
     fn a_url_is_split_into_bucket_and_path() {
         for (url, bucket, path) in [
             ("s3://bucket/key", "bucket", "/key"),
-            ("s3://b.u-C_k/a//b c/../é?#", "b.u-C_k", "/a//b%20c/../%C3%A9%3F%23"),
+            (
+                "s3://b.u-C_k/a//b c/../é?#",
+                "b.u-C_k",
+                "/a//b%20c/../%C3%A9%3F%23",
+            ),
             ("s3://bucket//", "bucket", "//"),
         ] {
             let location = S3Location::parse(url).unwrap();
-            assert_eq!((location.bucket, &*location.path()), (bucket, path), "{url}");
+            assert_eq!(
+                (location.bucket, &*location.path()),
+                (bucket, path),
+                "{url}"
+            );
         }
     }
 

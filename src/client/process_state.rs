@@ -41,7 +41,9 @@ impl ProcessState {
         if self.process_id == process_id {
             return self;
         }
-        let child = self.child.get_or_init(|| Box::new(Self::new(process_id, OnceLock::new())));
+        let child = self
+            .child
+            .get_or_init(|| Box::new(Self::new(process_id, OnceLock::new())));
         child.of_process(process_id)
     }
 }

@@ -51,7 +51,9 @@ impl<'a> SignedRequest<'a> {
         Self {
             method: request.method,
             url: format!("{}://{}{}", origin.scheme(), origin.authority, request.path),
-            headers: headers.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: headers
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             body,
             expires_at: None,
         }
@@ -60,7 +62,9 @@ impl<'a> SignedRequest<'a> {
     /// Returns the value of a header, or `None` if there is none. `name` must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|(candidate, value)| (candidate == name).then_some(value.as_str()))
+        self.headers
+            .iter()
+            .find_map(|(candidate, value)| (candidate == name).then_some(value.as_str()))
     }
 
     /// Returns a `curl` command for a POSIX shell, with secrets masked. It reads the body from standard input.
@@ -78,11 +82,19 @@ impl<'a> SignedRequest<'a> {
 
     fn curl_command(&self, shown: impl for<'v> Fn(&str, &'v str) -> &'v str) -> String {
         // Without --globoff, curl expands brackets and braces in the URL.
-        let mut command = format!("curl --globoff -X {} {}", self.method, shell_quoted(&self.url));
+        let mut command = format!(
+            "curl --globoff -X {} {}",
+            self.method,
+            shell_quoted(&self.url)
+        );
         for (name, value) in &self.headers {
             let value = shown(name, value);
             // curl sends a header without a value for "name;", and removes its own header for "name:".
-            let header = if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") };
+            let header = if value.is_empty() {
+                format!("{name};")
+            } else {
+                format!("{name}: {value}")
+            };
             command.push_str(&format!(" -H {}", shell_quoted(&header)));
         }
         for added_by_curl in ["accept", "content-type"] {
@@ -107,7 +119,10 @@ fn shell_quoted(text: &str) -> String {
 
 impl fmt::Debug for SignedRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let headers = self.headers.iter().map(|(name, value)| (name, masked(name, value)));
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name, masked(name, value)));
         f.debug_struct("SignedRequest")
             .field("method", &self.method)
             .field("url", &self.url)
@@ -142,19 +157,38 @@ mod tests {
     #[test]
     fn the_command_is_quoted_for_a_shell_and_masked() {
         let command = request().curl();
-        assert!(command.starts_with("curl --globoff -X POST 'https://h/p' -H 'accept;'"), "{command}");
-        assert!(command.contains(r"'x-amzn-sagemaker-target-model: it'\''s'"), "{command}");
-        assert!(command.ends_with("-H 'content-type:' --data-binary @-"), "{command}");
         assert!(
-            !command.contains("hidden") && request().curl_with_secrets().contains("'authorization: hidden'")
+            command.starts_with("curl --globoff -X POST 'https://h/p' -H 'accept;'"),
+            "{command}"
+        );
+        assert!(
+            command.contains(r"'x-amzn-sagemaker-target-model: it'\''s'"),
+            "{command}"
+        );
+        assert!(
+            command.ends_with("-H 'content-type:' --data-binary @-"),
+            "{command}"
+        );
+        assert!(
+            !command.contains("hidden")
+                && request()
+                    .curl_with_secrets()
+                    .contains("'authorization: hidden'")
         );
     }
 
     #[test]
     fn brackets_and_braces_in_the_path_are_sent_as_they_are() {
         let url = "https://[::1]:8080/a[1-3]/{b,c}";
-        let command = SignedRequest { url: url.to_owned(), ..request() }.curl();
-        assert!(command.starts_with(&format!("curl --globoff -X POST '{url}' ")), "{command}");
+        let command = SignedRequest {
+            url: url.to_owned(),
+            ..request()
+        }
+        .curl();
+        assert!(
+            command.starts_with(&format!("curl --globoff -X POST '{url}' ")),
+            "{command}"
+        );
     }
 
     #[test]

@@ -26,8 +26,7 @@ const PATH_BYTES: usize = 128;
 const CONTAINER_PATH: &str = "/invocations";
 
 /// Ends the sentence that the name of the setting begins.
-const NO_REGION: &str =
-    "is missing: set AWS_REGION, or region in the profile; instance metadata gives none here either";
+const NO_REGION: &str = "is missing: set AWS_REGION, or region in the profile; instance metadata gives none here either";
 
 #[derive(Debug)]
 pub(super) struct Target {
@@ -48,7 +47,10 @@ pub(super) struct Prepared {
 
 impl Target {
     /// Opens nothing; reads the proxy's variables.
-    pub(super) fn new(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Result<Self, ConfigError> {
+    pub(super) fn new(
+        config: &Config,
+        is_shut_down: &Arc<AtomicBool>,
+    ) -> Result<Self, ConfigError> {
         let endpoint = config.endpoint.resolve(config.region.as_deref())?;
         let signer = match &config.region {
             _ if endpoint.is_container => None,
@@ -56,10 +58,20 @@ impl Target {
             None => return Err(ConfigError::new("region", NO_REGION)),
         };
         let has_no_proxy = endpoint.is_container && config.proxy == Proxy::Environment;
-        let proxy = if has_no_proxy { &Proxy::Off } else { &config.proxy };
+        let proxy = if has_no_proxy {
+            &Proxy::Off
+        } else {
+            &config.proxy
+        };
         let transport = Transport::new(&endpoint.origin, &transport_settings(config, proxy))?;
         let credentials = credentials::Cache::new(search(config, is_shut_down));
-        Ok(Self { endpoint, signer, transport, credentials, user_agent: user_agent(config)? })
+        Ok(Self {
+            endpoint,
+            signer,
+            transport,
+            credentials,
+            user_agent: user_agent(config)?,
+        })
     }
 
     /// Asks the instance for the region that nothing else gave.
@@ -69,9 +81,13 @@ impl Target {
         deadline: Option<Instant>,
     ) -> Result<Self, Error> {
         match credentials::region_of_instance(search(config, is_shut_down), deadline) {
-            Ok(Some(region)) => {
-                Ok(Self::new(&Config { region: Some(region), ..config.clone() }, is_shut_down)?)
-            }
+            Ok(Some(region)) => Ok(Self::new(
+                &Config {
+                    region: Some(region),
+                    ..config.clone()
+                },
+                is_shut_down,
+            )?),
             Ok(None) => Err(ConfigError::new("region", NO_REGION).into()),
             Err(error) if error.is_out_of_time => Err(error.into_timeout("instance metadata")),
             Err(error) => Err(error.into()),
@@ -89,7 +105,10 @@ impl Target {
         } else {
             path.push_str(CONTAINER_PATH);
         }
-        Ok(Prepared { path, numbers: operation.numbers() })
+        Ok(Prepared {
+            path,
+            numbers: operation.numbers(),
+        })
     }
 
     /// The request without its signature, headers in the order of their names.
@@ -101,7 +120,12 @@ impl Target {
         let mut headers = operation.headers(&prepared.numbers, self.endpoint.is_container);
         let at = headers.partition_point(|(name, _)| *name < "host");
         headers.insert(at, ("host", &self.endpoint.origin.authority));
-        Request { method: "POST", path: &prepared.path, headers, body: operation.body() }
+        Request {
+            method: "POST",
+            path: &prepared.path,
+            headers,
+            body: operation.body(),
+        }
     }
 
     /// The last header of every request, not signed.
@@ -115,7 +139,10 @@ impl Target {
     }
 }
 
-pub(super) fn transport_settings<'a>(config: &'a Config, proxy: &'a Proxy) -> TransportSettings<'a> {
+pub(super) fn transport_settings<'a>(
+    config: &'a Config,
+    proxy: &'a Proxy,
+) -> TransportSettings<'a> {
     TransportSettings {
         limits: config.timeouts.limits(),
         max_idle_connections: config.max_idle_connections,
@@ -128,7 +155,10 @@ pub(super) fn transport_settings<'a>(config: &'a Config, proxy: &'a Proxy) -> Tr
 }
 
 fn search(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Search {
-    Search { is_shut_down: Arc::clone(is_shut_down), ..config.search() }
+    Search {
+        is_shut_down: Arc::clone(is_shut_down),
+        ..config.search()
+    }
 }
 
 /// The error of asynchronous requests at a container.

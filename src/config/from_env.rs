@@ -23,15 +23,23 @@ pub(super) fn config(system: Arc<dyn System>) -> Result<Config, SettingError> {
 pub(super) fn profile_config(system: Arc<dyn System>, name: &str) -> Result<Config, SettingError> {
     let profiles = Profiles::load_selecting(&*system, Some(name))?;
     let config = config_of(system, &profiles)?;
-    Ok(Config { credentials: Provider::Profile(name.to_owned()), ..config })
+    Ok(Config {
+        credentials: Provider::Profile(name.to_owned()),
+        ..config
+    })
 }
 
 fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, SettingError> {
     let settings = Settings::new(&*system, profiles)?;
     check_retry_mode(settings)?;
-    let mut config = Config { endpoint: endpoint(settings)?, ..Config::default() };
+    let mut config = Config {
+        endpoint: endpoint(settings)?,
+        ..Config::default()
+    };
     config.s3_endpoint_url = settings.endpoint_url(Service::S3)?.map(|url| url.value);
-    config.region = settings.text(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region").map(|found| found.value);
+    config.region = settings
+        .text(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region")
+        .map(|found| found.value);
     if config.region.is_none() {
         profiles.check_files()?;
     }
@@ -47,8 +55,10 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     if let Some(max_attempts) = settings.text(&["AWS_MAX_ATTEMPTS"], "max_attempts") {
         config.retry.max_attempts = parse_max_attempts(&max_attempts)?;
     }
-    config.retry.correct_clock =
-        !settings.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
+    config.retry.correct_clock = !settings.flag(
+        "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
+        "disable_clock_skew_correction",
+    )?;
     Ok(Config { system, ..config })
 }
 
@@ -65,21 +75,25 @@ fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {
     };
     match variant {
         None => Ok(Endpoint::Url(url.value)),
-        Some(variant) => {
-            Err(url
-                .invalid(&format!("an endpoint URL has no variants, and {} asks for one", variant.place())))
-        }
+        Some(variant) => Err(url.invalid(&format!(
+            "an endpoint URL has no variants, and {} asks for one",
+            variant.place()
+        ))),
     }
 }
 
 fn parse_max_attempts(setting: &Setting) -> Result<u32, SettingError> {
     let number: Result<NonZeroU32, _> = setting.value.parse();
-    number.map(NonZeroU32::get).map_err(|_| setting.invalid("can only be a number from 1 on"))
+    number
+        .map(NonZeroU32::get)
+        .map_err(|_| setting.invalid("can only be a number from 1 on"))
 }
 
 /// Source: the modes of the SDKs. Ours is `standard`.
 fn check_retry_mode(settings: Settings<'_>) -> Result<(), SettingError> {
-    let Some(mode) = settings.text(&["AWS_RETRY_MODE"], "retry_mode") else { return Ok(()) };
+    let Some(mode) = settings.text(&["AWS_RETRY_MODE"], "retry_mode") else {
+        return Ok(());
+    };
     match mode.value.to_ascii_lowercase().as_str() {
         "standard" | "adaptive" | "legacy" => Ok(()),
         _ => Err(mode.invalid("can only be standard, adaptive or legacy")),
@@ -90,7 +104,11 @@ fn read_ca_bundle(system: &dyn System, setting: &Setting) -> Result<Vec<u8>, Set
     let path = expand_home(system, Platform::CURRENT, &setting.value);
     system
         .read_file(&path, MAX_CA_BUNDLE_BYTES)
-        .map_err(|error| setting.invalid("the file cannot be read").with_source(error))
+        .map_err(|error| {
+            setting
+                .invalid("the file cannot be read")
+                .with_source(error)
+        })
 }
 
 #[cfg(test)]

@@ -56,21 +56,50 @@ impl Timeouts {
             ("timeouts.stream", self.stream),
             ("timeouts.call", self.call),
         ];
-        match all.into_iter().find(|(_, limit)| *limit == Some(Duration::ZERO)) {
+        match all
+            .into_iter()
+            .find(|(_, limit)| *limit == Some(Duration::ZERO))
+        {
             Some((setting, _)) => Err(ConfigError::new(setting, "is zero; None is no limit")),
             None => Ok(()),
         }
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let Self { connect, send, response, read, .. } = *self;
-        Limits { connect, send, response, read, poll: None }
+        let Self {
+            connect,
+            send,
+            response,
+            read,
+            ..
+        } = *self;
+        Limits {
+            connect,
+            send,
+            response,
+            read,
+            poll: None,
+        }
     }
 
     /// The limits of a streamed response. Its reads look at the clock often enough to keep the limit of a part.
     pub(crate) fn stream_limits(&self) -> Limits {
-        let Self { connect, send, read, stream, .. } = *self;
-        let poll = stream.map_or(MAX_POLL_INTERVAL, |limit| (limit / 8).min(MAX_POLL_INTERVAL));
-        Limits { connect, send, response: stream, read, poll: Some(poll.max(MIN_POLL_INTERVAL)) }
+        let Self {
+            connect,
+            send,
+            read,
+            stream,
+            ..
+        } = *self;
+        let poll = stream.map_or(MAX_POLL_INTERVAL, |limit| {
+            (limit / 8).min(MAX_POLL_INTERVAL)
+        });
+        Limits {
+            connect,
+            send,
+            response: stream,
+            read,
+            poll: Some(poll.max(MIN_POLL_INTERVAL)),
+        }
     }
 }

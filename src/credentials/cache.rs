@@ -88,7 +88,13 @@ impl Cache {
             Provider::Static(credentials) => Some(checked(credentials)),
             _ => None,
         };
-        Self { fixed, shared: Arc::new(CacheState { loader, state: Mutex::default() }) }
+        Self {
+            fixed,
+            shared: Arc::new(CacheState {
+                loader,
+                state: Mutex::default(),
+            }),
+        }
     }
 
     /// Returns credentials to sign with now. Waits only if there are no valid ones, until `deadline`.
@@ -123,8 +129,14 @@ impl Cache {
             return Ok(false);
         }
         loop {
-            let (now, instant) = (self.shared.loader.system.now(), self.shared.loader.system.instant());
-            let step = self.shared.lock().step_after_rejection(rejected, now, instant);
+            let (now, instant) = (
+                self.shared.loader.system.now(),
+                self.shared.loader.system.instant(),
+            );
+            let step = self
+                .shared
+                .lock()
+                .step_after_rejection(rejected, now, instant);
             if let Some(outcome) = self.follow(step, deadline, instant) {
                 return outcome.map(|credentials| *credentials != *rejected);
             }
@@ -132,7 +144,12 @@ impl Cache {
     }
 
     /// `None` when the search of another caller panicked.
-    fn follow(&self, step: Step, deadline: Option<Instant>, instant: Instant) -> Option<SearchOutcome> {
+    fn follow(
+        &self,
+        step: Step,
+        deadline: Option<Instant>,
+        instant: Instant,
+    ) -> Option<SearchOutcome> {
         match step {
             Step::Use(credentials) => Some(Ok(credentials)),
             Step::Refresh(credentials, search) => {
@@ -168,7 +185,11 @@ impl State {
     fn fresh(&self, now: SystemTime) -> Option<Arc<Credentials>> {
         let entry = self.entry.as_ref()?;
         let is_fresh = entry.is_valid(now) && (self.search.is_some() || !entry.is_due(now));
-        if is_fresh { Some(Arc::clone(&entry.credentials)) } else { None }
+        if is_fresh {
+            Some(Arc::clone(&entry.credentials))
+        } else {
+            None
+        }
     }
 
     fn step(&mut self, now: SystemTime, instant: Instant) -> Step {
@@ -182,7 +203,12 @@ impl State {
         }
     }
 
-    fn step_after_rejection(&mut self, rejected: &Credentials, now: SystemTime, instant: Instant) -> Step {
+    fn step_after_rejection(
+        &mut self,
+        rejected: &Credentials,
+        now: SystemTime,
+        instant: Instant,
+    ) -> Step {
         match &self.entry {
             Some(entry) if *entry.credentials != *rejected || entry.supersedes(rejected) => {
                 Step::Use(Arc::clone(&entry.credentials))
@@ -209,7 +235,12 @@ impl State {
             Ok(credentials) => {
                 self.search = None;
                 let before = self.entry.take();
-                self.entry = Some(Entry::new(Arc::clone(credentials), before, found.now, found.jitter));
+                self.entry = Some(Entry::new(
+                    Arc::clone(credentials),
+                    before,
+                    found.now,
+                    found.jitter,
+                ));
             }
             Err(_) => self.fail_search(found.now),
         }
@@ -226,17 +257,23 @@ impl State {
 impl CacheState {
     /// Looks at the environment here, where nothing can wait, and searches further on a new thread.
     fn start(self: &Arc<Self>, search: &Arc<PendingSearch>) -> Result<(), CredentialsError> {
-        if self.run(search, || self.loader.load_from_environment(&search.progress)) {
+        if self.run(search, || {
+            self.loader.load_from_environment(&search.progress)
+        }) {
             return Ok(());
         }
         search.leave_thread();
         let (shared, running) = (Arc::clone(self), Arc::clone(search));
-        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(move || {
-            shared.run(&running, || Some(shared.loader.load(running.started_at, &running.progress)));
-        });
+        let thread = thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .spawn(move || {
+                shared.run(&running, || {
+                    Some(shared.loader.load(running.started_at, &running.progress))
+                });
+            });
         let Err(error) = thread else { return Ok(()) };
-        let error =
-            CredentialsError::new("no thread could be started to load credentials").with_source(error);
+        let error = CredentialsError::new("no thread could be started to load credentials")
+            .with_source(error);
         self.lock().fail_search(search.start_time);
         search.end(SearchEnd::With(Err(error.clone())));
         Err(error)
@@ -252,7 +289,9 @@ impl CacheState {
     ) -> bool {
         search.run_here();
         // A panic leaves no state half changed: none is touched before the search ends.
-        match panic::catch_unwind(AssertUnwindSafe(|| load().map(|outcome| self.found(outcome)))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| {
+            load().map(|outcome| self.found(outcome))
+        })) {
             Ok(None) => return false,
             Ok(Some(found)) => {
                 self.lock().finish_search(&found);
@@ -274,7 +313,11 @@ impl CacheState {
             self.log_failure(error);
         }
         let (now, random) = (self.loader.system.now(), self.loader.system.random());
-        SearchResult { outcome, now, jitter: fraction(random) }
+        SearchResult {
+            outcome,
+            now,
+            jitter: fraction(random),
+        }
     }
 
     fn log_failure(&self, error: &CredentialsError) {

@@ -18,17 +18,26 @@ pub(super) struct FailedAttempt {
 impl FailedAttempt {
     /// For an error that is not retried.
     pub(super) fn fatal(error: impl Into<ProviderError>) -> Self {
-        Self { error: error.into(), retry_base: None }
+        Self {
+            error: error.into(),
+            retry_base: None,
+        }
     }
 
     /// For a response with this status, which decides whether it is retried.
     pub(super) fn refused(status: u16, problem: impl Into<String>) -> Self {
         let retry_base = backoff_base_of_status(status);
-        Self { error: CredentialsError::new(problem).into(), retry_base }
+        Self {
+            error: CredentialsError::new(problem).into(),
+            retry_base,
+        }
     }
 
     pub(super) fn retryable(error: impl Into<ProviderError>) -> Self {
-        Self { error: error.into(), retry_base: Some(BACKOFF_BASE) }
+        Self {
+            error: error.into(),
+            retry_base: Some(BACKOFF_BASE),
+        }
     }
 }
 
@@ -36,7 +45,11 @@ impl From<TransportError> for FailedAttempt {
     fn from(error: TransportError) -> Self {
         let is_final = matches!(error.cause, Cause::Permanent | Cause::ShutDown);
         let error = CredentialsError::from(error);
-        if is_final { Self::fatal(error) } else { Self::retryable(error) }
+        if is_final {
+            Self::fatal(error)
+        } else {
+            Self::retryable(error)
+        }
     }
 }
 
@@ -51,7 +64,10 @@ pub(super) struct SourceCall<'a> {
 
 impl SourceCall<'_> {
     /// Retries until an attempt succeeds, no attempts are left, or there is no time for another.
-    pub(super) fn run<T>(&self, attempt: impl Fn() -> Result<T, FailedAttempt>) -> Result<T, ProviderError> {
+    pub(super) fn run<T>(
+        &self,
+        attempt: impl Fn() -> Result<T, FailedAttempt>,
+    ) -> Result<T, ProviderError> {
         let mut retries = 0;
         loop {
             self.context.begin_step(self.what)?;
@@ -72,12 +88,23 @@ impl SourceCall<'_> {
         let wait = longest.mul_f64(fraction(self.context.system.random()));
         let has_attempts = retries + 1 < self.settings.max_attempts;
         let has_time = self.context.time_left().is_none_or(|left| left > wait);
-        if has_attempts && has_time { Some(wait) } else { None }
+        if has_attempts && has_time {
+            Some(wait)
+        } else {
+            None
+        }
     }
 
     /// Sends the request once, within the search's deadline.
     pub(super) fn send(&self, request: &Request<'_>) -> Result<HttpResponse, TransportError> {
-        log::debug!("{} {}://{}", request.method, self.origin.scheme(), self.origin.authority);
-        self.context.sender.send(self.origin, request, &self.settings, self.context.deadline)
+        log::debug!(
+            "{} {}://{}",
+            request.method,
+            self.origin.scheme(),
+            self.origin.authority
+        );
+        self.context
+            .sender
+            .send(self.origin, request, &self.settings, self.context.deadline)
     }
 }

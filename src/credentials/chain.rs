@@ -19,17 +19,32 @@ struct Source {
     load: fn(&Context<'_>) -> Result<Credentials, ProviderError>,
 }
 
-const ENVIRONMENT: Source = Source { name: "environment", load: environment::load };
-const PROFILE: Source = Source { name: "profile", load: profile::load };
+const ENVIRONMENT: Source = Source {
+    name: "environment",
+    load: environment::load,
+};
+const PROFILE: Source = Source {
+    name: "profile",
+    load: profile::load,
+};
 const INSTANCE_METADATA: &str = "instance metadata";
 
 /// In the order of the official SDK for Rust.
 const DEFAULT_CHAIN: [Source; 5] = [
     ENVIRONMENT,
     PROFILE,
-    Source { name: "web identity", load: web_identity::load },
-    Source { name: "container", load: container::load },
-    Source { name: INSTANCE_METADATA, load: imds::load },
+    Source {
+        name: "web identity",
+        load: web_identity::load,
+    },
+    Source {
+        name: "container",
+        load: container::load,
+    },
+    Source {
+        name: INSTANCE_METADATA,
+        load: imds::load,
+    },
 ];
 
 /// Time limit of one search. The deadlines of calls do not apply, because calls share the search.
@@ -61,7 +76,10 @@ impl Loader {
             provider: search.provider,
             system: search.system,
             sender,
-            hosts: AwsHosts { region: search.region, variant: search.variant },
+            hosts: AwsHosts {
+                region: search.region,
+                variant: search.variant,
+            },
             clocks: Clocks::new(search.corrects_clock),
             last_instance_credentials: Mutex::default(),
         }
@@ -73,16 +91,26 @@ impl Loader {
         started_at: Instant,
         progress: &Progress,
     ) -> Result<Credentials, CredentialsError> {
-        let last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let last = self
+            .last_instance_credentials
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let mut context = self.context(progress);
         context.last_instance_credentials = last.as_ref();
         context.deadline = started_at.checked_add(SEARCH_LIMIT);
-        let mut search = ChainSearch { context: &context, tried: Vec::new() };
+        let mut search = ChainSearch {
+            context: &context,
+            tried: Vec::new(),
+        };
         let found = search.try_provider(&self.provider)?;
         let (credentials, source) = found.ok_or_else(|| nothing_found(&search.tried))?;
         let credentials = accept(credentials, source)?;
         if source == INSTANCE_METADATA {
-            let mut last = self.last_instance_credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self
+                .last_instance_credentials
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *last = Some(credentials.clone());
         }
         Ok(credentials)
@@ -93,7 +121,10 @@ impl Loader {
         &self,
         progress: &Progress,
     ) -> Option<Result<Credentials, CredentialsError>> {
-        if !matches!(self.provider, Provider::DefaultChain | Provider::Environment) {
+        if !matches!(
+            self.provider,
+            Provider::DefaultChain | Provider::Environment
+        ) {
             return None;
         }
         match environment::load(&self.context(progress)) {
@@ -104,7 +135,13 @@ impl Loader {
     }
 
     fn context<'a>(&'a self, progress: &'a Progress) -> Context<'a> {
-        Context::new(&*self.system, &*self.sender, &self.hosts, progress, &self.clocks)
+        Context::new(
+            &*self.system,
+            &*self.sender,
+            &self.hosts,
+            progress,
+            &self.clocks,
+        )
     }
 
     pub(super) fn region_of_instance(
@@ -123,7 +160,8 @@ impl Loader {
             }
             Err(ProviderError::Failed(error)) => {
                 let mut error = error.within(NO_REGION);
-                error.is_out_of_time |= deadline.is_some_and(|deadline| self.system.instant() >= deadline);
+                error.is_out_of_time |=
+                    deadline.is_some_and(|deadline| self.system.instant() >= deadline);
                 Err(error)
             }
         }
@@ -131,8 +169,13 @@ impl Loader {
 }
 
 fn accept(credentials: Credentials, source: &'static str) -> Result<Credentials, CredentialsError> {
-    credentials.check().map_err(|problem| CredentialsError::new(problem).within(source))?;
-    log::debug!("credentials {} come from: {source}", credentials.shown_key_id());
+    credentials
+        .check()
+        .map_err(|problem| CredentialsError::new(problem).within(source))?;
+    log::debug!(
+        "credentials {} come from: {source}",
+        credentials.shown_key_id()
+    );
     Ok(credentials)
 }
 
@@ -185,7 +228,9 @@ impl ChainSearch<'_> {
                 self.tried.push((name, "it returned none".to_owned()));
                 Ok(None)
             }
-            Err(error) => Err(CredentialsError::new(format!("the {name} failed")).with_source(error)),
+            Err(error) => {
+                Err(CredentialsError::new(format!("the {name} failed")).with_source(error))
+            }
         }
     }
 
@@ -214,5 +259,8 @@ fn nothing_found(tried: &[(&str, String)]) -> CredentialsError {
 
 /// A line for each source.
 fn reasons(tried: &[(&str, String)]) -> String {
-    tried.iter().map(|(source, reason)| format!("\n  {source}: {reason}")).collect()
+    tried
+        .iter()
+        .map(|(source, reason)| format!("\n  {source}: {reason}"))
+        .collect()
 }

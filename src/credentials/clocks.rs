@@ -15,7 +15,10 @@ pub(super) struct Clocks {
 
 impl Clocks {
     pub(super) fn new(corrects_clock: bool) -> Self {
-        Self { known: Mutex::default(), is_off: !corrects_clock }
+        Self {
+            known: Mutex::default(),
+            is_off: !corrects_clock,
+        }
     }
 
     /// The correction for this host and port; `None` if corrections are off.
@@ -35,6 +38,8 @@ impl Clocks {
     /// The time of day with the correction of the first service, for dates of no service.
     pub(super) fn corrected(&self, now: SystemTime) -> SystemTime {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.first().map_or(now, |(_, clock)| clock.service_time(now))
+        known
+            .first()
+            .map_or(now, |(_, clock)| clock.service_time(now))
     }
 }

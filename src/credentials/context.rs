@@ -109,7 +109,13 @@ impl<'a> Context<'a> {
             last_instance_credentials: self.last_instance_credentials,
             deadline: self.deadline,
             profile: Some(name),
-            ..Context::new(self.system, self.sender, self.hosts, self.progress, self.clocks)
+            ..Context::new(
+                self.system,
+                self.sender,
+                self.hosts,
+                self.progress,
+                self.clocks,
+            )
         }
     }
 
@@ -117,7 +123,11 @@ impl<'a> Context<'a> {
     pub(super) fn variable(&self, name: &str) -> Option<String> {
         let value = self.system.variable(name)?;
         let value = value.trim();
-        if value.is_empty() { None } else { Some(value.to_owned()) }
+        if value.is_empty() {
+            None
+        } else {
+            Some(value.to_owned())
+        }
     }
 
     pub(super) fn profiles(&self) -> Result<&Profiles, CredentialsError> {
@@ -147,24 +157,28 @@ impl<'a> Context<'a> {
 
     /// The path of a file below `~/.aws`.
     pub(super) fn below_aws(&self, names: &[&str]) -> Result<PathBuf, CredentialsError> {
-        below_aws(self.system, Platform::CURRENT, names)
-            .ok_or_else(|| CredentialsError::new("the home directory is not known: HOME is not set"))
+        below_aws(self.system, Platform::CURRENT, names).ok_or_else(|| {
+            CredentialsError::new("the home directory is not known: HOME is not set")
+        })
     }
 
     /// Begins a step of the search and returns the time left for it; an error if the deadline has passed.
     pub(super) fn begin_step(&self, step: &str) -> Result<Duration, CredentialsError> {
         self.progress.begin(step);
         match self.time_left() {
-            Some(Duration::ZERO) => {
-                Err(CredentialsError::new(format!("{step}: the time of the search is over")))
-            }
+            Some(Duration::ZERO) => Err(CredentialsError::new(format!(
+                "{step}: the time of the search is over"
+            ))),
             left => Ok(left.unwrap_or(Duration::MAX)),
         }
     }
 
     /// The time until the deadline; `None` without one.
     pub(super) fn time_left(&self) -> Option<Duration> {
-        Some(self.deadline?.saturating_duration_since(self.system.instant()))
+        Some(
+            self.deadline?
+                .saturating_duration_since(self.system.instant()),
+        )
     }
 
     /// The time of day with the correction learned from the services.
@@ -174,7 +188,9 @@ impl<'a> Context<'a> {
 
     pub(super) fn region(&self, what: &str) -> Result<&str, CredentialsError> {
         let region = self.hosts.region.as_deref().ok_or_else(|| {
-            CredentialsError::new(format!("{what} needs a region: set AWS_REGION or region in the profile"))
+            CredentialsError::new(format!(
+                "{what} needs a region: set AWS_REGION or region in the profile"
+            ))
         })?;
         checked_region(region)
     }
@@ -198,20 +214,33 @@ impl<'a> Context<'a> {
         };
         let (region, fips) = region_of_fips(region).map_or((region, fips), |region| (region, true));
         let authority = service.host(checked_region(region)?, fips, dual_stack);
-        Ok((Origin { tls: true, authority }, String::new()))
+        Ok((
+            Origin {
+                tls: true,
+                authority,
+            },
+            String::new(),
+        ))
     }
 }
 
 /// Origin and base path of a URL without a query; the path ends without a slash.
 pub(super) fn base_url(url: &Setting) -> Option<(Origin, String)> {
     let (origin, path) = Origin::split_url(&url.value)?;
-    if path.contains('?') { None } else { Some((origin, path.trim_end_matches('/').to_owned())) }
+    if path.contains('?') {
+        None
+    } else {
+        Some((origin, path.trim_end_matches('/').to_owned()))
+    }
 }
 
 pub(super) fn checked_region(region: &str) -> Result<&str, CredentialsError> {
     if is_host_label(region) {
         Ok(region)
     } else {
-        Err(CredentialsError::new(format!("{} is not a region", quoted(region))))
+        Err(CredentialsError::new(format!(
+            "{} is not a region",
+            quoted(region)
+        )))
     }
 }

@@ -15,6 +15,7 @@ impl Progress {
     /// The current step.
     pub(super) fn step(&self) -> String {
         let step = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        step.clone().unwrap_or_else(|| "the search for credentials".to_owned())
+        step.clone()
+            .unwrap_or_else(|| "the search for credentials".to_owned())
     }
 }

@@ -76,7 +76,10 @@ impl<F> ProvideCredentials for F
 where
     F: Fn() -> Result<Option<Credentials>, Box<dyn StdError + Send + Sync>> + Send + Sync,
 {
-    fn provide(&self, _: Option<Instant>) -> Result<Option<Credentials>, Box<dyn StdError + Send + Sync>> {
+    fn provide(
+        &self,
+        _: Option<Instant>,
+    ) -> Result<Option<Credentials>, Box<dyn StdError + Send + Sync>> {
         self()
     }
 }

@@ -65,7 +65,13 @@ impl CallSettings {
 
     fn limits(&self) -> Limits {
         let response = Some(self.response);
-        Limits { connect: Some(self.connect), send: response, response, read: response, poll: None }
+        Limits {
+            connect: Some(self.connect),
+            send: response,
+            response,
+            read: response,
+            poll: None,
+        }
     }
 }
 
@@ -110,15 +116,31 @@ impl NetworkSender {
         }
     }
 
-    fn transport(&self, origin: &Origin, settings: &CallSettings) -> Result<Transport, TransportError> {
+    fn transport(
+        &self,
+        origin: &Origin,
+        settings: &CallSettings,
+    ) -> Result<Transport, TransportError> {
         let resolver = self.resolver.clone();
         let transport_settings = TransportSettings {
             limits: settings.limits(),
             max_idle_connections: 0,
             max_idle_age: Duration::ZERO,
-            proxy: if settings.uses_proxy { &self.proxy } else { &Proxy::Off },
-            ca_bundle_pem: if origin.tls { self.ca_bundle_pem.as_deref() } else { None },
-            resolver: if origin.tls { resolver } else { resolver.allowing(settings.is_allowed) },
+            proxy: if settings.uses_proxy {
+                &self.proxy
+            } else {
+                &Proxy::Off
+            },
+            ca_bundle_pem: if origin.tls {
+                self.ca_bundle_pem.as_deref()
+            } else {
+                None
+            },
+            resolver: if origin.tls {
+                resolver
+            } else {
+                resolver.allowing(settings.is_allowed)
+            },
             system: Arc::clone(&self.system),
         };
         Transport::new(origin, &transport_settings).map_err(|error| {
@@ -136,20 +158,34 @@ impl SendHttp for NetworkSender {
         deadline: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         if self.is_shut_down.load(Ordering::SeqCst) {
-            return Err(TransportError::before_sending(&origin.authority, Cause::ShutDown));
+            return Err(TransportError::before_sending(
+                &origin.authority,
+                Cause::ShutDown,
+            ));
         }
         let transport = self.transport(origin, settings)?;
-        let attempt_deadline = self.system.instant().checked_add(settings.connect + settings.response);
+        let attempt_deadline = self
+            .system
+            .instant()
+            .checked_add(settings.connect + settings.response);
         let deadline = [deadline, attempt_deadline].into_iter().flatten().min();
         let (head, mut body) = transport.send(request, &settings.limits(), deadline)?;
         match body.read_whole(MAX_RESPONSE_BYTES) {
-            Ok(body) => Ok(HttpResponse { status: head.status, headers: head.headers, body }),
+            Ok(body) => Ok(HttpResponse {
+                status: head.status,
+                headers: head.headers,
+                body,
+            }),
             Err(BodyError::Transport(error)) => Err(error),
             Err(BodyError::TooLarge(_)) => {
                 let problem = format!("the response is larger than {MAX_RESPONSE_BYTES} bytes");
                 let failed = TransportError::before_sending(&origin.authority, Cause::Permanent);
                 let (phase, sent) = (Phase::Read, Sent::ResponseBegun);
-                Err(TransportError { phase, sent, ..failed.with_source(problem) })
+                Err(TransportError {
+                    phase,
+                    sent,
+                    ..failed.with_source(problem)
+                })
             }
         }
     }
@@ -165,12 +201,26 @@ mod tests {
     fn a_lookup_that_hangs_is_shared_by_all_calls() {
         let is_hanging = Arc::new(AtomicBool::new(true));
         let system = Arc::new(FakeSystem::default().with_hanging_lookup(&is_hanging));
-        let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+        let config = Config {
+            system: Arc::<FakeSystem>::clone(&system),
+            ..Config::default()
+        };
         let sender = NetworkSender::new(&config.search());
-        let origin = Origin { tls: false, authority: "hangs.example".to_owned() };
-        let settings = CallSettings { connect: Duration::from_millis(20), ..CallSettings::SERVICE };
+        let origin = Origin {
+            tls: false,
+            authority: "hangs.example".to_owned(),
+        };
+        let settings = CallSettings {
+            connect: Duration::from_millis(20),
+            ..CallSettings::SERVICE
+        };
         for _ in 0..3 {
-            let request = Request { method: "GET", path: "/", headers: vec![], body: &[] };
+            let request = Request {
+                method: "GET",
+                path: "/",
+                headers: vec![],
+                body: &[],
+            };
             sender.send(&origin, &request, &settings, None).unwrap_err();
         }
         assert_eq!(system.lookups(), 1);

@@ -49,7 +49,10 @@ impl ServiceError {
             log_stream_arn: None,
         });
         let is_refusal = refusal::is_proven_by_container(head.status);
-        Self { is_refusal, ..Self::of_head(kind, head, redactor) }
+        Self {
+            is_refusal,
+            ..Self::of_head(kind, head, redactor)
+        }
     }
 
     fn of_head(kind: ServiceErrorKind, head: &ResponseHead, redactor: &Redactor) -> Self {
@@ -64,10 +67,14 @@ impl ServiceError {
 
 impl ServiceErrorKind {
     fn redacted(self, redactor: &Redactor) -> Self {
-        let Self::Model(error) = self else { return self };
+        let Self::Model(error) = self else {
+            return self;
+        };
         Self::Model(ModelError {
             original_status_code: error.original_status_code,
-            original_message: error.original_message.map(|message| redactor.redact(&message)),
+            original_message: error
+                .original_message
+                .map(|message| redactor.redact(&message)),
             log_stream_arn: error.log_stream_arn.map(|arn| redactor.redact(&arn)),
         })
     }
@@ -78,7 +85,8 @@ fn kind_of(status: u16, code: Option<&Code>, content: &Content) -> ServiceErrorK
     if status == 424 {
         return ServiceErrorKind::Model(content.model_error());
     }
-    code.and_then(|code| code.kind(status, content)).unwrap_or_else(|| kind_of_status(status))
+    code.and_then(|code| code.kind(status, content))
+        .unwrap_or_else(|| kind_of_status(status))
 }
 
 /// Without a known code, only the statuses of the service's model have a kind, and a bare 429: that is the rate limit of
@@ -106,27 +114,47 @@ fn location(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
         return None;
     }
     let location = head.headers.get("location")?;
-    if location.is_empty() { None } else { Some(masked_url(&redactor.redact(&location))) }
+    if location.is_empty() {
+        None
+    } else {
+        Some(masked_url(&redactor.redact(&location)))
+    }
 }
 
 /// Parses `x-amz-retry-after` (whole milliseconds); malformed values are ignored.
 fn retry_after(headers: &Headers) -> Option<Duration> {
-    headers.get("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis)
+    headers
+        .get("x-amz-retry-after")?
+        .trim()
+        .parse()
+        .ok()
+        .map(Duration::from_millis)
 }
 
 /// A text sent by the front end without JSON, such as "HTTP content length exceeded 5246976 bytes."
 fn plain_text_message(headers: &Headers, content: &Content, body: &str) -> Option<String> {
-    let content_type = headers.get("content-type").unwrap_or("text/plain".into()).to_ascii_lowercase();
+    let content_type = headers
+        .get("content-type")
+        .unwrap_or("text/plain".into())
+        .to_ascii_lowercase();
     let text = body.trim();
-    let is_plain = content_type.starts_with("text/plain") && !text.is_empty() && !text.starts_with('<');
-    if is_plain && matches!(content, Content::Other) { Some(text.to_owned()) } else { None }
+    let is_plain =
+        content_type.starts_with("text/plain") && !text.is_empty() && !text.starts_with('<');
+    if is_plain && matches!(content, Content::Other) {
+        Some(text.to_owned())
+    } else {
+        None
+    }
 }
 
 /// The first line of a signature's refusal. The next paragraph begins with "The Canonical String for this request
 /// should have been", and what follows are the signed headers.
 fn without_canonical_string(text: &str) -> String {
     let first_line = text.trim().lines().next().unwrap_or("");
-    first_line.split_once("The Canonical String").map_or(first_line, |(start, _)| start).to_owned()
+    first_line
+        .split_once("The Canonical String")
+        .map_or(first_line, |(start, _)| start)
+        .to_owned()
 }
 
 /// Whether an error whose kind is not known is a refusal: by its status, or because the service itself sent it with the
@@ -151,13 +179,27 @@ mod tests {
     /// A head whose headers are lines of the body.
     fn head(body: &[u8]) -> ResponseHead {
         let mut headers = Headers::default();
-        let names = ["x-amzn-errortype", "x-amz-retry-after", "location", "x-amzn-requestid", "content-type"];
+        let names = [
+            "x-amzn-errortype",
+            "x-amz-retry-after",
+            "location",
+            "x-amzn-requestid",
+            "content-type",
+        ];
         for (name, line) in names.into_iter().zip(body.split(|byte| *byte == b'\n')) {
-            let value: Vec<u8> = line.iter().copied().filter(|byte| !byte.is_ascii_control()).collect();
+            let value: Vec<u8> = line
+                .iter()
+                .copied()
+                .filter(|byte| !byte.is_ascii_control())
+                .collect();
             headers.push(name, &value);
         }
         let status = STATUSES[body.len() % STATUSES.len()];
-        ResponseHead { status, headers, timings: Timings::default() }
+        ResponseHead {
+            status,
+            headers,
+            timings: Timings::default(),
+        }
     }
 
     #[test]
@@ -173,7 +215,10 @@ mod tests {
         fuzz(&samples, |body| {
             let head = head(body);
             let from_service = ServiceError::from_service(&head, body, &redactor);
-            for error in [from_service, ServiceError::from_container(&head, body, &redactor)] {
+            for error in [
+                from_service,
+                ServiceError::from_container(&head, body, &redactor),
+            ] {
                 assert_shown_safely(&format!("{error:?}"));
                 assert_shown_safely(&Error::from(error).to_string());
             }

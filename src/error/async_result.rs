@@ -57,11 +57,17 @@ impl AsyncResultError {
 
     pub(crate) fn not_ready(ticket: &AsyncTicket, waited: Duration, last: Option<Error>) -> Self {
         let source = last.map(|error| Box::new(error).into());
-        Self { source, ..Self::new(AsyncResultErrorKind::NotReady(waited), ticket) }
+        Self {
+            source,
+            ..Self::new(AsyncResultErrorKind::NotReady(waited), ticket)
+        }
     }
 
     pub(crate) fn connection(ticket: &AsyncTicket, error: TransportError) -> Self {
-        Self { source: Some(Box::new(error)), ..Self::new(AsyncResultErrorKind::Connection, ticket) }
+        Self {
+            source: Some(Box::new(error)),
+            ..Self::new(AsyncResultErrorKind::Connection, ticket)
+        }
     }
 }
 

@@ -35,7 +35,11 @@ impl AsyncTicket {
     /// A ticket with the required field.
     #[must_use]
     pub fn new(output_location: impl Into<String>) -> Self {
-        Self { inference_id: None, output_location: output_location.into(), failure_location: None }
+        Self {
+            inference_id: None,
+            output_location: output_location.into(),
+            failure_location: None,
+        }
     }
 }
 
@@ -52,7 +56,9 @@ impl fmt::Display for AsyncTicket {
             (OUTPUT_LOCATION, Some(&*self.output_location)),
             (FAILURE_LOCATION, self.failure_location.as_deref()),
         ];
-        let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        let members = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
         write!(f, "{}", Value::Object(members.collect::<Map<_, _>>()))
     }
 }
@@ -85,7 +91,10 @@ mod tests {
     #[test]
     fn a_ticket_is_made_again_from_its_text() {
         for failure_location in [None, Some("s3://b/\"f\"\n".to_owned())] {
-            let ticket = AsyncTicket { failure_location, ..AsyncTicket::new("s3://b/ö/1") };
+            let ticket = AsyncTicket {
+                failure_location,
+                ..AsyncTicket::new("s3://b/ö/1")
+            };
             let text = ticket.to_string();
             assert!(!text.contains('\n'), "{text}");
             assert_eq!(text.parse(), Ok(ticket));
@@ -94,7 +103,14 @@ mod tests {
 
     #[test]
     fn other_text_is_no_ticket() {
-        for text in ["", "{}", "[]", "s3://b/k", r#"{"OutputLocation":1}"#, r#"{"OutputLocation":null}"#] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "s3://b/k",
+            r#"{"OutputLocation":1}"#,
+            r#"{"OutputLocation":null}"#,
+        ] {
             assert!(text.parse::<AsyncTicket>().is_err(), "{text}");
         }
     }

@@ -19,9 +19,15 @@ impl Code {
     pub(super) fn read(headers: &Headers, content: &Content) -> Option<Self> {
         let header = headers.get("x-amzn-errortype");
         if let Some(name) = header.and_then(|text| bare_name(&text)) {
-            return Some(Self { name, is_in_header: true });
+            return Some(Self {
+                name,
+                is_in_header: true,
+            });
         }
-        Some(Self { name: bare_name(content.code()?)?, is_in_header: false })
+        Some(Self {
+            name: bare_name(content.code()?)?,
+            is_in_header: false,
+        })
     }
 
     /// The kind of error with this code and status; `None` if the code is unknown or not the service's.
@@ -29,7 +35,11 @@ impl Code {
         let kind = self.named_kind(content)?;
         // AWS sends its codes with 400, or with a status that proves a refusal by itself.
         let is_of_service = self.is_in_header || status == 400 || refusal::is_proven_by(status);
-        if is_of_service || kind.may_have_run() { Some(kind) } else { None }
+        if is_of_service || kind.may_have_run() {
+            Some(kind)
+        } else {
+            None
+        }
     }
 
     /// Source: the service's model, and the error lists of the AWS SDKs for what every service can send.
@@ -46,9 +56,10 @@ impl Code {
             "ServiceUnavailable" => ServiceErrorKind::ServiceUnavailable,
             "InternalDependency" => ServiceErrorKind::InternalDependency,
             "ExpiredToken" => ServiceErrorKind::ExpiredToken,
-            "UnrecognizedClient" | "InvalidClientTokenId" | "InvalidAccessKeyId" | "AuthFailure" => {
-                ServiceErrorKind::UnrecognizedClient
-            }
+            "UnrecognizedClient"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "AuthFailure" => ServiceErrorKind::UnrecognizedClient,
             "InvalidSignature"
             | "SignatureDoesNotMatch"
             | "RequestTimeTooSkewed"
@@ -67,7 +78,10 @@ impl Code {
     /// Whether the service sends this code also for a request that it had passed on: the caller or the service gave up
     /// waiting, or a stream broke.
     pub(super) fn leaves_outcome_open(&self) -> bool {
-        matches!(self.stem(), "RequestTimeout" | "RequestAborted" | "ModelStreamError")
+        matches!(
+            self.stem(),
+            "RequestTimeout" | "RequestAborted" | "ModelStreamError"
+        )
     }
 
     fn stem(&self) -> &str {
@@ -84,7 +98,11 @@ fn stem_of(code: &str) -> &str {
 fn bare_name(code: &str) -> Option<String> {
     let code = code.split(':').next().unwrap_or(code);
     let name = code.rsplit('#').next().unwrap_or(code).trim();
-    if is_word(name) { Some(name.to_owned()) } else { None }
+    if is_word(name) {
+        Some(name.to_owned())
+    } else {
+        None
+    }
 }
 
 /// Source: the throttling error codes of AWS Retry Behavior 2.1.
@@ -111,7 +129,11 @@ mod tests {
     use super::*;
 
     fn kind(name: &str) -> Option<ServiceErrorKind> {
-        Code { name: name.to_owned(), is_in_header: true }.kind(400, &Content::Other)
+        Code {
+            name: name.to_owned(),
+            is_in_header: true,
+        }
+        .kind(400, &Content::Other)
     }
 
     #[test]
@@ -120,21 +142,54 @@ mod tests {
         for (stems, expected) in [
             (&["ModelNotReady"][..], Kind::ModelNotReady),
             (&["Validation", "ValidationError"], Kind::Validation),
-            (&["InternalFailure", "InternalServer", "InternalError"], Kind::InternalFailure),
+            (
+                &["InternalFailure", "InternalServer", "InternalError"],
+                Kind::InternalFailure,
+            ),
             (&["ServiceUnavailable"], Kind::ServiceUnavailable),
             (&["InternalDependency"], Kind::InternalDependency),
             (&["ExpiredToken"], Kind::ExpiredToken),
-            (&["UnrecognizedClient", "InvalidClientTokenId", "InvalidAccessKeyId"], Kind::UnrecognizedClient),
-            (&["InvalidSignature", "SignatureDoesNotMatch", "RequestTimeTooSkewed"], Kind::InvalidSignature),
-            (&["RequestExpired", "IncompleteSignature"], Kind::InvalidSignature),
+            (
+                &[
+                    "UnrecognizedClient",
+                    "InvalidClientTokenId",
+                    "InvalidAccessKeyId",
+                ],
+                Kind::UnrecognizedClient,
+            ),
+            (
+                &[
+                    "InvalidSignature",
+                    "SignatureDoesNotMatch",
+                    "RequestTimeTooSkewed",
+                ],
+                Kind::InvalidSignature,
+            ),
+            (
+                &["RequestExpired", "IncompleteSignature"],
+                Kind::InvalidSignature,
+            ),
             (&["MissingAuthenticationToken"], Kind::InvalidSignature),
-            (&["AccessDenied", "NotAuthorized", "UnauthorizedOperation"], Kind::AccessDenied),
-            (&["RequestEntityTooLarge", "RequestTooLarge"], Kind::PayloadTooLarge),
-            (&["Throttling", "Throttled", "TooManyRequests", "EC2Throttled"], Kind::Throttling),
+            (
+                &["AccessDenied", "NotAuthorized", "UnauthorizedOperation"],
+                Kind::AccessDenied,
+            ),
+            (
+                &["RequestEntityTooLarge", "RequestTooLarge"],
+                Kind::PayloadTooLarge,
+            ),
+            (
+                &["Throttling", "Throttled", "TooManyRequests", "EC2Throttled"],
+                Kind::Throttling,
+            ),
         ] {
             for stem in stems {
                 assert_eq!(kind(stem), Some(expected.clone()), "{stem}");
-                assert_eq!(kind(&format!("{stem}Exception")), Some(expected.clone()), "{stem}Exception");
+                assert_eq!(
+                    kind(&format!("{stem}Exception")),
+                    Some(expected.clone()),
+                    "{stem}Exception"
+                );
             }
         }
         for unknown in ["", "Exception", "Teapot", "throttling", "ExpiredTokenError"] {

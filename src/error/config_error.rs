@@ -23,7 +23,11 @@ impl ConfigError {
 
 impl From<SettingError> for ConfigError {
     fn from(error: SettingError) -> Self {
-        Self { setting: error.setting, problem: error.problem, source: error.source }
+        Self {
+            setting: error.setting,
+            problem: error.problem,
+            source: error.source,
+        }
     }
 }
 

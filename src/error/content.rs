@@ -48,7 +48,11 @@ impl Content {
             return Self::Other;
         }
         let content = xml::XmlDocument::parse(body).map_or(Self::Other, Self::Xml);
-        if content.code().or(content.message()).is_some() { content } else { Self::Other }
+        if content.code().or(content.message()).is_some() {
+            content
+        } else {
+            Self::Other
+        }
     }
 
     pub(super) fn code(&self) -> Option<&str> {
@@ -69,7 +73,9 @@ impl Content {
 
     /// The members that only a ModelError has.
     pub(super) fn model_error(&self) -> ModelError {
-        let Self::Json(members) = self else { return ModelError::default() };
+        let Self::Json(members) = self else {
+            return ModelError::default();
+        };
         let status = members.get("OriginalStatusCode").and_then(Value::as_u64);
         ModelError {
             original_status_code: status.and_then(|status| u16::try_from(status).ok()),

@@ -23,30 +23,48 @@ pub struct CredentialsError {
 
 impl CredentialsError {
     pub(crate) fn new(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), source: None, is_out_of_time: false }
+        Self {
+            problem: problem.into(),
+            source: None,
+            is_out_of_time: false,
+        }
     }
 
     pub(crate) fn out_of_time(what: &str) -> Self {
-        Self { is_out_of_time: true, ..Self::new(format!("{what}: the time of the call is over")) }
+        Self {
+            is_out_of_time: true,
+            ..Self::new(format!("{what}: the time of the call is over"))
+        }
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { source: Some(source.into().into()), ..self }
+        Self {
+            source: Some(source.into().into()),
+            ..self
+        }
     }
 
     /// The error of a call whose time was over before it was signed.
     pub(crate) fn into_timeout(self, authority: &str) -> Error {
-        TransportError::before_sending(authority, Cause::TimedOut).with_source(self).into()
+        TransportError::before_sending(authority, Cause::TimedOut)
+            .with_source(self)
+            .into()
     }
 
     /// Puts what failed before the problem.
     pub(crate) fn within(self, what: impl fmt::Display) -> Self {
-        Self { problem: format!("{what}: {}", self.problem), ..self }
+        Self {
+            problem: format!("{what}: {}", self.problem),
+            ..self
+        }
     }
 
     /// Puts more after the problem.
     pub(crate) fn followed_by(self, text: &str) -> Self {
-        Self { problem: self.problem + text, ..self }
+        Self {
+            problem: self.problem + text,
+            ..self
+        }
     }
 }
 
@@ -76,7 +94,10 @@ impl From<ProfileError> for CredentialsError {
 impl From<SettingError> for CredentialsError {
     fn from(error: SettingError) -> Self {
         let problem = error.to_string();
-        Self { source: error.source.map(Arc::from), ..Self::new(problem) }
+        Self {
+            source: error.source.map(Arc::from),
+            ..Self::new(problem)
+        }
     }
 }
 
@@ -84,7 +105,10 @@ impl From<SettingError> for CredentialsError {
 impl From<TransportError> for CredentialsError {
     fn from(error: TransportError) -> Self {
         let problem = error.to_string();
-        Self { source: error.source.map(Arc::from), ..Self::new(problem) }
+        Self {
+            source: error.source.map(Arc::from),
+            ..Self::new(problem)
+        }
     }
 }
 

@@ -16,20 +16,44 @@ impl fmt::Display for Error {
             Self::Credentials(error) => error.fmt(f),
             Self::Connect(error) => {
                 let end = Ending(error);
-                write!(f, "could not connect to {}: {} failed{end}", error.authority, error.phase)
+                write!(
+                    f,
+                    "could not connect to {}: {} failed{end}",
+                    error.authority, error.phase
+                )
             }
             Self::Timeout(error) => {
-                write!(f, "timed out {} after {:.1?}{}", error.phase, error.elapsed, Ending(error))
+                write!(
+                    f,
+                    "timed out {} after {:.1?}{}",
+                    error.phase,
+                    error.elapsed,
+                    Ending(error)
+                )
             }
             Self::ConnectionLost(error) => {
                 let end = Ending(error);
-                write!(f, "the connection to {} was lost {}{end}", error.authority, error.phase)
+                write!(
+                    f,
+                    "the connection to {} was lost {}{end}",
+                    error.authority, error.phase
+                )
             }
             Self::ShutDown(error) => {
-                write!(f, "the client was shut down while {}{}", error.phase, Ending(error))
+                write!(
+                    f,
+                    "the client was shut down while {}{}",
+                    error.phase,
+                    Ending(error)
+                )
             }
             Self::InvalidResponse(error) => {
-                write!(f, "{} did not answer in HTTP{}", error.authority, Ending(error))
+                write!(
+                    f,
+                    "{} did not answer in HTTP{}",
+                    error.authority,
+                    Ending(error)
+                )
             }
             Self::ResponseTooLarge(error) => error.fmt(f),
             Self::Stream(error) => error.fmt(f),
@@ -51,7 +75,11 @@ impl fmt::Display for Ending<'_> {
         if error.attempts > 1 {
             write!(f, " in attempt {}", error.attempts)?;
         }
-        let has_run = if error.sent.is_whole() { "may have run" } else { "has not run" };
+        let has_run = if error.sent.is_whole() {
+            "may have run"
+        } else {
+            "has not run"
+        };
         write!(f, "; the inference {has_run}")?;
         let was_lost_while_sending = error.sent == Sent::Partly && !error.is_timeout();
         if was_lost_while_sending && error.body_bytes > SUSPICIOUS_BODY_BYTES {

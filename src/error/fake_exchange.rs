@@ -16,7 +16,12 @@ impl TransportError {
     /// ```
     #[must_use]
     pub fn timed_out(phase: Phase, sent: Sent) -> Self {
-        Self { phase, sent, attempts: 1, ..Self::before_sending("localhost", Cause::TimedOut) }
+        Self {
+            phase,
+            sent,
+            attempts: 1,
+            ..Self::before_sending("localhost", Cause::TimedOut)
+        }
     }
 
     /// A connection that was lost in this step, with this much of the request sent, or that was not made.
@@ -33,6 +38,11 @@ impl TransportError {
     #[must_use]
     pub fn lost(phase: Phase, sent: Sent) -> Self {
         let lost = Self::before_sending("localhost", Cause::Failed);
-        Self { phase, sent, attempts: 1, ..lost.with_source("the connection of a fake") }
+        Self {
+            phase,
+            sent,
+            attempts: 1,
+            ..lost.with_source("the connection of a fake")
+        }
     }
 }

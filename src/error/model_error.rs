@@ -19,7 +19,12 @@ impl ModelError {
     /// The log group in CloudWatch Logs, `/aws/sagemaker/Endpoints/NAME` for example, from the ARN.
     #[must_use]
     pub fn log_group(&self) -> Option<&str> {
-        self.log_stream_arn.as_deref()?.split_once(":log-group:")?.1.split(':').next()
+        self.log_stream_arn
+            .as_deref()?
+            .split_once(":log-group:")?
+            .1
+            .split(':')
+            .next()
     }
 
     /// Ends an error's line with what `message`, the beginning of the line, does not have.
@@ -29,7 +34,11 @@ impl ModelError {
             Some(status) => write!(f, "; the container answered {status}")?,
             None => {}
         }
-        if let Some(original) = self.original_message.as_deref().filter(|it| !message.contains(*it)) {
+        if let Some(original) = self
+            .original_message
+            .as_deref()
+            .filter(|it| !message.contains(*it))
+        {
             write!(f, ": {}", OneLine::long(original))?;
         }
         if let Some(arn) = &self.log_stream_arn {
@@ -44,8 +53,14 @@ impl fmt::Debug for ModelError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ModelError")
             .field("original_status_code", &self.original_status_code)
-            .field("original_message", &self.original_message.as_deref().map(OneLine::long))
-            .field("log_stream_arn", &self.log_stream_arn.as_deref().map(OneLine::long))
+            .field(
+                "original_message",
+                &self.original_message.as_deref().map(OneLine::long),
+            )
+            .field(
+                "log_stream_arn",
+                &self.log_stream_arn.as_deref().map(OneLine::long),
+            )
             .finish()
     }
 }
@@ -56,7 +71,10 @@ mod tests {
 
     #[test]
     fn the_log_group_is_part_of_the_arn() {
-        let with = |arn: &str| ModelError { log_stream_arn: Some(arn.to_owned()), ..ModelError::default() };
+        let with = |arn: &str| ModelError {
+            log_stream_arn: Some(arn.to_owned()),
+            ..ModelError::default()
+        };
         for arn in [
             "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/e",
             "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/e:log-stream:AllTraffic/i-1",

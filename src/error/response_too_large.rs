@@ -23,17 +23,31 @@ pub struct ResponseTooLarge {
 impl ResponseTooLarge {
     pub(super) fn new(head: &ResponseHead, limit: u64, announced: Option<u64>) -> Self {
         let request_id = request_id(head, &Redactor::default());
-        Self { limit, announced, status: head.status, request_id, attempts: 1 }
+        Self {
+            limit,
+            announced,
+            status: head.status,
+            request_id,
+            attempts: 1,
+        }
     }
 }
 
 impl fmt::Display for ResponseTooLarge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the response is larger than the limit of {} bytes", self.limit)?;
+        write!(
+            f,
+            "the response is larger than the limit of {} bytes",
+            self.limit
+        )?;
         if let Some(announced) = self.announced {
             write!(f, ": it announced {announced}")?;
         }
-        let has_run = if (200..300).contains(&self.status) { "has run" } else { "may have run" };
+        let has_run = if (200..300).contains(&self.status) {
+            "has run"
+        } else {
+            "may have run"
+        };
         write!(f, "; the inference {has_run}")
     }
 }

@@ -83,7 +83,11 @@ impl std::error::Error for ServiceError {}
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", OneLine::long(self.code.as_deref().unwrap_or_else(|| self.kind.name())))?;
+        write!(
+            f,
+            "{}",
+            OneLine::long(self.code.as_deref().unwrap_or_else(|| self.kind.name()))
+        )?;
         write!(f, " (HTTP {}", self.status)?;
         if let Some(request_id) = &self.request_id {
             write!(f, ", request id {}", OneLine::long(request_id))?;

@@ -133,7 +133,10 @@ mod tests {
         for text in ["x".repeat(1_000_000), "a\u{202e}b\n".to_owned()] {
             let error = error(&text);
             for shown in [error.to_string(), format!("{error:?}")] {
-                assert!(shown.len() < 8_000 && shown.is_ascii() && !shown.contains('\n'), "{shown}");
+                assert!(
+                    shown.len() < 8_000 && shown.is_ascii() && !shown.contains('\n'),
+                    "{shown}"
+                );
             }
         }
     }
@@ -143,6 +146,9 @@ mod tests {
         let mut error = error("a-session-token");
         error.redact(&Redactor::new([("x-amz-security-token", "session-token")]));
         let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("session-token") && shown.contains("a-.."), "{shown}");
+        assert!(
+            !shown.contains("session-token") && shown.contains("a-.."),
+            "{shown}"
+        );
     }
 }

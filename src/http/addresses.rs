@@ -40,7 +40,12 @@ struct LookupOutcome {
 
 impl Resolver {
     pub(crate) fn new(system: Arc<dyn System>, ttl: Duration) -> Self {
-        Self { system, ttl, is_allowed: |_| true, lookups: Arc::default() }
+        Self {
+            system,
+            ttl,
+            is_allowed: |_| true,
+            lookups: Arc::default(),
+        }
     }
 
     /// Refuses every name with an address that is not allowed, at the lookup of the connection itself: a check before
@@ -60,7 +65,10 @@ impl Resolver {
             Ok(address) => Arc::new([SocketAddr::new(address, port)]),
             Err(_) => self.look_up(name, port, limit)?,
         };
-        if addresses.iter().all(|address| (self.is_allowed)(address.ip())) {
+        if addresses
+            .iter()
+            .all(|address| (self.is_allowed)(address.ip()))
+        {
             Ok(addresses)
         } else {
             Err(Error::Other(Box::new(ForbiddenAddress)))
@@ -73,8 +81,13 @@ impl Resolver {
     }
 
     fn look_up(&self, name: &str, port: u16, limit: Duration) -> Result<Arc<[SocketAddr]>, Error> {
-        let outcome = self.lookup(name, port)?.wait(limit).ok_or(Error::Timeout(Timeout::Resolve))?;
-        outcome.addresses.map_err(|error| Error::Other(Box::new(error)))
+        let outcome = self
+            .lookup(name, port)?
+            .wait(limit)
+            .ok_or(Error::Timeout(Timeout::Resolve))?;
+        outcome
+            .addresses
+            .map_err(|error| Error::Other(Box::new(error)))
     }
 
     /// The cached lookup, the one that is running, or a new one.
@@ -98,27 +111,36 @@ impl Resolver {
     /// while it runs wait for the same outcome.
     fn start(&self, key: Key, lookup: Arc<Lookup>) -> io::Result<()> {
         let resolver = self.clone();
-        thread::Builder::new().name("sagemaker-invoke lookup".to_owned()).spawn(move || {
-            let found = resolver.system.lookup(&key.0, key.1).and_then(|addresses| {
-                if addresses.is_empty() {
-                    return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+        thread::Builder::new()
+            .name("sagemaker-invoke lookup".to_owned())
+            .spawn(move || {
+                let found = resolver.system.lookup(&key.0, key.1).and_then(|addresses| {
+                    if addresses.is_empty() {
+                        return Err(io::Error::new(
+                            io::ErrorKind::NotFound,
+                            "the name has no address",
+                        ));
+                    }
+                    Ok(Arc::from(addresses))
+                });
+                if found.is_err() {
+                    // Not cached: the next connection tries again.
+                    lock(&resolver.lookups).remove(&key);
                 }
-                Ok(Arc::from(addresses))
-            });
-            if found.is_err() {
-                // Not cached: the next connection tries again.
-                lock(&resolver.lookups).remove(&key);
-            }
-            lookup
-                .finish(LookupOutcome { addresses: found.map_err(Arc::new), at: resolver.system.instant() });
-        })?;
+                lookup.finish(LookupOutcome {
+                    addresses: found.map_err(Arc::new),
+                    at: resolver.system.instant(),
+                });
+            })?;
         Ok(())
     }
 }
 
 impl Lookup {
     fn is_expired(&self, now: Instant, ttl: Duration) -> bool {
-        lock(&self.outcome).as_ref().is_some_and(|outcome| now.duration_since(outcome.at) >= ttl)
+        lock(&self.outcome)
+            .as_ref()
+            .is_some_and(|outcome| now.duration_since(outcome.at) >= ttl)
     }
 
     fn finish(&self, outcome: LookupOutcome) {
@@ -128,7 +150,9 @@ impl Lookup {
 
     /// `None` when the limit passes first.
     fn wait(&self, limit: Duration) -> Option<LookupOutcome> {
-        let waited = self.is_done.wait_timeout_while(lock(&self.outcome), limit, |outcome| outcome.is_none());
+        let waited = self
+            .is_done
+            .wait_timeout_while(lock(&self.outcome), limit, |outcome| outcome.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
@@ -174,7 +198,15 @@ mod tests {
             resolver.addresses("name", 80, FOREVER).unwrap();
             system.lookups()
         };
-        assert_eq!([lookups_after(0), lookups_after(59), lookups_after(1), lookups_after(1)], [1, 1, 2, 2]);
+        assert_eq!(
+            [
+                lookups_after(0),
+                lookups_after(59),
+                lookups_after(1),
+                lookups_after(1)
+            ],
+            [1, 1, 2, 2]
+        );
         resolver.forget("name", 80);
         assert_eq!(lookups_after(0), 3);
     }
@@ -183,7 +215,10 @@ mod tests {
     fn an_address_needs_no_lookup() {
         let system = with_names();
         let found = resolver(&system).addresses("::1", 8080, FOREVER).unwrap();
-        assert_eq!((found[0], system.lookups()), ("[::1]:8080".parse().unwrap(), 0));
+        assert_eq!(
+            (found[0], system.lookups()),
+            ("[::1]:8080".parse().unwrap(), 0)
+        );
     }
 
     #[test]
@@ -192,8 +227,13 @@ mod tests {
         let resolver = resolver(&system);
         for count in [1, 2] {
             let error = resolver.addresses("unknown", 80, FOREVER).unwrap_err();
-            let Error::Other(error) = error else { panic!("{error}") };
-            assert_eq!(error.downcast::<Arc<io::Error>>().unwrap().kind(), io::ErrorKind::NotFound);
+            let Error::Other(error) = error else {
+                panic!("{error}")
+            };
+            assert_eq!(
+                error.downcast::<Arc<io::Error>>().unwrap().kind(),
+                io::ErrorKind::NotFound
+            );
             assert_eq!(system.lookups(), count);
         }
     }
@@ -201,7 +241,9 @@ mod tests {
     #[test]
     fn all_that_wait_for_a_name_share_one_lookup() {
         let is_hanging = Arc::new(AtomicBool::new(true));
-        let system = FakeSystem::default().with_lookup(found).with_hanging_lookup(&is_hanging);
+        let system = FakeSystem::default()
+            .with_lookup(found)
+            .with_hanging_lookup(&is_hanging);
         let system = Arc::new(system);
         let resolver = resolver(&system);
         let limit = Duration::from_millis(50);
@@ -213,7 +255,10 @@ mod tests {
                 });
             }
         });
-        assert!(matches!(resolver.addresses("name", 80, limit), Err(Error::Timeout(_))));
+        assert!(matches!(
+            resolver.addresses("name", 80, limit),
+            Err(Error::Timeout(_))
+        ));
         assert_eq!(system.lookups(), 1);
         is_hanging.store(false, Ordering::SeqCst);
         assert!(resolver.addresses("name", 80, FOREVER).is_ok());
@@ -227,7 +272,10 @@ mod tests {
         assert!(resolver.addresses("name", 1, FOREVER).is_ok());
         for name in ["elsewhere", "192.0.2.1"] {
             let error = resolver.addresses(name, 1, FOREVER).unwrap_err();
-            assert!(matches!(error, Error::Other(it) if it.is::<ForbiddenAddress>()), "{name}");
+            assert!(
+                matches!(error, Error::Other(it) if it.is::<ForbiddenAddress>()),
+                "{name}"
+            );
         }
     }
 }

@@ -19,7 +19,10 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 
 /// The body of a response, with its connection. It can be read on any thread, at any time; the connection returns to
 /// the pool when the end is read, and is closed when the body is dropped before.
-#[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
+#[allow(
+    unreachable_pub,
+    reason = "Rust 1.88 takes the types of a sealed trait for unreachable"
+)]
 pub struct Body {
     reader: BodyReader<'static>,
     announced_bytes: Option<u64>,
@@ -60,16 +63,29 @@ impl Body {
     ) -> Self {
         let announced_bytes = body.content_length();
         let reader = body.into_reader();
-        Self { reader, announced_bytes, is_reused, limits: *limits, deadline, state, is_failed: false }
+        Self {
+            reader,
+            announced_bytes,
+            is_reused,
+            limits: *limits,
+            deadline,
+            state,
+            is_failed: false,
+        }
     }
 
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
-    #[expect(clippy::expect_used, reason = "a reader fills no more than the buffer that it was given")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a reader fills no more than the buffer that it was given"
+    )]
     pub(crate) fn read_whole(&mut self, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
         if self.announced_bytes.is_some_and(|bytes| bytes > max_bytes) {
             return Err(BodyError::TooLarge(self.announced_bytes));
         }
-        let announced = self.announced_bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let announced = self
+            .announced_bytes
+            .and_then(|bytes| usize::try_from(bytes).ok());
         let mut content = Vec::new();
         let mut filled = 0;
         loop {
@@ -80,7 +96,9 @@ impl Body {
                 content.reserve_exact(length - filled);
                 content.resize(length, 0);
             }
-            let room = content.get_mut(filled..).expect("what is filled is inside the buffer");
+            let room = content
+                .get_mut(filled..)
+                .expect("what is filled is inside the buffer");
             // With `poll`, the limit of a read is kept here, not by ureq.
             let limit = self.limits.poll.and(self.limits.read);
             let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
@@ -119,7 +137,11 @@ impl Body {
         while let Ok(1..) = self.reader.read(&mut rest) {}
     }
 
-    fn read_until(&mut self, buffer: &mut [u8], until: Option<Instant>) -> Result<usize, TransportError> {
+    fn read_until(
+        &mut self,
+        buffer: &mut [u8],
+        until: Option<Instant>,
+    ) -> Result<usize, TransportError> {
         if self.is_failed {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
@@ -132,7 +154,11 @@ impl Body {
             if is_polled && until.is_some_and(|until| self.state.system.instant() >= until) {
                 break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
             }
-            match self.reader.read(buffer).map_err(|error| self.error(error.into())) {
+            match self
+                .reader
+                .read(buffer)
+                .map_err(|error| self.error(error.into()))
+            {
                 Err(error) if error.is_timeout() && is_polled && !self.is_shut_down() => {}
                 outcome => break outcome,
             }

@@ -36,7 +36,11 @@ enum Stage {
 
 impl Connection {
     pub(super) fn new(inner: Box<dyn Transport>) -> Self {
-        Self { inner, stage: Stage::Sending, is_fresh: false }
+        Self {
+            inner,
+            stage: Stage::Sending,
+            is_fresh: false,
+        }
     }
 
     /// `Error::Other` on purpose: ureq takes a reset that comes as `Error::Io` for the end of a body without a length.
@@ -58,7 +62,10 @@ impl Connection {
     /// After a failed write, the peer's answer says why it closed, such as 413. Without one, the failed write is the error.
     fn check_last_words(&mut self) -> Result<(), Error> {
         let input = self.inner.buffers().input();
-        let is_response = input.iter().zip(b"HTTP/1.").all(|(byte, expected)| byte == expected);
+        let is_response = input
+            .iter()
+            .zip(b"HTTP/1.")
+            .all(|(byte, expected)| byte == expected);
         if is_response || self.inner.is_open() {
             return Ok(());
         }
@@ -72,7 +79,9 @@ impl Connection {
         let mut input = self.inner.buffers().input();
         // The first digit of the status in `HTTP/1.1 103`.
         while let Some(b'1') = input.get(9) {
-            let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else { return false };
+            let Some(end) = input.windows(4).position(|window| window == b"\r\n\r\n") else {
+                return false;
+            };
             input = input.split_at(end + 4).1;
         }
         input.len() > 9
@@ -88,7 +97,9 @@ impl Transport for Connection {
         timeout.reason = REQUEST;
         self.is_fresh = false;
         self.stage = Stage::Sending;
-        self.inner.transmit_output(amount, timeout).map_err(|error| self.tag(error))
+        self.inner
+            .transmit_output(amount, timeout)
+            .map_err(|error| self.tag(error))
     }
 
     fn await_input(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
@@ -98,7 +109,10 @@ impl Transport for Connection {
             timeout.per_read = None;
         }
         self.is_fresh = false;
-        let has_input = self.inner.await_input(timeout).map_err(|error| self.tag(error))?;
+        let has_input = self
+            .inner
+            .await_input(timeout)
+            .map_err(|error| self.tag(error))?;
         self.is_fresh = has_input;
         if self.stage == Stage::Waiting {
             if !has_input {
@@ -122,7 +136,10 @@ impl Transport for Connection {
             return true;
         }
         // Nothing must be left unread: neither on the socket nor decrypted inside TLS, where `await_input` looks first.
-        let no_time = NextTimeout { after: Duration::from_secs(0), ..NextTimeout::default() };
+        let no_time = NextTimeout {
+            after: Duration::from_secs(0),
+            ..NextTimeout::default()
+        };
         matches!(self.inner.await_input(no_time), Err(Error::Timeout(_)))
     }
 

@@ -30,12 +30,21 @@ pub(super) struct EndpointConnector {
 impl EndpointConnector {
     /// Looks the name up, and connects to the first of its addresses that accepts.
     fn open(&self, details: &mut ConnectionDetails<'_>) -> Result<Box<dyn Transport>, Error> {
-        let port = details.uri.port_u16().unwrap_or_else(|| default_port(details.needs_tls()));
-        let host = details.uri.host().ok_or_else(|| connecting(Phase::Lookup, Error::HostNotFound))?;
+        let port = details
+            .uri
+            .port_u16()
+            .unwrap_or_else(|| default_port(details.needs_tls()));
+        let host = details
+            .uri
+            .host()
+            .ok_or_else(|| connecting(Phase::Lookup, Error::HostNotFound))?;
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = self.resolver.addresses(name, port, *details.timeout.after);
         let addresses = addresses.map_err(|error| connecting(Phase::Lookup, error))?;
-        addresses.iter().take(MAX_ADDRESSES).for_each(|address| details.addrs.push(*address));
+        addresses
+            .iter()
+            .take(MAX_ADDRESSES)
+            .for_each(|address| details.addrs.push(*address));
         // The lookup used some of the time, and ureq counts from `now`.
         let begun_at = std::mem::replace(&mut details.now, (details.current_time)());
         if let (UreqDuration::Exact(after), Instant::Exact(begun_at), Instant::Exact(now)) =
@@ -55,12 +64,19 @@ impl EndpointConnector {
 impl Connector for EndpointConnector {
     type Out = Box<dyn Transport>;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
         if details.config.timeouts().connect == Some(Duration::ZERO) {
             return Err(Error::Other(Box::new(NoIdleConnection)));
         }
         if details.timeout.after.is_zero() {
-            return Err(connecting(Phase::Connect, Error::Timeout(details.timeout.reason)));
+            return Err(connecting(
+                Phase::Connect,
+                Error::Timeout(details.timeout.reason),
+            ));
         }
         let mut details = of_the_agent(details);
         let connected = Connector::<()>::connect(&ConnectProxyConnector::default(), &details, None);
@@ -72,7 +88,11 @@ impl Connector for EndpointConnector {
         let transport = connected.map_err(|error| connecting(Phase::Handshake, error))?;
         // ureq connects to the proxy itself through this connector, with a configuration without a proxy.
         let is_to_proxy = self.has_proxy && details.config.proxy().is_none();
-        Ok(Some(if is_to_proxy { transport } else { Box::new(Connection::new(transport)) }))
+        Ok(Some(if is_to_proxy {
+            transport
+        } else {
+            Box::new(Connection::new(transport))
+        }))
     }
 }
 

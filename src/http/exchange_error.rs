@@ -35,14 +35,24 @@ pub(super) fn connecting(phase: Phase, error: Error) -> Error {
 pub(super) fn untagged(error: Error, authority: &str, phase: Phase, sent: Sent) -> TransportError {
     let error = match error {
         Error::Other(inner) => match inner.downcast::<TransportError>() {
-            Ok(tagged) => return TransportError { authority: authority.to_owned(), ..*tagged },
+            Ok(tagged) => {
+                return TransportError {
+                    authority: authority.to_owned(),
+                    ..*tagged
+                };
+            }
             Err(inner) => Error::Other(inner),
         },
         error => error,
     };
     let (cause, source) = cause_of(error);
     let failed = TransportError::before_sending(authority, cause);
-    TransportError { phase, sent, source, ..failed }
+    TransportError {
+        phase,
+        sent,
+        source,
+        ..failed
+    }
 }
 
 fn cause_of(error: Error) -> (Cause, Option<BoxedError>) {
@@ -66,7 +76,10 @@ fn cause_of(error: Error) -> (Cause, Option<BoxedError>) {
 fn source_of(error: Error) -> BoxedError {
     match error {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Box::new(io::Error::new(io::ErrorKind::UnexpectedEof, "the peer closed the connection"))
+            Box::new(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the peer closed the connection",
+            ))
         }
         Error::Io(error) => Box::new(error),
         Error::Other(error) => error,

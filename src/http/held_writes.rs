@@ -40,7 +40,14 @@ pub(super) struct WriteFailed(#[source] pub(super) Error);
 
 impl<T: Transport> HeldWrites<T> {
     pub(super) fn new(inner: T, readers: Arc<Readers>) -> Self {
-        Self { inner, held: Vec::new(), holds_request: false, failed: None, has_lost_request: false, readers }
+        Self {
+            inner,
+            held: Vec::new(),
+            holds_request: false,
+            failed: None,
+            has_lost_request: false,
+            readers,
+        }
     }
 
     /// Writes what is held; drops it after a failure.
@@ -75,8 +82,15 @@ impl<T: Transport> HeldWrites<T> {
             return Ok(true);
         }
         // The connection stays failed.
-        let error = self.failed.replace(Error::ConnectionFailed).unwrap_or(Error::ConnectionFailed);
-        Err(if self.has_lost_request { Error::Other(Box::new(WriteFailed(error))) } else { error })
+        let error = self
+            .failed
+            .replace(Error::ConnectionFailed)
+            .unwrap_or(Error::ConnectionFailed);
+        Err(if self.has_lost_request {
+            Error::Other(Box::new(WriteFailed(error)))
+        } else {
+            error
+        })
     }
 }
 
@@ -96,7 +110,10 @@ impl<T: Transport> Transport for HeldWrites<T> {
         self.inner.buffers()
     }
 
-    #[expect(clippy::expect_used, reason = "ureq fills no more than the buffer that it was given")]
+    #[expect(
+        clippy::expect_used,
+        reason = "ureq fills no more than the buffer that it was given"
+    )]
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let is_request = timeout.reason == REQUEST;
         if self.held.is_empty() && amount > MAX_HELD_BYTES {
@@ -105,7 +122,11 @@ impl<T: Transport> Transport for HeldWrites<T> {
         }
         self.holds_request |= is_request;
         let output = self.inner.buffers().output();
-        self.held.extend_from_slice(output.get(..amount).expect("the output is inside its buffer"));
+        self.held.extend_from_slice(
+            output
+                .get(..amount)
+                .expect("the output is inside its buffer"),
+        );
         if self.held.len() > MAX_HELD_BYTES {
             self.flush(timeout);
         }
@@ -116,13 +137,21 @@ impl<T: Transport> Transport for HeldWrites<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         if timeout.after.is_zero() {
             let is_quiet = self.failed.is_none() && self.inner.is_open();
-            return if is_quiet { Err(Error::Timeout(Timeout::PerRead)) } else { Ok(false) };
+            return if is_quiet {
+                Err(Error::Timeout(Timeout::PerRead))
+            } else {
+                Ok(false)
+            };
         }
         let timeout = in_whole_milliseconds(self.readers.limit(timeout)?);
         if !self.held.is_empty() {
             self.flush(timeout);
         }
-        if self.failed.is_some() { self.last_words(timeout) } else { self.inner.await_input(timeout) }
+        if self.failed.is_some() {
+            self.last_words(timeout)
+        } else {
+            self.inner.await_input(timeout)
+        }
     }
 
     /// Whether every write of the request has succeeded; the rest is looked at by [`await_input`](Self::await_input).
@@ -160,7 +189,11 @@ mod tests {
         }
 
         fn transmit_output(&mut self, _: usize, _: NextTimeout) -> Result<(), Error> {
-            if self.writes.pop_front().unwrap() { Ok(()) } else { Err(Error::ConnectionFailed) }
+            if self.writes.pop_front().unwrap() {
+                Ok(())
+            } else {
+                Err(Error::ConnectionFailed)
+            }
         }
 
         fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
@@ -173,12 +206,25 @@ mod tests {
     }
 
     fn held_writes(writes: &[bool], reads: &[bool]) -> HeldWrites<Socket> {
-        let (writes, reads) = (writes.iter().copied().collect(), reads.iter().copied().collect());
-        HeldWrites::new(Socket { buffers: LazyBuffers::new(64, 64 * 1024), writes, reads }, Arc::default())
+        let (writes, reads) = (
+            writes.iter().copied().collect(),
+            reads.iter().copied().collect(),
+        );
+        HeldWrites::new(
+            Socket {
+                buffers: LazyBuffers::new(64, 64 * 1024),
+                writes,
+                reads,
+            },
+            Arc::default(),
+        )
     }
 
     fn timeout(reason: Timeout) -> NextTimeout {
-        NextTimeout { reason, ..NextTimeout::default() }
+        NextTimeout {
+            reason,
+            ..NextTimeout::default()
+        }
     }
 
     fn is_of_request(error: &Error) -> bool {
@@ -188,23 +234,37 @@ mod tests {
     #[test]
     fn a_failed_write_of_the_request_is_told_from_one_of_tls() {
         // What TLS holds from its handshake leaves with the request.
-        for (amount, writes) in
-            [(100, &[false][..]), (MAX_HELD_BYTES + 1, &[false]), (MAX_HELD_BYTES, &[false])]
-        {
+        for (amount, writes) in [
+            (100, &[false][..]),
+            (MAX_HELD_BYTES + 1, &[false]),
+            (MAX_HELD_BYTES, &[false]),
+        ] {
             let mut transport = held_writes(writes, &[false]);
             if amount < MAX_HELD_BYTES {
-                transport.transmit_output(10, timeout(Timeout::Connect)).unwrap();
+                transport
+                    .transmit_output(10, timeout(Timeout::Connect))
+                    .unwrap();
             }
             transport.transmit_output(amount, timeout(REQUEST)).unwrap();
-            let error = transport.await_input(timeout(Timeout::RecvResponse)).unwrap_err();
+            let error = transport
+                .await_input(timeout(Timeout::RecvResponse))
+                .unwrap_err();
             assert!(is_of_request(&error), "{amount}");
         }
         // An alert while the response is awaited or read: the whole request has left.
         let mut transport = held_writes(&[true, false], &[true, false]);
         transport.transmit_output(100, timeout(REQUEST)).unwrap();
-        assert!(transport.await_input(timeout(Timeout::RecvResponse)).unwrap());
-        transport.transmit_output(30, timeout(Timeout::RecvResponse)).unwrap();
-        let error = transport.await_input(timeout(Timeout::RecvResponse)).unwrap_err();
+        assert!(
+            transport
+                .await_input(timeout(Timeout::RecvResponse))
+                .unwrap()
+        );
+        transport
+            .transmit_output(30, timeout(Timeout::RecvResponse))
+            .unwrap();
+        let error = transport
+            .await_input(timeout(Timeout::RecvResponse))
+            .unwrap_err();
         assert!(!is_of_request(&error));
     }
 }

@@ -19,7 +19,10 @@ impl Origin {
     /// `None` unless the URL is `http://` or `https://` with a valid host and port, without user information, without a
     /// fragment, and with visible ASCII characters only.
     pub(crate) fn split_url(url: &str) -> Option<(Self, String)> {
-        if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        if !url
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+        {
             return None;
         }
         let uri: Uri = url.parse().ok()?;
@@ -28,15 +31,24 @@ impl Origin {
             "http" => false,
             _ => return None,
         };
-        let authority = uri.authority().filter(|authority| !authority.host().is_empty())?;
+        let authority = uri
+            .authority()
+            .filter(|authority| !authority.host().is_empty())?;
         // User information stands before the host, so that the prefix does not match.
         let authority = match authority.as_str().strip_prefix(authority.host())? {
             "" => authority.host().to_owned(),
             port => with_port(authority.host(), port.strip_prefix(':')?, tls)?,
         };
-        let origin = Self { tls, authority: authority.to_ascii_lowercase() };
+        let origin = Self {
+            tls,
+            authority: authority.to_ascii_lowercase(),
+        };
         // `[]` is a host for the parser.
-        if origin.host().is_empty() { None } else { Some((origin, uri.path_and_query()?.to_string())) }
+        if origin.host().is_empty() {
+            None
+        } else {
+            Some((origin, uri.path_and_query()?.to_string()))
+        }
     }
 
     /// `http` or `https`.
@@ -46,8 +58,13 @@ impl Origin {
 
     /// The port, given or the default of the scheme.
     pub(crate) fn port(&self) -> u16 {
-        let after_host = self.authority.rsplit_once(']').map_or(&*self.authority, |(_, rest)| rest);
-        let port = after_host.rsplit_once(':').and_then(|(_, port)| port_number(port));
+        let after_host = self
+            .authority
+            .rsplit_once(']')
+            .map_or(&*self.authority, |(_, rest)| rest);
+        let port = after_host
+            .rsplit_once(':')
+            .and_then(|(_, port)| port_number(port));
         port.unwrap_or_else(|| default_port(self.tls))
     }
 
@@ -63,13 +80,21 @@ impl Origin {
 /// Drops the port when it is the default of the scheme.
 fn with_port(host: &str, port: &str, tls: bool) -> Option<String> {
     let port = port_number(port)?;
-    Some(if port == default_port(tls) { host.to_owned() } else { format!("{host}:{port}") })
+    Some(if port == default_port(tls) {
+        host.to_owned()
+    } else {
+        format!("{host}:{port}")
+    })
 }
 
 /// The port of a URL: a number without a sign, and not 0.
 pub(super) fn port_number(text: &str) -> Option<u16> {
     let port = text.parse().ok()?;
-    if port == 0 || text.starts_with('+') { None } else { Some(port) }
+    if port == 0 || text.starts_with('+') {
+        None
+    } else {
+        Some(port)
+    }
 }
 
 pub(super) fn default_port(tls: bool) -> u16 {
@@ -89,7 +114,10 @@ pub(crate) struct Request<'a> {
 
 /// Status and headers of a response, and how long the exchange took until they were there.
 #[derive(Debug)]
-#[allow(unreachable_pub, reason = "Rust 1.88 takes the types of a sealed trait for unreachable")]
+#[allow(
+    unreachable_pub,
+    reason = "Rust 1.88 takes the types of a sealed trait for unreachable"
+)]
 pub struct ResponseHead {
     pub(crate) status: u16,
     pub(crate) headers: Headers,
@@ -128,7 +156,8 @@ impl Headers {
     #[cfg(test)]
     pub(crate) fn push(&mut self, name: &str, value: &[u8]) {
         let name: ureq::http::HeaderName = name.parse().unwrap();
-        self.0.append(name, ureq::http::HeaderValue::from_bytes(value).unwrap());
+        self.0
+            .append(name, ureq::http::HeaderValue::from_bytes(value).unwrap());
     }
 }
 
@@ -150,14 +179,33 @@ mod tests {
     #[test]
     fn a_url_is_split_into_origin_and_path() {
         for (url, origin, host, path) in [
-            ("https://Example.com", "https://example.com", "example.com", "/"),
-            ("HTTPS://example.com:443/", "https://example.com", "example.com", "/"),
-            ("http://example.com:443?a=b", "http://example.com:443", "example.com", "/?a=b"),
+            (
+                "https://Example.com",
+                "https://example.com",
+                "example.com",
+                "/",
+            ),
+            (
+                "HTTPS://example.com:443/",
+                "https://example.com",
+                "example.com",
+                "/",
+            ),
+            (
+                "http://example.com:443?a=b",
+                "http://example.com:443",
+                "example.com",
+                "/?a=b",
+            ),
             ("http://[::1]:80/x", "http://[::1]", "::1", "/x"),
             ("http://[::1]:81", "http://[::1]:81", "::1", "/"),
         ] {
             let (split, rest) = Origin::split_url(url).unwrap();
-            assert_eq!(format!("{}://{}", split.scheme(), split.authority), origin, "{url}");
+            assert_eq!(
+                format!("{}://{}", split.scheme(), split.authority),
+                origin,
+                "{url}"
+            );
             assert_eq!((split.host(), rest.as_str()), (host, path), "{url}");
         }
     }

@@ -48,7 +48,10 @@ pub(super) fn resolve(
     }
 }
 
-fn from_environment(origin: &Origin, system: &dyn System) -> Result<Option<ureq::Proxy>, SettingError> {
+fn from_environment(
+    origin: &Origin,
+    system: &dyn System,
+) -> Result<Option<ureq::Proxy>, SettingError> {
     let no_proxy = variable(system, "no_proxy").or_else(|| variable(system, "NO_PROXY"));
     if no_proxy.is_some_and(|entries| is_excluded(origin, &entries)) {
         return Ok(None);
@@ -59,14 +62,19 @@ fn from_environment(origin: &Origin, system: &dyn System) -> Result<Option<ureq:
         (false, false) => ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"],
         (false, true) => ["http_proxy", "http_proxy", "all_proxy", "ALL_PROXY"],
     };
-    match names.into_iter().find_map(|name| Some((name, variable(system, name)?))) {
+    match names
+        .into_iter()
+        .find_map(|name| Some((name, variable(system, name)?)))
+    {
         Some((name, url)) => parse(name, &url).map(Some),
         None => Ok(None),
     }
 }
 
 fn variable(system: &dyn System, name: &str) -> Option<String> {
-    system.variable(name).filter(|value| !value.trim().is_empty())
+    system
+        .variable(name)
+        .filter(|value| !value.trim().is_empty())
 }
 
 /// No error repeats the URL: it may hold a password.
@@ -88,10 +96,17 @@ fn parse(setting: &'static str, url: &str) -> Result<ureq::Proxy, SettingError> 
 
 /// ureq uses the default port instead of one that cannot be.
 fn has_valid_port(url: &str) -> bool {
-    let after_scheme = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
-    let authority = after_scheme.split_once(['/', '?', '#']).map_or(after_scheme, |(start, _)| start);
+    let after_scheme = url
+        .trim()
+        .split_once("://")
+        .map_or(url.trim(), |(_, rest)| rest);
+    let authority = after_scheme
+        .split_once(['/', '?', '#'])
+        .map_or(after_scheme, |(start, _)| start);
     // Behind the password and the colons of an IPv6 address.
-    let host_and_port = authority.rsplit_once(['@', ']']).map_or(authority, |(_, rest)| rest);
+    let host_and_port = authority
+        .rsplit_once(['@', ']'])
+        .map_or(authority, |(_, rest)| rest);
     match host_and_port.rsplit_once(':') {
         Some((_, port)) => port_number(port).is_some(),
         None => true,
@@ -100,7 +115,9 @@ fn has_valid_port(url: &str) -> bool {
 
 /// Whether an entry of `no_proxy` matches the origin.
 fn is_excluded(origin: &Origin, no_proxy: &str) -> bool {
-    no_proxy.split([',', ' ', '\t']).any(|entry| !entry.is_empty() && matches_entry(origin, entry))
+    no_proxy
+        .split([',', ' ', '\t'])
+        .any(|entry| !entry.is_empty() && matches_entry(origin, entry))
 }
 
 fn matches_entry(origin: &Origin, entry: &str) -> bool {
@@ -120,7 +137,10 @@ fn matches_entry(origin: &Origin, entry: &str) -> bool {
 
 /// Splits a port off a name, an IPv4 address or an IPv6 address in brackets.
 fn split_port(entry: &str) -> (&str, Option<&str>) {
-    if let Some((address, rest)) = entry.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+    if let Some((address, rest)) = entry
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
         return (address, rest.strip_prefix(':'));
     }
     match entry.split_once(':') {
@@ -130,7 +150,10 @@ fn split_port(entry: &str) -> (&str, Option<&str>) {
 }
 
 fn matches_name(host: &str, pattern: &str) -> bool {
-    let domain = pattern.trim_start_matches("*.").trim_start_matches('.').trim_end_matches('.');
+    let domain = pattern
+        .trim_start_matches("*.")
+        .trim_start_matches('.')
+        .trim_end_matches('.');
     let domain = domain.to_ascii_lowercase();
     match host.strip_suffix(&domain) {
         Some(rest) => !domain.is_empty() && (rest.is_empty() || rest.ends_with('.')),
@@ -140,16 +163,23 @@ fn matches_name(host: &str, pattern: &str) -> bool {
 
 fn matches_address(address: IpAddr, pattern: &str) -> bool {
     let (network, prefix_bits) = pattern.split_once('/').unwrap_or((pattern, "128"));
-    let Ok(prefix_bits) = prefix_bits.parse::<u32>() else { return false };
+    let Ok(prefix_bits) = prefix_bits.parse::<u32>() else {
+        return false;
+    };
     let (different, bits) = match (address, network.parse()) {
         (IpAddr::V4(address), Ok(IpAddr::V4(network))) => {
             ((address.to_bits() ^ network.to_bits()).into(), 32)
         }
-        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => (address.to_bits() ^ network.to_bits(), 128_u32),
+        (IpAddr::V6(address), Ok(IpAddr::V6(network))) => {
+            (address.to_bits() ^ network.to_bits(), 128_u32)
+        }
         _ => return false,
     };
     // A shift by all bits leaves nothing to compare.
-    different.checked_shr(bits.saturating_sub(prefix_bits)).unwrap_or(0_u128) == 0
+    different
+        .checked_shr(bits.saturating_sub(prefix_bits))
+        .unwrap_or(0_u128)
+        == 0
 }
 
 #[cfg(test)]
@@ -185,19 +215,34 @@ mod tests {
             ("http://h", &[all[3]], Some("all")),
             ("http://h", &all[..2], None),
             ("http://h", &[all[2], ("REQUEST_METHOD", "GET")], None),
-            ("http://h", &[("http_proxy", "http://lower"), ("REQUEST_METHOD", "GET")], Some("lower")),
+            (
+                "http://h",
+                &[("http_proxy", "http://lower"), ("REQUEST_METHOD", "GET")],
+                Some("lower"),
+            ),
             ("https://h", &[("https_proxy", " "), all[3]], Some("all")),
         ] {
-            assert_eq!(proxy_for(url, variables).as_deref(), expected, "{url} {variables:?}");
+            assert_eq!(
+                proxy_for(url, variables).as_deref(),
+                expected,
+                "{url} {variables:?}"
+            );
         }
     }
 
     #[test]
     fn a_socks_proxy_is_an_error_only_where_it_would_be_used() {
         let socks = ("ALL_PROXY", "socks://localhost:1080");
-        assert_eq!(proxy_for("https://h", &[socks, ("https_proxy", "http://p")]).unwrap(), "p");
+        assert_eq!(
+            proxy_for("https://h", &[socks, ("https_proxy", "http://p")]).unwrap(),
+            "p"
+        );
         assert_eq!(proxy_for("https://h", &[socks, ("no_proxy", "h")]), None);
-        assert!(proxy_for("https://h", &[socks]).unwrap().contains("ALL_PROXY is"));
+        assert!(
+            proxy_for("https://h", &[socks])
+                .unwrap()
+                .contains("ALL_PROXY is")
+        );
     }
 
     #[test]
@@ -224,19 +269,35 @@ mod tests {
             ("https://example.com", ",, .", false),
         ] {
             let variables = [("ALL_PROXY", "http://p"), ("NO_PROXY", no_proxy)];
-            assert_eq!(proxy_for(url, &variables).is_none(), is_excluded, "{url} {no_proxy}");
+            assert_eq!(
+                proxy_for(url, &variables).is_none(),
+                is_excluded,
+                "{url} {no_proxy}"
+            );
         }
     }
 
     #[test]
     fn an_invalid_url_is_refused_without_its_text() {
-        for url in
-            ["http://me:secret@h:0", "http://h:99999/secret", "http://h:secret", "http://h:+1", "secret://h"]
-        {
+        for url in [
+            "http://me:secret@h:0",
+            "http://h:99999/secret",
+            "http://h:secret",
+            "http://h:+1",
+            "secret://h",
+        ] {
             let error = parse("proxy", url).unwrap_err().to_string();
-            assert!(error.starts_with("proxy is ") && !error.contains("secret"), "{url}: {error}");
+            assert!(
+                error.starts_with("proxy is ") && !error.contains("secret"),
+                "{url}: {error}"
+            );
         }
-        for url in ["http://h", "h:8080", "http://me:secret@[::1]:8080/", "https://h:8443"] {
+        for url in [
+            "http://h",
+            "h:8080",
+            "http://me:secret@[::1]:8080/",
+            "https://h:8443",
+        ] {
             assert!(parse("proxy", url).is_ok(), "{url}");
         }
     }
@@ -250,9 +311,18 @@ mod tests {
             "proxy:65535",
             "*, .example.com:443 [fd00::1]:80,10.0.0.0/8,fd00::/7\t127.0.0.1/32",
         ];
-        let origins = ["https://a.example.com", "http://10.1.2.3:80", "https://[fd00::1]"].map(origin);
+        let origins = [
+            "https://a.example.com",
+            "http://10.1.2.3:80",
+            "https://[fd00::1]",
+        ]
+        .map(origin);
         fuzz_text(&samples, |text| {
-            let system = FakeSystem::new(&[("no_proxy", text), ("https_proxy", text), ("ALL_PROXY", text)]);
+            let system = FakeSystem::new(&[
+                ("no_proxy", text),
+                ("https_proxy", text),
+                ("ALL_PROXY", text),
+            ]);
             for origin in &origins {
                 for proxy in [Proxy::Environment, Proxy::Url(text.to_owned())] {
                     if let Err(error) = resolve(&proxy, origin, &system) {

@@ -49,7 +49,11 @@ impl Readers {
 
     /// From now on, the reads of this thread have ureq's limits: while it looks, a log sink may use the client on it.
     pub(super) fn wait(self: &Arc<Self>) -> Option<Guard> {
-        if self.has_none() { None } else { Some(self.with(None)) }
+        if self.has_none() {
+            None
+        } else {
+            Some(self.with(None))
+        }
     }
 
     /// The limit of the next read.
@@ -58,13 +62,23 @@ impl Readers {
             return Ok(timeout);
         }
         let here = thread::current().id();
-        match self.threads().iter_mut().find(|(thread, _)| *thread == here) {
+        match self
+            .threads()
+            .iter_mut()
+            .find(|(thread, _)| *thread == here)
+        {
             None => Ok(timeout),
-            Some((_, Mode::Head)) => Ok(NextTimeout { per_read: None, ..timeout }),
+            Some((_, Mode::Head)) => Ok(NextTimeout {
+                per_read: None,
+                ..timeout
+            }),
             Some((_, Mode::Look(0))) => Err(Error::Timeout(Timeout::PerRead)),
             Some((_, Mode::Look(left))) => {
                 *left -= 1;
-                Ok(NextTimeout { after: ONE_TICK, ..timeout })
+                Ok(NextTimeout {
+                    after: ONE_TICK,
+                    ..timeout
+                })
             }
         }
     }
@@ -75,7 +89,10 @@ impl Readers {
     }
 
     fn with(self: &Arc<Self>, mode: Option<Mode>) -> Guard {
-        Guard { readers: Arc::clone(self), before: self.set(mode) }
+        Guard {
+            readers: Arc::clone(self),
+            before: self.set(mode),
+        }
     }
 
     fn set(&self, mode: Option<Mode>) -> Option<Mode> {
@@ -106,7 +123,9 @@ mod tests {
     use super::*;
 
     fn waits(readers: &Readers) -> bool {
-        readers.limit(NextTimeout::default()).is_ok_and(|limit| limit.after.is_not_happening())
+        readers
+            .limit(NextTimeout::default())
+            .is_ok_and(|limit| limit.after.is_not_happening())
     }
 
     #[test]
@@ -114,7 +133,10 @@ mod tests {
         let readers = Arc::<Readers>::default();
         let guard = readers.look();
         for _ in 0..LOOKS {
-            assert_eq!(readers.limit(NextTimeout::default()).unwrap().after, ONE_TICK);
+            assert_eq!(
+                readers.limit(NextTimeout::default()).unwrap().after,
+                ONE_TICK
+            );
         }
         assert!(readers.limit(NextTimeout::default()).is_err());
         thread::scope(|scope| assert!(scope.spawn(|| waits(&readers)).join().unwrap()));
@@ -125,7 +147,11 @@ mod tests {
     #[test]
     fn a_thread_that_awaits_a_head_has_the_other_limits_only() {
         let readers = Arc::<Readers>::default();
-        let limits = NextTimeout { after: ONE_TICK, per_read: Some(ONE_TICK), ..NextTimeout::default() };
+        let limits = NextTimeout {
+            after: ONE_TICK,
+            per_read: Some(ONE_TICK),
+            ..NextTimeout::default()
+        };
         let _guard = readers.await_head();
         let limit = readers.limit(limits).unwrap();
         assert_eq!((limit.after, limit.per_read), (ONE_TICK, None));

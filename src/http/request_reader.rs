@@ -18,7 +18,13 @@ pub(super) struct RequestReader<'a> {
 
 impl<'a> RequestReader<'a> {
     pub(super) fn new(body: &'a [u8], system: &'a dyn System) -> Self {
-        Self { body, taken: 0, system, connected_at: None, taken_at: None }
+        Self {
+            body,
+            taken: 0,
+            system,
+            connected_at: None,
+            taken_at: None,
+        }
     }
 
     pub(super) fn length(&self) -> u64 {
@@ -27,7 +33,11 @@ impl<'a> RequestReader<'a> {
 
     /// What ureq has taken counts as sent, because it may be. Of an empty body nothing is ever missing.
     pub(super) fn sent(&self) -> Sent {
-        if self.taken == self.body.len() { Sent::Whole } else { Sent::Partly }
+        if self.taken == self.body.len() {
+            Sent::Whole
+        } else {
+            Sent::Partly
+        }
     }
 
     pub(super) fn timings(&self, begun_at: Instant, is_reused: bool, head_bytes: u64) -> Timings {
@@ -48,7 +58,10 @@ impl<'a> RequestReader<'a> {
 impl Read for RequestReader<'_> {
     #[expect(clippy::expect_used, reason = "no more is taken than there is")]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut rest = self.body.get(self.taken..).expect("what is taken is inside the body");
+        let mut rest = self
+            .body
+            .get(self.taken..)
+            .expect("what is taken is inside the body");
         let is_last = rest.len() <= buffer.len();
         if self.connected_at.is_none() || is_last {
             let now = self.system.instant();

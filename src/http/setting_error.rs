@@ -13,10 +13,17 @@ pub(crate) struct SettingError {
 
 impl SettingError {
     pub(crate) fn new(setting: &'static str, problem: impl Into<String>) -> Self {
-        Self { setting, problem: problem.into(), source: None }
+        Self {
+            setting,
+            problem: problem.into(),
+            source: None,
+        }
     }
 
     pub(crate) fn with_source(self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
     }
 }

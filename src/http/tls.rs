@@ -43,7 +43,9 @@ fn wrap(
     details: &ConnectionDetails<'_>,
     transport: Box<dyn Transport>,
 ) -> Result<Box<dyn Transport>, Error> {
-    let transport = connector.connect(details, Some(transport))?.ok_or(Error::ConnectionFailed)?;
+    let transport = connector
+        .connect(details, Some(transport))?
+        .ok_or(Error::ConnectionFailed)?;
     Ok(Box::new(transport))
 }
 
@@ -58,7 +60,10 @@ pub(super) fn configure(
         return Err(SettingError::new("endpoint", problem));
     }
     match ca_bundle_pem {
-        Some(_) => Err(SettingError::new("ca_bundle_pem", "is set, and this build has no TLS")),
+        Some(_) => Err(SettingError::new(
+            "ca_bundle_pem",
+            "is set, and this build has no TLS",
+        )),
         None => Ok(builder),
     }
 }
@@ -67,7 +72,10 @@ pub(super) fn configure(
 pub(super) fn configure(
     builder: AgentConfigBuilder,
     ca_bundle_pem: Option<&[u8]>,
-    #[cfg_attr(not(feature = "rustls-no-provider"), expect(unused_variables, reason = "one TLS for all"))]
+    #[cfg_attr(
+        not(feature = "rustls-no-provider"),
+        expect(unused_variables, reason = "one TLS for all")
+    )]
     origin: &Origin,
 ) -> Result<AgentConfigBuilder, SettingError> {
     use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
@@ -76,14 +84,22 @@ pub(super) fn configure(
     if origin.tls {
         check_crypto_provider()?;
     }
-    let provider =
-        if cfg!(feature = "rustls-no-provider") { TlsProvider::Rustls } else { TlsProvider::NativeTls };
+    let provider = if cfg!(feature = "rustls-no-provider") {
+        TlsProvider::Rustls
+    } else {
+        TlsProvider::NativeTls
+    };
     let root_certs = match ca_bundle_pem {
         Some(pem) => certificates_in(pem)?,
         None if cfg!(feature = "platform-verifier") => RootCerts::PlatformVerifier,
         None => RootCerts::WebPki,
     };
-    Ok(builder.tls_config(TlsConfig::builder().provider(provider).root_certs(root_certs).build()))
+    Ok(builder.tls_config(
+        TlsConfig::builder()
+            .provider(provider)
+            .root_certs(root_certs)
+            .build(),
+    ))
 }
 
 /// The certificates of a bundle. A block that cannot be used is an error: its owner expects it to be trusted.
@@ -93,28 +109,36 @@ fn certificates_in(pem: &[u8]) -> Result<ureq::tls::RootCerts, SettingError> {
 
     const SETTING: &str = "CA bundle";
     // OpenSSL's form of a certificate with trust settings behind it.
-    let text = String::from_utf8_lossy(pem).replace(" TRUSTED CERTIFICATE-----", " CERTIFICATE-----");
+    let text =
+        String::from_utf8_lossy(pem).replace(" TRUSTED CERTIFICATE-----", " CERTIFICATE-----");
     let text = text.trim_start_matches('\u{feff}');
     let mut certificates = Vec::new();
     let mut blocks = 0;
     for item in ureq::tls::parse_pem(text.as_bytes()) {
-        let item =
-            item.map_err(|error| SettingError::new(SETTING, "is not in PEM form").with_source(error))?;
+        let item = item
+            .map_err(|error| SettingError::new(SETTING, "is not in PEM form").with_source(error))?;
         blocks += 1;
         if let PemItem::Certificate(certificate) = item {
             let der = first_der_value(certificate.der());
             if !is_usable(der) {
-                let problem = format!("has a certificate that cannot be read, in its block {blocks}");
+                let problem =
+                    format!("has a certificate that cannot be read, in its block {blocks}");
                 return Err(SettingError::new(SETTING, problem));
             }
             certificates.push(Certificate::from_der(der).to_owned());
         }
     }
     if text.matches("-----BEGIN ").count() != blocks {
-        return Err(SettingError::new(SETTING, "has a block that cannot be read"));
+        return Err(SettingError::new(
+            SETTING,
+            "has a block that cannot be read",
+        ));
     }
     if certificates.is_empty() {
-        return Err(SettingError::new(SETTING, "holds no certificate in PEM form"));
+        return Err(SettingError::new(
+            SETTING,
+            "holds no certificate in PEM form",
+        ));
     }
     Ok(certificates.into())
 }
@@ -133,7 +157,9 @@ fn first_der_value(der: &[u8]) -> &[u8] {
 /// rustls drops what it cannot read when ureq hands it the bundle.
 #[cfg(feature = "rustls-no-provider")]
 fn is_usable(der: &[u8]) -> bool {
-    rustls::RootCertStore::empty().add(der.to_vec().into()).is_ok()
+    rustls::RootCertStore::empty()
+        .add(der.to_vec().into())
+        .is_ok()
 }
 
 #[cfg(all(feature = "_tls", not(feature = "rustls-no-provider")))]
@@ -147,7 +173,8 @@ fn check_crypto_provider() -> Result<(), SettingError> {
     if cfg!(feature = "rustls") || rustls::crypto::CryptoProvider::get_default().is_some() {
         return Ok(());
     }
-    let problem = "needs a crypto provider: call rustls::crypto::CryptoProvider::install_default first";
+    let problem =
+        "needs a crypto provider: call rustls::crypto::CryptoProvider::install_default first";
     Err(SettingError::new("feature rustls-no-provider", problem))
 }
 
@@ -157,7 +184,9 @@ pub(super) fn certificate_refusal(error: &Error) -> Option<BoxedError> {
     let Error::Io(error) = error else { return None };
     match error.get_ref()?.downcast_ref()? {
         // An error of webpki, which rustls does not show as a type. Its name does not say what to do.
-        rustls::Error::InvalidCertificate(it) if format!("{it:?}").contains("CaUsedAsEndEntity") => {
+        rustls::Error::InvalidCertificate(it)
+            if format!("{it:?}").contains("CaUsedAsEndEntity") =>
+        {
             let advice = "the server shows a CA certificate as its own: give it a certificate that the CA has signed, \
                           and trust the CA (CaUsedAsEndEntity)";
             Some(advice.into())
@@ -182,12 +211,18 @@ mod tests {
     use crate::testing::{assert_shown_safely, fuzz};
 
     fn problem(pem: &str) -> Option<String> {
-        certificates_in(pem.as_bytes()).err().map(|error| error.to_string())
+        certificates_in(pem.as_bytes())
+            .err()
+            .map(|error| error.to_string())
     }
 
     fn certificate() -> String {
         let key = rcgen::KeyPair::generate().unwrap();
-        rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap().pem()
+        rcgen::CertificateParams::new(["localhost".to_owned()])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap()
+            .pem()
     }
 
     #[test]
@@ -220,16 +255,28 @@ mod tests {
         for (bundle, expected) in [
             (String::new(), "holds no certificate"),
             ("text".to_owned(), "holds no certificate"),
-            (format!("{pem}{unreadable}"), "has a certificate that cannot be read, in its block 2"),
-            (format!("{pem}-----BEGIN X-----\nAAAA\n-----END X-----\n"), "has a block that cannot be read"),
+            (
+                format!("{pem}{unreadable}"),
+                "has a certificate that cannot be read, in its block 2",
+            ),
+            (
+                format!("{pem}-----BEGIN X-----\nAAAA\n-----END X-----\n"),
+                "has a block that cannot be read",
+            ),
             (
                 format!("{pem}-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"),
                 "is not in PEM form",
             ),
-            (format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA"), "is not in PEM form"),
+            (
+                format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA"),
+                "is not in PEM form",
+            ),
         ] {
             let problem = problem(&bundle).unwrap();
-            assert!(problem.starts_with(&format!("CA bundle {expected}")), "{problem}: {bundle}");
+            assert!(
+                problem.starts_with(&format!("CA bundle {expected}")),
+                "{problem}: {bundle}"
+            );
         }
     }
 
@@ -248,8 +295,13 @@ l44RMvz5nfMyTtTXIg3/FYYE
 
     #[test]
     fn fuzz_bundles() {
-        let trusted = CERTIFICATE.replace(" CERTIFICATE", " TRUSTED CERTIFICATE").replace('\n', "\r\n");
-        let samples = [CERTIFICATE, &format!("\u{feff}# a comment\n{CERTIFICATE}\n{trusted}")];
+        let trusted = CERTIFICATE
+            .replace(" CERTIFICATE", " TRUSTED CERTIFICATE")
+            .replace('\n', "\r\n");
+        let samples = [
+            CERTIFICATE,
+            &format!("\u{feff}# a comment\n{CERTIFICATE}\n{trusted}"),
+        ];
         fuzz(&samples, |pem| {
             if let Err(error) = certificates_in(pem) {
                 assert_shown_safely(&error.to_string());

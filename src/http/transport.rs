@@ -47,19 +47,27 @@ pub(crate) struct Transport {
 
 impl Transport {
     /// Opens nothing; reads the proxy's variables.
-    pub(crate) fn new(origin: &Origin, settings: &TransportSettings<'_>) -> Result<Self, SettingError> {
+    pub(crate) fn new(
+        origin: &Origin,
+        settings: &TransportSettings<'_>,
+    ) -> Result<Self, SettingError> {
         let readers = Arc::default();
         let agent = agent::build(settings, origin, &readers)?;
         let authority = origin.authority.parse();
         let state = TransportState {
-            authority: authority
-                .map_err(|error| SettingError::new("endpoint URL", "is invalid").with_source(error))?,
+            authority: authority.map_err(|error| {
+                SettingError::new("endpoint URL", "is invalid").with_source(error)
+            })?,
             is_shut_down: AtomicBool::new(false),
             readers,
             system: Arc::clone(&settings.system),
             process_id: settings.system.process_id(),
         };
-        let scheme = if origin.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let scheme = if origin.tls {
+            Scheme::HTTPS
+        } else {
+            Scheme::HTTP
+        };
         Ok(Self {
             agent,
             scheme,
@@ -86,14 +94,32 @@ impl Transport {
         let response = outcome.map_err(|error| self.failed(error, &body, is_reused))?;
         let (parts, response_body) = response.into_parts();
         if let Err(problem) = check_framing(parts.version, &parts.headers) {
-            let failed =
-                TransportError::before_sending(self.state.authority.as_str(), Cause::InvalidResponse);
+            let failed = TransportError::before_sending(
+                self.state.authority.as_str(),
+                Cause::InvalidResponse,
+            );
             let (phase, sent, source) = (Phase::Wait, Sent::ResponseBegun, Some(problem.into()));
-            return Err(TransportError { phase, sent, connection_reused: is_reused, source, ..failed });
+            return Err(TransportError {
+                phase,
+                sent,
+                connection_reused: is_reused,
+                source,
+                ..failed
+            });
         }
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
-        let head = ResponseHead { status: parts.status.as_u16(), headers: Headers(parts.headers), timings };
-        let body = Body::new(response_body, is_reused, limits, deadline, Arc::clone(&self.state));
+        let head = ResponseHead {
+            status: parts.status.as_u16(),
+            headers: Headers(parts.headers),
+            timings,
+        };
+        let body = Body::new(
+            response_body,
+            is_reused,
+            limits,
+            deadline,
+            Arc::clone(&self.state),
+        );
         Ok((head, body))
     }
 
@@ -115,7 +141,9 @@ impl Transport {
             return self.dispatch(self.message(request, ())?, limits, deadline);
         }
         let mut message = self.message(request, SendBody::from_reader(body))?;
-        message.headers_mut().append(CONTENT_LENGTH, request.body.len().into());
+        message
+            .headers_mut()
+            .append(CONTENT_LENGTH, request.body.len().into());
         self.dispatch(message, limits, deadline)
     }
 
@@ -144,7 +172,11 @@ impl Transport {
         deadline: Option<Instant>,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
         let readers = &self.state.readers;
-        let _mode = if limits.poll.is_some() { Some(readers.await_head()) } else { readers.wait() };
+        let _mode = if limits.poll.is_some() {
+            Some(readers.await_head())
+        } else {
+            readers.wait()
+        };
         if deadline.is_none() && *limits == self.agent_limits {
             return self.agent.run(message);
         }
@@ -162,12 +194,21 @@ impl Transport {
         self.agent.run(message.build())
     }
 
-    fn failed(&self, error: ureq::Error, body: &RequestReader<'_>, is_reused: bool) -> TransportError {
+    fn failed(
+        &self,
+        error: ureq::Error,
+        body: &RequestReader<'_>,
+        is_reused: bool,
+    ) -> TransportError {
         // The pool refuses requests after a shutdown with an error of this kind, before it looks for a connection.
         if matches!(&error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::NotConnected) {
             return TransportError::before_sending(self.state.authority.as_str(), Cause::ShutDown);
         }
-        let phase = if body.sent().is_whole() { Phase::Wait } else { Phase::Send };
+        let phase = if body.sent().is_whole() {
+            Phase::Wait
+        } else {
+            Phase::Send
+        };
         let mut failed = untagged(error, self.state.authority.as_str(), phase, body.sent());
         // There is no body without a head.
         failed.phase = failed.phase.min(Phase::Wait);
@@ -179,7 +220,10 @@ impl Transport {
 
 /// Without time to connect, ureq finds an idle connection or none.
 fn for_idle_connections(limits: &Limits) -> Limits {
-    Limits { connect: Some(Duration::ZERO), ..*limits }
+    Limits {
+        connect: Some(Duration::ZERO),
+        ..*limits
+    }
 }
 
 /// A body that cannot be framed for certain could be cut, or hold the head of the next response (RFC 9112, section 6.3).
@@ -207,7 +251,10 @@ fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), &'static s
 
 /// The length of the head as ureq writes it. A GET has no `content-length`, and its timings are not used.
 fn head_bytes(request: &Request<'_>) -> u64 {
-    let lines = request.headers.iter().map(|(name, value)| name.len() + value.len() + ": \r\n".len());
+    let lines = request
+        .headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + ": \r\n".len());
     let digits = 1 + usize::try_from(request.body.len().max(1).ilog10()).unwrap_or(0);
     let length = "content-length: \r\n".len() + digits;
     let request_line = request.method.len() + request.path.len() + "  HTTP/1.1\r\n".len();

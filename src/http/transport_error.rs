@@ -58,13 +58,20 @@ impl TransportError {
     }
 
     pub(crate) fn with_source(self, source: impl Into<BoxedError>) -> Self {
-        Self { source: Some(source.into()), ..self }
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
     }
 
     /// The same error; of its source only the text is left.
     pub(crate) fn repeated(&self) -> Self {
         let source = self.source.as_ref().map(|source| source.to_string().into());
-        Self { authority: self.authority.clone(), source, ..*self }
+        Self {
+            authority: self.authority.clone(),
+            source,
+            ..*self
+        }
     }
 
     /// Whether the call ended before an attempt had begun.

@@ -90,13 +90,28 @@ impl<'a> InvokeEndpoint<'a> {
             Member::new("Accept", "accept", self.accept, ASCII),
             Member::new("ContentType", "content-type", self.content_type, ASCII),
             Member::custom_attributes(self.custom_attributes),
-            Member::new("EnableExplanations", EXPLANATIONS, self.enable_explanations, EXPRESSION),
+            Member::new(
+                "EnableExplanations",
+                EXPLANATIONS,
+                self.enable_explanations,
+                EXPRESSION,
+            ),
             Member::inference_component_name(self.inference_component_name),
             Member::inference_id(self.inference_id),
             Member::prefix_aware_id(self.prefix_aware_id),
-            Member::new("SessionId", "x-amzn-sagemaker-session-id", self.session_id, SESSION),
+            Member::new(
+                "SessionId",
+                "x-amzn-sagemaker-session-id",
+                self.session_id,
+                SESSION,
+            ),
             Member::target_container_hostname(self.target_container_hostname),
-            Member::new("TargetModel", "x-amzn-sagemaker-target-model", self.target_model, PRINTABLE_1024),
+            Member::new(
+                "TargetModel",
+                "x-amzn-sagemaker-target-model",
+                self.target_model,
+                PRINTABLE_1024,
+            ),
             Member::target_variant(self.target_variant),
         ]
     }
@@ -129,7 +144,13 @@ impl sealed::Input for InvokeEndpoint<'_> {
 /// Shows the length of the body and of the custom attributes instead of their content.
 impl fmt::Debug for InvokeEndpoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt_request(f, "InvokeEndpoint", self.endpoint_name, self.body, &self.members())
+        fmt_request(
+            f,
+            "InvokeEndpoint",
+            self.endpoint_name,
+            self.body,
+            &self.members(),
+        )
     }
 }
 
@@ -194,8 +215,14 @@ impl fmt::Debug for InvokeEndpointResponse {
             .field("status", &self.status)
             .field("body", &Bytes(self.body.len()))
             .field("content_type", &self.content_type)
-            .field("invoked_production_variant", &self.invoked_production_variant)
-            .field("custom_attributes", &self.custom_attributes.as_ref().map(|it| Bytes(it.len())))
+            .field(
+                "invoked_production_variant",
+                &self.invoked_production_variant,
+            )
+            .field(
+                "custom_attributes",
+                &self.custom_attributes.as_ref().map(|it| Bytes(it.len())),
+            )
             .field("new_session_id", &self.new_session_id)
             .field("closed_session_id", &self.closed_session_id)
             .field("request_id", &self.request_id)

@@ -4,7 +4,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::members::{
-    ASCII, Bytes, FILE_NAME, LOCATION, Member, NUMBER, PATH_EXTENSION, check_all, fmt_request, headers,
+    ASCII, Bytes, FILE_NAME, LOCATION, Member, NUMBER, PATH_EXTENSION, check_all, fmt_request,
+    headers,
 };
 use super::sealed::{self, Numbers, ReadOptions};
 use super::{AsyncTicket, Operation, read_whole};
@@ -119,14 +120,39 @@ impl<'a> InvokeEndpointAsync<'a> {
         let [timeout, ttl] = numbers;
         [
             Member::new("Accept", "x-amzn-sagemaker-accept", self.accept, ASCII),
-            Member::new("ContentType", "x-amzn-sagemaker-content-type", self.content_type, ASCII),
+            Member::new(
+                "ContentType",
+                "x-amzn-sagemaker-content-type",
+                self.content_type,
+                ASCII,
+            ),
             Member::custom_attributes(self.custom_attributes),
-            Member::new("Filename", "x-amzn-sagemaker-filename", self.file_name, FILE_NAME),
+            Member::new(
+                "Filename",
+                "x-amzn-sagemaker-filename",
+                self.file_name,
+                FILE_NAME,
+            ),
             Member::inference_id(self.inference_id),
-            Member::new("InputLocation", "x-amzn-sagemaker-inputlocation", location, LOCATION),
-            Member::new("InvocationTimeoutSeconds", TIMEOUT, timeout.as_deref(), NUMBER),
+            Member::new(
+                "InputLocation",
+                "x-amzn-sagemaker-inputlocation",
+                location,
+                LOCATION,
+            ),
+            Member::new(
+                "InvocationTimeoutSeconds",
+                TIMEOUT,
+                timeout.as_deref(),
+                NUMBER,
+            ),
             Member::new("RequestTTLSeconds", TTL, ttl.as_deref(), NUMBER),
-            Member::new("S3OutputPathExtension", EXTENSION, self.s3_output_path_extension, PATH_EXTENSION),
+            Member::new(
+                "S3OutputPathExtension",
+                EXTENSION,
+                self.s3_output_path_extension,
+                PATH_EXTENSION,
+            ),
         ]
     }
 }
@@ -152,16 +178,23 @@ impl sealed::Input for InvokeEndpointAsync<'_> {
             ));
         }
         if !is_within(self.request_ttl, 60, 21_600) {
-            return Err(InvalidInput::new("RequestTTLSeconds", "must be 60 to 21600 whole seconds"));
+            return Err(InvalidInput::new(
+                "RequestTTLSeconds",
+                "must be 60 to 21600 whole seconds",
+            ));
         }
         if !is_within(self.invocation_timeout, 1, 3_600) {
-            return Err(InvalidInput::new("InvocationTimeoutSeconds", "must be 1 to 3600 whole seconds"));
+            return Err(InvalidInput::new(
+                "InvocationTimeoutSeconds",
+                "must be 1 to 3600 whole seconds",
+            ));
         }
         Ok(())
     }
 
     fn numbers(&self) -> Numbers {
-        [self.invocation_timeout, self.request_ttl].map(|it| it.map(|time| time.as_secs().to_string()))
+        [self.invocation_timeout, self.request_ttl]
+            .map(|it| it.map(|time| time.as_secs().to_string()))
     }
 
     fn headers<'n>(&'n self, numbers: &'n Numbers, _: bool) -> Vec<(&'static str, &'n str)> {
@@ -184,7 +217,13 @@ fn is_within(time: Option<Duration>, least: u64, most: u64) -> bool {
 impl fmt::Debug for InvokeEndpointAsync<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (numbers, body) = (sealed::Input::numbers(self), sealed::Input::body(self));
-        fmt_request(f, "InvokeEndpointAsync", self.endpoint_name, body, &self.members(&numbers))
+        fmt_request(
+            f,
+            "InvokeEndpointAsync",
+            self.endpoint_name,
+            body,
+            &self.members(&numbers),
+        )
     }
 }
 
@@ -252,12 +291,20 @@ mod tests {
     #[test]
     fn the_members_are_in_the_order_of_header_names() {
         let request = InvokeEndpointAsync::new("a", AsyncInput::Body(b""));
-        assert!(request.members(&Numbers::default()).map(|member| member.header()).is_sorted());
+        assert!(
+            request
+                .members(&Numbers::default())
+                .map(|member| member.header())
+                .is_sorted()
+        );
     }
 
     #[test]
     fn the_id_is_read_from_json() {
-        assert_eq!(inference_id(br#"{"InferenceId":"i-1"}"#).as_deref(), Some("i-1"));
+        assert_eq!(
+            inference_id(br#"{"InferenceId":"i-1"}"#).as_deref(),
+            Some("i-1")
+        );
         for body in [&b""[..], b"{}", b"[]", b"\xff", br#"{"InferenceId":1}"#] {
             assert_eq!(inference_id(body), None);
         }

@@ -77,9 +77,17 @@ impl<'a> InvokeEndpointWithResponseStream<'a> {
     /// SageMaker would give it.
     const fn members(&self, is_container: bool) -> [Member<'a>; 9] {
         let content_type = Member::new("ContentType", "content-type", self.content_type, ASCII);
-        let accept = if is_container { "accept" } else { "x-amzn-sagemaker-accept" };
+        let accept = if is_container {
+            "accept"
+        } else {
+            "x-amzn-sagemaker-accept"
+        };
         let accept = Member::new("Accept", accept, self.accept, ASCII);
-        let (first, second) = if is_container { (accept, content_type) } else { (content_type, accept) };
+        let (first, second) = if is_container {
+            (accept, content_type)
+        } else {
+            (content_type, accept)
+        };
         [
             first,
             second,
@@ -87,7 +95,12 @@ impl<'a> InvokeEndpointWithResponseStream<'a> {
             Member::inference_component_name(self.inference_component_name),
             Member::inference_id(self.inference_id),
             Member::prefix_aware_id(self.prefix_aware_id),
-            Member::new("SessionId", "x-amzn-sagemaker-session-id", self.session_id, OPEN_SESSION),
+            Member::new(
+                "SessionId",
+                "x-amzn-sagemaker-session-id",
+                self.session_id,
+                OPEN_SESSION,
+            ),
             Member::target_container_hostname(self.target_container_hostname),
             Member::target_variant(self.target_variant),
         ]
@@ -123,7 +136,13 @@ impl sealed::Input for InvokeEndpointWithResponseStream<'_> {
 impl fmt::Debug for InvokeEndpointWithResponseStream<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members = self.members(false);
-        fmt_request(f, "InvokeEndpointWithResponseStream", self.endpoint_name, self.body, &members)
+        fmt_request(
+            f,
+            "InvokeEndpointWithResponseStream",
+            self.endpoint_name,
+            self.body,
+            &members,
+        )
     }
 }
 
@@ -175,7 +194,11 @@ impl sealed::Output for InvokeEndpointWithResponseStreamResponse {
     fn read(head: ResponseHead, body: Body, options: &ReadOptions<'_>) -> Result<Self, Error> {
         let headers = &head.headers;
         let request_id = request_id(headers);
-        let type_header = if options.is_container { "content-type" } else { "x-amzn-sagemaker-content-type" };
+        let type_header = if options.is_container {
+            "content-type"
+        } else {
+            "x-amzn-sagemaker-content-type"
+        };
         let stream = StreamOptions {
             is_framed: !options.is_container,
             max_bytes: options.max_bytes,
@@ -211,8 +234,14 @@ impl fmt::Debug for InvokeEndpointWithResponseStreamResponse {
         f.debug_struct("InvokeEndpointWithResponseStreamResponse")
             .field("status", &self.status)
             .field("content_type", &self.content_type)
-            .field("invoked_production_variant", &self.invoked_production_variant)
-            .field("custom_attributes", &self.custom_attributes.as_ref().map(|it| Bytes(it.len())))
+            .field(
+                "invoked_production_variant",
+                &self.invoked_production_variant,
+            )
+            .field(
+                "custom_attributes",
+                &self.custom_attributes.as_ref().map(|it| Bytes(it.len())),
+            )
             .field("request_id", &self.request_id)
             .field("timings", &self.timings)
             .field("body", &self.body)

@@ -28,7 +28,9 @@ pub(super) const ASCII: Rule = Rule {
 
 /// `\A\S[\p{Print}]*\z`, 1 to 1024.
 pub(super) const PRINTABLE_1024: Rule = Rule {
-    accepts: |text| (1..=1024).contains(&text.len()) && is_printable(text) && !text.starts_with(' '),
+    accepts: |text| {
+        (1..=1024).contains(&text.len()) && is_printable(text) && !text.starts_with(' ')
+    },
     problem: "must be 1 to 1024 printable ASCII characters, the first of them not a space",
 };
 
@@ -75,7 +77,10 @@ pub(super) const FILE_NAME: Rule = Rule {
 };
 
 /// A number of this crate, whose range is checked before it becomes a text.
-pub(super) const NUMBER: Rule = Rule { accepts: |_| true, problem: "" };
+pub(super) const NUMBER: Rule = Rule {
+    accepts: |_| true,
+    problem: "",
+};
 
 /// An optional member, and the header that it becomes.
 #[derive(Clone, Copy)]
@@ -93,31 +98,66 @@ impl<'a> Member<'a> {
         value: Option<&'a str>,
         rule: Rule,
     ) -> Self {
-        Self { name, header, value, rule }
+        Self {
+            name,
+            header,
+            value,
+            rule,
+        }
     }
 
     pub(super) const fn custom_attributes(value: Option<&'a str>) -> Self {
-        Self::new("CustomAttributes", "x-amzn-sagemaker-custom-attributes", value, ASCII)
+        Self::new(
+            "CustomAttributes",
+            "x-amzn-sagemaker-custom-attributes",
+            value,
+            ASCII,
+        )
     }
 
     pub(super) const fn inference_component_name(value: Option<&'a str>) -> Self {
-        Self::new("InferenceComponentName", "x-amzn-sagemaker-inference-component", value, NAME)
+        Self::new(
+            "InferenceComponentName",
+            "x-amzn-sagemaker-inference-component",
+            value,
+            NAME,
+        )
     }
 
     pub(super) const fn inference_id(value: Option<&'a str>) -> Self {
-        Self::new("InferenceId", "x-amzn-sagemaker-inference-id", value, PRINTABLE_64)
+        Self::new(
+            "InferenceId",
+            "x-amzn-sagemaker-inference-id",
+            value,
+            PRINTABLE_64,
+        )
     }
 
     pub(super) const fn prefix_aware_id(value: Option<&'a str>) -> Self {
-        Self::new("PrefixAwareId", "x-amzn-sagemaker-prefix-aware-id", value, PRINTABLE_64)
+        Self::new(
+            "PrefixAwareId",
+            "x-amzn-sagemaker-prefix-aware-id",
+            value,
+            PRINTABLE_64,
+        )
     }
 
     pub(super) const fn target_container_hostname(value: Option<&'a str>) -> Self {
-        Self::new("TargetContainerHostname", "x-amzn-sagemaker-target-container-hostname", value, NAME)
+        Self::new(
+            "TargetContainerHostname",
+            "x-amzn-sagemaker-target-container-hostname",
+            value,
+            NAME,
+        )
     }
 
     pub(super) const fn target_variant(value: Option<&'a str>) -> Self {
-        Self::new("TargetVariant", "x-amzn-sagemaker-target-variant", value, NAME)
+        Self::new(
+            "TargetVariant",
+            "x-amzn-sagemaker-target-variant",
+            value,
+            NAME,
+        )
     }
 
     #[cfg(test)]
@@ -139,7 +179,11 @@ pub(super) fn check_all(endpoint_name: &str, members: &[Member<'_>]) -> Result<(
 pub(super) fn headers<'a>(members: &[Member<'a>]) -> Vec<(&'static str, &'a str)> {
     // Room for host, date, token and authorization too, so that the list never grows.
     let mut headers = Vec::with_capacity(16);
-    headers.extend(members.iter().filter_map(|member| Some((member.header, member.value?))));
+    headers.extend(
+        members
+            .iter()
+            .filter_map(|member| Some((member.header, member.value?))),
+    );
     headers
 }
 
@@ -152,11 +196,15 @@ pub(super) fn fmt_request(
     members: &[Member<'_>],
 ) -> fmt::Result {
     let mut fields = f.debug_struct(operation);
-    fields.field("endpoint_name", &endpoint_name).field("body", &Bytes(body.len()));
+    fields
+        .field("endpoint_name", &endpoint_name)
+        .field("body", &Bytes(body.len()));
     for member in members {
         match (member.name, member.value) {
             (_, None) => {}
-            ("CustomAttributes", Some(value)) => drop(fields.field(member.name, &Bytes(value.len()))),
+            ("CustomAttributes", Some(value)) => {
+                drop(fields.field(member.name, &Bytes(value.len())))
+            }
             (name, Some(value)) => drop(fields.field(name, &value)),
         }
     }
@@ -174,18 +222,26 @@ impl fmt::Debug for Bytes {
 
 /// Checks the value of one member.
 fn check(member: &'static str, value: &str, rule: Rule) -> Result<(), InvalidInput> {
-    if (rule.accepts)(value) { Ok(()) } else { Err(InvalidInput::new(member, rule.problem)) }
+    if (rule.accepts)(value) {
+        Ok(())
+    } else {
+        Err(InvalidInput::new(member, rule.problem))
+    }
 }
 
 fn is_name(text: &str) -> bool {
     !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !text.starts_with('-')
         && !text.ends_with('-')
 }
 
 fn is_location(text: &str) -> bool {
-    let rest = text.strip_prefix("s3://").or_else(|| text.strip_prefix("https://"));
+    let rest = text
+        .strip_prefix("s3://")
+        .or_else(|| text.strip_prefix("https://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
@@ -195,7 +251,9 @@ fn is_safe_in_key(byte: u8) -> bool {
 
 fn is_file_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
         && text.matches('.').count() <= 1
 }
 
@@ -216,9 +274,21 @@ mod tests {
         for good in ["a", "A1", "a-b", "a--b", &"a".repeat(63)] {
             assert!(accepts(NAME, good), "{good}");
         }
-        for bad in
-            ["", "-", "-a", "a-", ".", "..", "a.b", "a/b", "a b", "a\n", "a\r\nx: y", "é", &"a".repeat(64)]
-        {
+        for bad in [
+            "",
+            "-",
+            "-a",
+            "a-",
+            ".",
+            "..",
+            "a.b",
+            "a/b",
+            "a b",
+            "a\n",
+            "a\r\nx: y",
+            "é",
+            &"a".repeat(64),
+        ] {
             assert!(!accepts(NAME, bad), "{bad:?}");
         }
     }
@@ -232,7 +302,9 @@ mod tests {
             }
         }
         assert!(
-            accepts(ASCII, "") && accepts(ASCII, &"a".repeat(1024)) && !accepts(ASCII, &"a".repeat(1025))
+            accepts(ASCII, "")
+                && accepts(ASCII, &"a".repeat(1024))
+                && !accepts(ASCII, &"a".repeat(1025))
         );
         for (rule, longest) in [(PRINTABLE_1024, 1024), (PRINTABLE_64, 64), (EXPRESSION, 64)] {
             assert!(
@@ -241,7 +313,11 @@ mod tests {
                     && !accepts(rule, &"a".repeat(longest + 1))
             );
         }
-        assert!(!accepts(PRINTABLE_1024, " a") && !accepts(PRINTABLE_64, " a") && accepts(EXPRESSION, " a"));
+        assert!(
+            !accepts(PRINTABLE_1024, " a")
+                && !accepts(PRINTABLE_64, " a")
+                && accepts(EXPRESSION, " a")
+        );
     }
 
     #[test]
@@ -260,13 +336,24 @@ mod tests {
 
     #[test]
     fn a_location_is_a_url_with_a_host() {
-        for good in ["s3://b", "s3://b/", "s3://b/k ey", "https://h/k", &format!("s3://{}", "b".repeat(1019))]
-        {
+        for good in [
+            "s3://b",
+            "s3://b/",
+            "s3://b/k ey",
+            "https://h/k",
+            &format!("s3://{}", "b".repeat(1019)),
+        ] {
             assert!(accepts(LOCATION, good), "{good}");
         }
-        for bad in
-            ["", "s3://", "s3:///k", "http://h/k", "S3://b/k", "b/k", &format!("s3://{}", "b".repeat(1020))]
-        {
+        for bad in [
+            "",
+            "s3://",
+            "s3:///k",
+            "http://h/k",
+            "S3://b/k",
+            "b/k",
+            &format!("s3://{}", "b".repeat(1020)),
+        ] {
             assert!(!accepts(LOCATION, bad), "{bad}");
         }
     }
@@ -279,7 +366,9 @@ mod tests {
         for bad in ["", ".a", "-a", "_", "a.b.c", "a/b", "a b", &"a".repeat(33)] {
             assert!(!accepts(FILE_NAME, bad), "{bad}");
         }
-        assert!(accepts(PATH_EXTENSION, "/a!_.*'()-/Z9") && accepts(PATH_EXTENSION, &"a".repeat(512)));
+        assert!(
+            accepts(PATH_EXTENSION, "/a!_.*'()-/Z9") && accepts(PATH_EXTENSION, &"a".repeat(512))
+        );
         for bad in ["", "s3:", "a b", "a~", "a+", &"a".repeat(513)] {
             assert!(!accepts(PATH_EXTENSION, bad), "{bad}");
         }

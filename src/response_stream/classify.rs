@@ -31,9 +31,10 @@ pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning 
         Some("exception") => Meaning::Failed(exception(message, redactor)),
         Some("error") => Meaning::Failed(StreamError {
             code: message.text(":error-code").map(str::to_owned),
-            message: message
-                .text(":error-message")
-                .map_or_else(|| payload_text(message, redactor), |text| Some(text.to_owned())),
+            message: message.text(":error-message").map_or_else(
+                || payload_text(message, redactor),
+                |text| Some(text.to_owned()),
+            ),
             ..failure(StreamErrorKind::Exception)
         }),
         Some(_) => Meaning::Failed(invalid("a message has an unknown type")),
@@ -42,10 +43,15 @@ pub(super) fn meaning_of(message: &Message<'_>, redactor: &Redactor) -> Meaning 
 }
 
 fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
-    let name = message.text(":exception-type").filter(|name| !name.is_empty());
+    let name = message
+        .text(":exception-type")
+        .filter(|name| !name.is_empty());
     let payload = message.payload;
-    let document: Option<Map<String, Value>> =
-        if payload.len() <= MAX_EXCEPTION_BYTES { serde_json::from_slice(payload).ok() } else { None };
+    let document: Option<Map<String, Value>> = if payload.len() <= MAX_EXCEPTION_BYTES {
+        serde_json::from_slice(payload).ok()
+    } else {
+        None
+    };
     let document = document.as_ref();
     let code = document.and_then(|document| first_text(document, ["ErrorCode", "errorCode"]));
     let mut text = document.and_then(|document| first_text(document, ["Message", "message"]));
@@ -53,17 +59,30 @@ fn exception(message: &Message<'_>, redactor: &Redactor) -> StreamError {
     if code.is_none() && text.is_none() && !is_silent {
         text = payload_text(message, redactor);
     }
-    let kind = match (name.map(str::to_ascii_lowercase).as_deref(), code.as_deref()) {
+    let kind = match (
+        name.map(str::to_ascii_lowercase).as_deref(),
+        code.as_deref(),
+    ) {
         (Some("internalstreamfailure"), _) => StreamErrorKind::InternalFailure,
-        (Some("modelstreamerror"), Some("ModelInvocationTimeExceeded")) => StreamErrorKind::ModelTimeExceeded,
+        (Some("modelstreamerror"), Some("ModelInvocationTimeExceeded")) => {
+            StreamErrorKind::ModelTimeExceeded
+        }
         (Some("modelstreamerror"), Some("StreamBroken")) => StreamErrorKind::StreamBroken,
         _ => StreamErrorKind::Exception,
     };
-    StreamError { name: name.map(str::to_owned), code, message: text, ..failure(kind) }
+    StreamError {
+        name: name.map(str::to_owned),
+        code,
+        message: text,
+        ..failure(kind)
+    }
 }
 
 fn first_text(document: &Map<String, Value>, names: [&str; 2]) -> Option<String> {
-    names.into_iter().find_map(|name| document.get(name)?.as_str()).map(str::to_owned)
+    names
+        .into_iter()
+        .find_map(|name| document.get(name)?.as_str())
+        .map(str::to_owned)
 }
 
 /// A payload in no known form, so that nothing of it is lost.
@@ -83,11 +102,17 @@ pub(super) fn frame_error(error: FrameError) -> StreamError {
             StreamErrorKind::InvalidFrame
         }
     };
-    StreamError { message: Some(error.to_string()), ..failure(kind) }
+    StreamError {
+        message: Some(error.to_string()),
+        ..failure(kind)
+    }
 }
 
 fn invalid(problem: &str) -> StreamError {
-    StreamError { message: Some(problem.to_owned()), ..failure(StreamErrorKind::InvalidFrame) }
+    StreamError {
+        message: Some(problem.to_owned()),
+        ..failure(StreamErrorKind::InvalidFrame)
+    }
 }
 
 /// An error of this kind, without details.

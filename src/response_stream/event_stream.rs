@@ -40,7 +40,11 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(max_bytes: u64) -> Self {
-        Self { buffer: Vec::new(), pending: 0..0, max_bytes }
+        Self {
+            buffer: Vec::new(),
+            pending: 0..0,
+            max_bytes,
+        }
     }
 
     /// Room for more bytes, at least `bytes`. What is pending moves to the front; decoded messages are gone.
@@ -58,7 +62,9 @@ impl Decoder {
                 self.buffer.resize(wanted.max(2 * self.pending.end), 0);
             }
         }
-        self.buffer.get_mut(self.pending.end..).expect("what is pending is inside the buffer")
+        self.buffer
+            .get_mut(self.pending.end..)
+            .expect("what is pending is inside the buffer")
     }
 
     /// Notes `bytes` of the room as filled.
@@ -69,13 +75,17 @@ impl Decoder {
     /// The bytes not decoded yet.
     #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn pending(&self) -> &[u8] {
-        self.buffer.get(self.pending.clone()).expect("what is pending is inside the buffer")
+        self.buffer
+            .get(self.pending.clone())
+            .expect("what is pending is inside the buffer")
     }
 
     /// Takes the next message off the pending bytes, as its place in the buffer; `None` while it is not whole. The
     /// prelude is checked as soon as it is there, because a corrupted length would be waited for in vain.
     pub(super) fn next_message(&mut self) -> Result<Option<Range<usize>>, FrameError> {
-        let Some(total) = message_length(self.pending(), self.max_bytes)? else { return Ok(None) };
+        let Some(total) = message_length(self.pending(), self.max_bytes)? else {
+            return Ok(None);
+        };
         if self.pending.len() < total {
             return Ok(None);
         }
@@ -87,7 +97,9 @@ impl Decoder {
     /// The bytes of a message, until the next call of [`room`](Self::room).
     #[expect(clippy::expect_used, reason = "the buffer never shrinks")]
     pub(super) fn bytes(&self, place: Range<usize>) -> &[u8] {
-        self.buffer.get(place).expect("a message is inside the buffer")
+        self.buffer
+            .get(place)
+            .expect("a message is inside the buffer")
     }
 
     /// Takes all pending bytes, of a body without messages.
@@ -100,18 +112,29 @@ impl Decoder {
 
 /// The length of the message that begins here; `None` before its prelude is whole.
 fn message_length(bytes: &[u8], max_bytes: u64) -> Result<Option<usize>, FrameError> {
-    let Some((lengths, rest)) = bytes.split_first_chunk::<8>() else { return Ok(None) };
-    let Some(checksum) = rest.first_chunk::<4>() else { return Ok(None) };
+    let Some((lengths, rest)) = bytes.split_first_chunk::<8>() else {
+        return Ok(None);
+    };
+    let Some(checksum) = rest.first_chunk::<4>() else {
+        return Ok(None);
+    };
     if crc32fast::hash(lengths) != u32::from_be_bytes(*checksum) {
         return Err(FrameError::PreludeChecksum);
     }
     let [a, b, c, d, e, f, g, h] = *lengths;
-    let (total, headers) = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
+    let (total, headers) = (
+        u32::from_be_bytes([a, b, c, d]),
+        u32::from_be_bytes([e, f, g, h]),
+    );
     if u64::from(total) > max_bytes.saturating_add(OVERHEAD_BYTES.try_into().unwrap_or(u64::MAX)) {
         return Err(FrameError::TooLarge(max_bytes));
     }
     match (usize::try_from(total), usize::try_from(headers)) {
-        (Ok(total), Ok(headers)) if total.checked_sub(OVERHEAD_BYTES).is_some_and(|rest| headers <= rest) => {
+        (Ok(total), Ok(headers))
+            if total
+                .checked_sub(OVERHEAD_BYTES)
+                .is_some_and(|rest| headers <= rest) =>
+        {
             Ok(Some(total))
         }
         _ => Err(FrameError::Lengths),
@@ -148,13 +171,20 @@ impl<'a> Message<'a> {
         if crc32fast::hash(content) != u32::from_be_bytes(*checksum) {
             return Err(FrameError::MessageChecksum);
         }
-        let headers_length = content.get(4..8).and_then(|length| length.first_chunk::<4>());
+        let headers_length = content
+            .get(4..8)
+            .and_then(|length| length.first_chunk::<4>());
         let headers_length = headers_length.ok_or(FrameError::Lengths)?;
-        let headers_length =
-            usize::try_from(u32::from_be_bytes(*headers_length)).map_err(|_| FrameError::Lengths)?;
+        let headers_length = usize::try_from(u32::from_be_bytes(*headers_length))
+            .map_err(|_| FrameError::Lengths)?;
         let rest = content.get(PRELUDE_BYTES..).ok_or(FrameError::Lengths)?;
-        let (header_bytes, payload) = rest.split_at_checked(headers_length).ok_or(FrameError::Lengths)?;
-        Ok(Self { header_bytes, payload })
+        let (header_bytes, payload) = rest
+            .split_at_checked(headers_length)
+            .ok_or(FrameError::Lengths)?;
+        Ok(Self {
+            header_bytes,
+            payload,
+        })
     }
 
     /// The text of a header; `None` if it is missing or has another type.

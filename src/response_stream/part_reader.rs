@@ -9,14 +9,22 @@ use crate::http::{Body, TransportError};
 /// A source of bytes that can give up.
 pub(crate) trait PartReader: Send {
     /// Reads some bytes, or none at the end. Gives up at `deadline`.
-    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError>;
+    fn read_some(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Option<Instant>,
+    ) -> Result<usize, TransportError>;
 
     /// Called when the stream is dropped before its end.
     fn give_up(&mut self) {}
 }
 
 impl PartReader for Body {
-    fn read_some(&mut self, buffer: &mut [u8], deadline: Option<Instant>) -> Result<usize, TransportError> {
+    fn read_some(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Option<Instant>,
+    ) -> Result<usize, TransportError> {
         self.read_before(buffer, deadline)
     }
 
@@ -29,7 +37,11 @@ impl PartReader for Body {
 pub(super) struct PlainReader<R>(pub(super) R);
 
 impl<R: Read + Send> PartReader for PlainReader<R> {
-    fn read_some(&mut self, buffer: &mut [u8], _: Option<Instant>) -> Result<usize, TransportError> {
+    fn read_some(
+        &mut self,
+        buffer: &mut [u8],
+        _: Option<Instant>,
+    ) -> Result<usize, TransportError> {
         loop {
             match self.0.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

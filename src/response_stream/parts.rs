@@ -121,7 +121,10 @@ impl Parts {
             Some(_) => self.summary.elapsed,
             None => self.elapsed(),
         };
-        StreamSummary { elapsed, ..self.summary }
+        StreamSummary {
+            elapsed,
+            ..self.summary
+        }
     }
 
     /// The error inside an [`io::Error`] from reading records. Any other error ends the stream too.
@@ -131,7 +134,10 @@ impl Parts {
             Err(error) => error,
         };
         let kind = failure(StreamErrorKind::TooLarge);
-        let error = self.stream_error(StreamError { message: Some(error.to_string()), ..kind });
+        let error = self.stream_error(StreamError {
+            message: Some(error.to_string()),
+            ..kind
+        });
         self.summary.elapsed = self.elapsed();
         self.end = Some(StreamEnd::Failed(error.repeated()));
         self.part = 0..0;
@@ -169,11 +175,17 @@ impl Parts {
     }
 
     fn wait_for_part(&mut self) -> Result<Option<Range<usize>>, Error> {
-        let deadline =
-            self.options.part_limit.and_then(|limit| self.options.system.instant().checked_add(limit));
+        let deadline = self
+            .options
+            .part_limit
+            .and_then(|limit| self.options.system.instant().checked_add(limit));
         loop {
             let room = self.decoder.room(READ_BYTES);
-            match self.reader.read_some(room, deadline).map_err(|error| self.transport_error(error))? {
+            match self
+                .reader
+                .read_some(room, deadline)
+                .map_err(|error| self.transport_error(error))?
+            {
                 0 => return self.check_end().map(|()| None),
                 bytes => self.decoder.filled(bytes),
             }
@@ -202,7 +214,9 @@ impl Parts {
         }
         loop {
             let next = self.decoder.next_message();
-            let Some(place) = next.map_err(|error| self.frame_error(error))? else { return Ok(None) };
+            let Some(place) = next.map_err(|error| self.frame_error(error))? else {
+                return Ok(None);
+            };
             let message = Message::parse(self.decoder.bytes(place.clone()));
             let message = message.map_err(|error| self.frame_error(error))?;
             // The payload is before the checksum at the end of the message.
@@ -212,7 +226,9 @@ impl Parts {
             if !self.part_headers.is_empty() && message.header_bytes == self.part_headers {
                 return Ok(Some(payload));
             }
-            message.check_headers().map_err(|error| self.frame_error(error))?;
+            message
+                .check_headers()
+                .map_err(|error| self.frame_error(error))?;
             self.has_messages = true;
             match meaning_of(&message, &self.options.redactor) {
                 Meaning::Ignored => {}
@@ -249,13 +265,20 @@ impl Parts {
             _ if !is_framed && !self.looks_framed() => Err(self.not_an_event_stream()),
             left => {
                 let message = Some(format!("{left} bytes of it are left"));
-                Err(self.stream_error(StreamError { message, ..failure(StreamErrorKind::Cut) }))
+                Err(self.stream_error(StreamError {
+                    message,
+                    ..failure(StreamErrorKind::Cut)
+                }))
             }
         }
     }
 
     fn has_stream_type(&self) -> bool {
-        let essence = self.options.content_type.as_deref().and_then(|it| it.split(';').next());
+        let essence = self
+            .options
+            .content_type
+            .as_deref()
+            .and_then(|it| it.split(';').next());
         essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
     }
 
@@ -277,13 +300,21 @@ impl Parts {
         let content_type = self.options.content_type.as_deref().unwrap_or("no type");
         let message = format!("HTTP {} with {content_type}: {begin}", self.options.status);
         let error = failure(StreamErrorKind::NotAnEventStream);
-        self.stream_error(StreamError { message: Some(message), ..error })
+        self.stream_error(StreamError {
+            message: Some(message),
+            ..error
+        })
     }
 
     fn stream_error(&self, error: StreamError) -> Error {
         let request_id = self.options.request_id.clone();
         let (bytes_delivered, attempts) = (self.summary.bytes, self.options.attempts);
-        let error = StreamError { request_id, bytes_delivered, attempts, ..error };
+        let error = StreamError {
+            request_id,
+            bytes_delivered,
+            attempts,
+            ..error
+        };
         Error::Stream(Box::new(error)).redacted(&self.options.redactor)
     }
 
@@ -294,7 +325,10 @@ impl Parts {
     }
 
     fn elapsed(&self) -> Duration {
-        self.options.system.instant().saturating_duration_since(self.options.sent_at)
+        self.options
+            .system
+            .instant()
+            .saturating_duration_since(self.options.sent_at)
     }
 }
 

@@ -158,7 +158,10 @@ impl RecordReader {
             self.skips_line_feed = end.is_some_and(|at| piece.get(at) == Some(&b'\r'));
             input.consume(used);
             if self.line.len() + self.event.data.len() > self.max_record_bytes {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a record is larger than the limit"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a record is larger than the limit",
+                ));
             }
             if end.is_some() {
                 self.is_line_done = true;
@@ -178,7 +181,11 @@ impl RecordReader {
             }
             return self.has_data;
         }
-        let name_length = self.line.iter().position(|byte| *byte == b':').unwrap_or(self.line.len());
+        let name_length = self
+            .line
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(self.line.len());
         let (name, value) = self.line.split_at(name_length);
         let value = value.strip_prefix(b":").unwrap_or(value);
         let value = value.strip_prefix(b" ").unwrap_or(value);

@@ -53,19 +53,31 @@ fn the_error_of_a_reader_stays() {
         "{all:?}"
     );
     assert!(stream.next_part().is_err() && stream.next_record().is_err());
-    let error = stream.read(&mut [0; 8]).unwrap_err().downcast::<Error>().unwrap();
+    let error = stream
+        .read(&mut [0; 8])
+        .unwrap_err()
+        .downcast::<Error>()
+        .unwrap();
     assert!(error.may_have_run());
     assert!(stream.finish().is_err());
 }
 
 #[test]
 fn a_record_over_the_limit_ends_the_stream() {
-    let options = StreamOptions { max_bytes: 10, ..StreamOptions::plain() };
-    let mut stream =
-        ResponseStream::new(Box::new(PlainReader(&b"data: 12345678901\n\ndata: a\n\n"[..])), options);
+    let options = StreamOptions {
+        max_bytes: 10,
+        ..StreamOptions::plain()
+    };
+    let mut stream = ResponseStream::new(
+        Box::new(PlainReader(&b"data: 12345678901\n\ndata: a\n\n"[..])),
+        options,
+    );
     for _ in 0..2 {
         let error = stream.next_record().unwrap_err();
-        assert!(matches!(&error, Error::Stream(error) if error.kind == StreamErrorKind::TooLarge), "{error}");
+        assert!(
+            matches!(&error, Error::Stream(error) if error.kind == StreamErrorKind::TooLarge),
+            "{error}"
+        );
     }
     assert!(stream.next_part().is_err());
 }
@@ -87,10 +99,17 @@ fn fuzz_streams() {
             "error" => ":error-message",
             _ => ":event-type",
         };
-        let frame = frame(&[(":message-type", kind), (name_header, name)], payload.as_bytes());
+        let frame = frame(
+            &[(":message-type", kind), (name_header, name)],
+            payload.as_bytes(),
+        );
         for bytes in [frame.repeat(2), text.as_bytes().to_vec()] {
             let reader = Box::new(PlainReader(io::Cursor::new(bytes)));
-            let options = StreamOptions { is_framed: true, max_bytes: 4096, ..StreamOptions::plain() };
+            let options = StreamOptions {
+                is_framed: true,
+                max_bytes: 4096,
+                ..StreamOptions::plain()
+            };
             let last = ResponseStream::new(reader, options).records().last();
             if let Some(Err(error)) = last {
                 assert_shown_safely(&error.to_string());
@@ -111,7 +130,9 @@ fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
         content.extend_from_slice(value.as_bytes());
     }
     let total = u32::try_from(16 + content.len() + payload.len()).unwrap();
-    let mut frame = [total, u32::try_from(content.len()).unwrap()].map(u32::to_be_bytes).concat();
+    let mut frame = [total, u32::try_from(content.len()).unwrap()]
+        .map(u32::to_be_bytes)
+        .concat();
     frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
     frame.extend([&content, payload].concat());
     frame.extend_from_slice(&crc32fast::hash(&frame).to_be_bytes());
@@ -119,7 +140,10 @@ fn frame(headers: &[(&str, &str)], payload: &[u8]) -> Vec<u8> {
 }
 
 fn framed(bytes: Vec<u8>) -> ResponseStream {
-    let options = StreamOptions { is_framed: true, ..StreamOptions::plain() };
+    let options = StreamOptions {
+        is_framed: true,
+        ..StreamOptions::plain()
+    };
     ResponseStream::new(Box::new(PlainReader(io::Cursor::new(bytes))), options)
 }
 
@@ -128,7 +152,11 @@ const PART: (&str, &str) = (":event-type", "PayloadPart");
 
 #[test]
 fn parts_may_differ_in_their_headers() {
-    let frames = [frame(&[EVENT, PART], b"a"), frame(&[PART, EVENT], b"b"), frame(&[EVENT, PART], b"c")];
+    let frames = [
+        frame(&[EVENT, PART], b"a"),
+        frame(&[PART, EVENT], b"b"),
+        frame(&[EVENT, PART], b"c"),
+    ];
     let mut stream = framed(frames.concat());
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
@@ -141,9 +169,13 @@ fn headers_that_differ_from_the_last_ones_are_checked() {
     for wrong in [&[][..], &[EVENT], &[PART], &[EVENT, PART, EVENT]] {
         let wrong = frame(wrong, b"b");
         assert!(framed(wrong.clone()).next_part().is_err());
-        let mut stream = framed([frame(&[EVENT, PART], b"a"), other_events.clone(), wrong].concat());
+        let mut stream =
+            framed([frame(&[EVENT, PART], b"a"), other_events.clone(), wrong].concat());
         assert_eq!(stream.next_part().unwrap(), Some(&b"a"[..]));
         let error = stream.next_part().unwrap_err();
-        assert!(matches!(&error, Error::Stream(it) if it.kind == StreamErrorKind::InvalidFrame), "{error}");
+        assert!(
+            matches!(&error, Error::Stream(it) if it.kind == StreamErrorKind::InvalidFrame),
+            "{error}"
+        );
     }
 }

@@ -4,11 +4,18 @@ use super::*;
 use crate::testing::Random;
 
 fn failure(kind: FailureKind) -> Failure {
-    Failure { kind, retry_after: None, elapsed: Duration::ZERO }
+    Failure {
+        kind,
+        retry_after: None,
+        elapsed: Duration::ZERO,
+    }
 }
 
 fn any() -> RetryPolicy {
-    RetryPolicy { resend: Resend::Any, ..RetryPolicy::default() }
+    RetryPolicy {
+        resend: Resend::Any,
+        ..RetryPolicy::default()
+    }
 }
 
 /// Begins an attempt that fails, with random = 1; the wait in milliseconds.
@@ -20,10 +27,18 @@ fn wait(attempts: &mut Attempts<'_>, failure: Failure) -> Option<u128> {
 #[test]
 fn waits_double_and_stop_at_the_last_attempt() {
     let bucket = TokenBucket::default();
-    let policy = RetryPolicy { max_attempts: 12, ..any() };
+    let policy = RetryPolicy {
+        max_attempts: 12,
+        ..any()
+    };
     let mut attempts = Attempts::new(policy, &bucket);
-    let waits: Vec<_> = (0..12).map(|_| wait(&mut attempts, failure(FailureKind::MayHaveRun))).collect();
-    let expected = [50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000].map(Some);
+    let waits: Vec<_> = (0..12)
+        .map(|_| wait(&mut attempts, failure(FailureKind::MayHaveRun)))
+        .collect();
+    let expected = [
+        50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000,
+    ]
+    .map(Some);
     assert_eq!(waits, [&expected[..], &[None]].concat());
     assert_eq!(bucket.tokens(), 500 - 11 * 14);
 }
@@ -45,7 +60,10 @@ fn jitter_takes_its_part_of_the_wait() {
 fn throttling_waits_longer_costs_less_and_gives_back() {
     let bucket = TokenBucket::default();
     let mut attempts = Attempts::new(RetryPolicy::default(), &bucket);
-    assert_eq!(wait(&mut attempts, failure(FailureKind::Throttled)), Some(1000));
+    assert_eq!(
+        wait(&mut attempts, failure(FailureKind::Throttled)),
+        Some(1000)
+    );
     assert_eq!(bucket.tokens(), 495);
     attempts.succeeded();
     assert_eq!(bucket.tokens(), 500);
@@ -54,10 +72,22 @@ fn throttling_waits_longer_costs_less_and_gives_back() {
 #[test]
 fn an_empty_bucket_ends_the_call_and_success_fills_it() {
     let bucket = TokenBucket::with_tokens(13);
-    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure(FailureKind::MayHaveRun)), None);
+    assert_eq!(
+        wait(
+            &mut Attempts::new(any(), &bucket),
+            failure(FailureKind::MayHaveRun)
+        ),
+        None
+    );
     Attempts::new(any(), &bucket).succeeded();
     assert_eq!(bucket.tokens(), 14);
-    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure(FailureKind::MayHaveRun)), Some(50));
+    assert_eq!(
+        wait(
+            &mut Attempts::new(any(), &bucket),
+            failure(FailureKind::MayHaveRun)
+        ),
+        Some(50)
+    );
 }
 
 #[test]
@@ -65,12 +95,26 @@ fn a_requested_delay_is_kept_within_bounds() {
     for (delay, expected) in [(1500, 1500), (0, 50), (10_000, 5050)] {
         let bucket = TokenBucket::default();
         let retry_after = Some(Duration::from_millis(delay));
-        let failure = Failure { retry_after, ..failure(FailureKind::MayHaveRun) };
-        assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure), Some(expected), "{delay}");
+        let failure = Failure {
+            retry_after,
+            ..failure(FailureKind::MayHaveRun)
+        };
+        assert_eq!(
+            wait(&mut Attempts::new(any(), &bucket), failure),
+            Some(expected),
+            "{delay}"
+        );
     }
     let bucket = TokenBucket::default();
-    let failure = Failure { retry_after: Some(Duration::ZERO), ..failure(FailureKind::Final) };
-    assert_eq!(wait(&mut Attempts::new(any(), &bucket), failure), None, "a delay makes nothing retryable");
+    let failure = Failure {
+        retry_after: Some(Duration::ZERO),
+        ..failure(FailureKind::Final)
+    };
+    assert_eq!(
+        wait(&mut Attempts::new(any(), &bucket), failure),
+        None,
+        "a delay makes nothing retryable"
+    );
 }
 
 /// The least policy under which a failure is sent again; `None` for never.
@@ -86,11 +130,26 @@ const LEAST_POLICIES: [(FailureKind, Option<Resend>); 6] = [
 #[test]
 fn each_policy_allows_what_it_says() {
     for (kind, least) in LEAST_POLICIES {
-        for resend in [Resend::Never, Resend::NotSent, Resend::Rejected, Resend::Any] {
+        for resend in [
+            Resend::Never,
+            Resend::NotSent,
+            Resend::Rejected,
+            Resend::Any,
+        ] {
             let bucket = TokenBucket::default();
-            let mut attempts = Attempts::new(RetryPolicy { resend, ..RetryPolicy::default() }, &bucket);
+            let mut attempts = Attempts::new(
+                RetryPolicy {
+                    resend,
+                    ..RetryPolicy::default()
+                },
+                &bucket,
+            );
             let is_resent = wait(&mut attempts, failure(kind)).is_some();
-            assert_eq!(is_resent, least.is_some_and(|least| resend >= least), "{kind:?} {resend:?}");
+            assert_eq!(
+                is_resent,
+                least.is_some_and(|least| resend >= least),
+                "{kind:?} {resend:?}"
+            );
         }
     }
 }
@@ -98,7 +157,13 @@ fn each_policy_allows_what_it_says() {
 #[test]
 fn what_was_corrected_is_sent_again_once() {
     let bucket = TokenBucket::default();
-    let mut attempts = Attempts::new(RetryPolicy { max_attempts: 9, ..RetryPolicy::default() }, &bucket);
+    let mut attempts = Attempts::new(
+        RetryPolicy {
+            max_attempts: 9,
+            ..RetryPolicy::default()
+        },
+        &bucket,
+    );
     assert!(wait(&mut attempts, failure(FailureKind::Corrected)).is_some());
     assert!(wait(&mut attempts, failure(FailureKind::Corrected)).is_none());
 }
@@ -107,16 +172,28 @@ fn what_was_corrected_is_sent_again_once() {
 fn waiting_for_a_model_uses_neither_attempts_nor_tokens() {
     let bucket = TokenBucket::default();
     let limit = Duration::from_secs(60);
-    let policy =
-        RetryPolicy { resend: Resend::Never, wait_until_ready: Some(limit), ..RetryPolicy::default() };
+    let policy = RetryPolicy {
+        resend: Resend::Never,
+        wait_until_ready: Some(limit),
+        ..RetryPolicy::default()
+    };
     let mut attempts = Attempts::new(policy, &bucket);
     let mut elapsed = Duration::ZERO;
     let mut waits = Vec::new();
-    while let Some(wait) = wait(&mut attempts, Failure { elapsed, ..failure(FailureKind::NotReady) }) {
+    while let Some(wait) = wait(
+        &mut attempts,
+        Failure {
+            elapsed,
+            ..failure(FailureKind::NotReady)
+        },
+    ) {
         waits.push(wait);
         elapsed += Duration::from_millis(u64::try_from(wait).unwrap());
     }
-    assert_eq!(waits, [1000, 1500, 2250, 3375, 5062, 7593, 10_000, 10_000, 10_000]);
+    assert_eq!(
+        waits,
+        [1000, 1500, 2250, 3375, 5062, 7593, 10_000, 10_000, 10_000]
+    );
     assert!(elapsed <= limit);
     assert_eq!(bucket.tokens(), 500);
 }
@@ -125,12 +202,25 @@ fn waiting_for_a_model_uses_neither_attempts_nor_tokens() {
 fn a_model_that_loads_may_say_how_long() {
     let bucket = TokenBucket::default();
     let limit = Duration::from_secs(7);
-    let policy = RetryPolicy { wait_until_ready: Some(limit), ..RetryPolicy::default() };
+    let policy = RetryPolicy {
+        wait_until_ready: Some(limit),
+        ..RetryPolicy::default()
+    };
     for (delay, expected) in [(10, 1000), (2500, 2500), (60_000, 6000)] {
         let retry_after = Some(Duration::from_millis(delay));
-        let failure = Failure { retry_after, ..failure(FailureKind::NotReady) };
-        assert_eq!(wait(&mut Attempts::new(policy, &bucket), failure), Some(expected), "{delay}");
-        let late = Failure { elapsed: limit - Duration::from_millis(999), ..failure };
+        let failure = Failure {
+            retry_after,
+            ..failure(FailureKind::NotReady)
+        };
+        assert_eq!(
+            wait(&mut Attempts::new(policy, &bucket), failure),
+            Some(expected),
+            "{delay}"
+        );
+        let late = Failure {
+            elapsed: limit - Duration::from_millis(999),
+            ..failure
+        };
         assert_eq!(Attempts::new(policy, &bucket).after(late, 1.0), None);
     }
 }
@@ -139,12 +229,22 @@ fn a_model_that_loads_may_say_how_long() {
 #[test]
 fn any_run_of_outcomes_equals_the_naive_model() {
     let mut random = Random(7);
-    let kinds = [FailureKind::MayHaveRun, FailureKind::Throttled, FailureKind::Final];
+    let kinds = [
+        FailureKind::MayHaveRun,
+        FailureKind::Throttled,
+        FailureKind::Final,
+    ];
     let bucket = TokenBucket::with_tokens(100);
     let mut model_tokens = 100_i64;
     for _ in 0..5_000 {
         let max_attempts = u32::try_from(random.below(6)).unwrap();
-        let mut attempts = Attempts::new(RetryPolicy { max_attempts, ..any() }, &bucket);
+        let mut attempts = Attempts::new(
+            RetryPolicy {
+                max_attempts,
+                ..any()
+            },
+            &bucket,
+        );
         let mut last_cost = None;
         for retry in 0.. {
             attempts.begin();
@@ -155,7 +255,11 @@ fn any_run_of_outcomes_equals_the_naive_model() {
                 break;
             };
             let jitter = f64::from(u32::try_from(random.below(101)).unwrap()) / 100.0;
-            let (base, cost) = if outcome == 1 { (1000.0, 5) } else { (50.0, 14) };
+            let (base, cost) = if outcome == 1 {
+                (1000.0, 5)
+            } else {
+                (50.0, 14)
+            };
             let may = outcome != 2 && retry + 1 < max_attempts && model_tokens >= cost;
             let longest = f64::min(base * 2_f64.powi(i32::try_from(retry).unwrap()), 20_000.0);
             let expected = if may { Some(jitter * longest) } else { None };
@@ -179,7 +283,10 @@ fn any_run_of_outcomes_equals_the_naive_model() {
 #[test]
 #[ignore = "reads ../shared, run by .ci/run"]
 fn the_official_cases() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/retry/standard-2.1.json");
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../shared/vectors/retry/standard-2.1.json"
+    );
     let document: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let cases = document["tests"].as_array().unwrap();
     assert_eq!(cases.len(), 19);
@@ -189,12 +296,18 @@ fn the_official_cases() {
         let bucket = TokenBucket::with_tokens(u32::try_from(tokens).unwrap());
         let policy = RetryPolicy {
             max_attempts: u32::try_from(given["max_attempts"].as_u64().unwrap_or(3)).unwrap(),
-            max_backoff: Duration::from_secs_f64(given["max_backoff_time"].as_f64().unwrap_or(20.0)),
+            max_backoff: Duration::from_secs_f64(
+                given["max_backoff_time"].as_f64().unwrap_or(20.0),
+            ),
             ..any()
         };
         let long_polling = given["long_polling"].as_bool().unwrap_or(false);
         match case["threads"].as_array() {
-            None => run(&case["responses"], &mut Attempts::new(policy, &bucket), long_polling),
+            None => run(
+                &case["responses"],
+                &mut Attempts::new(policy, &bucket),
+                long_polling,
+            ),
             Some(threads) => run_threads(threads, policy, &bucket),
         }
     }
@@ -239,17 +352,32 @@ fn step(step: &Value, attempts: &mut Attempts<'_>, long_polling: bool) {
         attempts.succeeded();
         None
     } else {
-        let retry_after =
-            response["headers"]["x-amz-retry-after"].as_str().and_then(|text| text.parse().ok());
+        let retry_after = response["headers"]["x-amz-retry-after"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
         let kind = kind_of(status, response["error_code"].as_str());
-        attempts.after(Failure { retry_after: retry_after.map(Duration::from_millis), ..failure(kind) }, 1.0)
+        attempts.after(
+            Failure {
+                retry_after: retry_after.map(Duration::from_millis),
+                ..failure(kind)
+            },
+            1.0,
+        )
     };
-    assert_eq!(wait.is_some(), expected["outcome"] == "retry_request", "{step}");
+    assert_eq!(
+        wait.is_some(),
+        expected["outcome"] == "retry_request",
+        "{step}"
+    );
     // An operation that polls for long sleeps even when the bucket is empty; this service has none.
     if (!long_polling || wait.is_some())
         && let Some(delay) = expected["delay"].as_f64()
     {
-        assert_eq!(wait.unwrap().as_millis(), Duration::from_secs_f64(delay).as_millis(), "{step}");
+        assert_eq!(
+            wait.unwrap().as_millis(),
+            Duration::from_secs_f64(delay).as_millis(),
+            "{step}"
+        );
     }
     if let Some(quota) = expected["retry_quota"].as_u64() {
         assert_eq!(u64::from(attempts.bucket.tokens()), quota, "{step}");

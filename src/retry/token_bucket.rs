@@ -14,7 +14,9 @@ pub(crate) struct TokenBucket {
 impl Default for TokenBucket {
     /// A full bucket.
     fn default() -> Self {
-        Self { tokens: AtomicU32::new(CAPACITY) }
+        Self {
+            tokens: AtomicU32::new(CAPACITY),
+        }
     }
 }
 
@@ -22,12 +24,17 @@ impl TokenBucket {
     /// Takes `cost` tokens, or returns false if there are fewer.
     pub(crate) fn take(&self, cost: u32) -> bool {
         self.tokens
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| tokens.checked_sub(cost))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
+                tokens.checked_sub(cost)
+            })
             .is_ok()
     }
 
     /// Puts tokens back, up to a full bucket.
-    #[expect(clippy::expect_used, reason = "fetch_update fails only if its closure returns None")]
+    #[expect(
+        clippy::expect_used,
+        reason = "fetch_update fails only if its closure returns None"
+    )]
     pub(crate) fn put_back(&self, tokens: u32) {
         // Skip the write for a full bucket, which is the usual case.
         if self.tokens.load(Ordering::Relaxed) < CAPACITY {
@@ -41,7 +48,9 @@ impl TokenBucket {
 
     #[cfg(test)]
     pub(crate) fn with_tokens(tokens: u32) -> Self {
-        Self { tokens: AtomicU32::new(tokens) }
+        Self {
+            tokens: AtomicU32::new(tokens),
+        }
     }
 
     #[cfg(test)]

@@ -27,7 +27,9 @@ impl AmzDate {
         let (year, month, day) = time.to_calendar_date();
         let (hour, minute, second) = time.to_hms();
         // Years above 9999 get here if another crate enables the feature `large-dates` of `time`.
-        let century = u8::try_from(year / 100).ok().filter(|century| *century <= 99)?;
+        let century = u8::try_from(year / 100)
+            .ok()
+            .filter(|century| *century <= 99)?;
         let year_of_century = u8::try_from(year % 100).ok()?;
         let [c1, c2] = two_digits(century);
         let [y1, y2] = two_digits(year_of_century);
@@ -36,7 +38,11 @@ impl AmzDate {
         let [h1, h2] = two_digits(hour);
         let [n1, n2] = two_digits(minute);
         let [s1, s2] = two_digits(second);
-        Some(Self { text: [c1, c2, y1, y2, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z'] })
+        Some(Self {
+            text: [
+                c1, c2, y1, y2, m1, m2, d1, d2, b'T', h1, h2, n1, n2, s1, s2, b'Z',
+            ],
+        })
     }
 
     /// The value of the `X-Amz-Date` header: 16 ASCII characters, `YYYYMMDDTHHMMSSZ`.
@@ -97,7 +103,10 @@ mod tests {
     fn rejects_times_before_1970_and_after_9999() {
         assert_eq!(AmzDate::from_unix_seconds(253_402_300_800), None);
         assert_eq!(AmzDate::from_unix_seconds(u64::MAX), None);
-        assert_eq!(AmzDate::from_system_time(UNIX_EPOCH - Duration::from_secs(1)), None);
+        assert_eq!(
+            AmzDate::from_system_time(UNIX_EPOCH - Duration::from_secs(1)),
+            None
+        );
     }
 
     #[test]

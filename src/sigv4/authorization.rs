@@ -15,7 +15,9 @@ pub struct Signature {
 
 impl Signature {
     pub(super) fn new(mac: [u8; 32]) -> Self {
-        Self { digits: HexDigest::new(mac) }
+        Self {
+            digits: HexDigest::new(mac),
+        }
     }
 
     /// The 64 lower-case hex digits.

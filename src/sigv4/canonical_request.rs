@@ -114,7 +114,11 @@ impl<'a> CanonicalRequest<'a> {
             write_trimmed(value, writer)?;
             previous = Some(name);
         }
-        if previous.is_some() { writer.write_char('\n') } else { Ok(()) }
+        if previous.is_some() {
+            writer.write_char('\n')
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -137,7 +141,10 @@ impl<'a> SortedHeaders<'a> {
         if is_sorted && headers.iter().all(|(name, _)| is_lower_case(name)) {
             return Self::AsGiven(headers);
         }
-        let mut sorted: Vec<_> = headers.iter().map(|(name, value)| (lower_case(name), *value)).collect();
+        let mut sorted: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (lower_case(name), *value))
+            .collect();
         sorted.sort_by(|left, right| left.0.cmp(&right.0));
         Self::Sorted(sorted)
     }
@@ -147,7 +154,10 @@ impl<'a> SortedHeaders<'a> {
             Self::AsGiven(headers) => (*headers, &[][..]),
             Self::Sorted(headers) => (&[][..], headers.as_slice()),
         };
-        as_given.iter().copied().chain(sorted.iter().map(|(name, value)| (&**name, *value)))
+        as_given
+            .iter()
+            .copied()
+            .chain(sorted.iter().map(|(name, value)| (&**name, *value)))
     }
 }
 
@@ -177,7 +187,11 @@ impl<'a> HashedPayload<'a> {
 }
 
 fn lower_case(name: &str) -> Cow<'_, str> {
-    if is_lower_case(name) { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) }
+    if is_lower_case(name) {
+        Cow::Borrowed(name)
+    } else {
+        Cow::Owned(name.to_ascii_lowercase())
+    }
 }
 
 fn is_lower_case(name: &str) -> bool {
@@ -203,11 +217,18 @@ mod tests {
     use super::*;
 
     fn canonical(headers: &[(&str, &str)]) -> String {
-        CanonicalRequest::new(&Request { headers, ..Request::new("GET", "/") }).to_string()
+        CanonicalRequest::new(&Request {
+            headers,
+            ..Request::new("GET", "/")
+        })
+        .to_string()
     }
 
     fn payload_hash(payload: Payload<'_>) -> String {
-        let request = Request { payload, ..Request::new("PUT", "/") };
+        let request = Request {
+            payload,
+            ..Request::new("PUT", "/")
+        };
         CanonicalRequest::new(&request).payload_hash().to_owned()
     }
 
@@ -235,7 +256,13 @@ mod tests {
     fn the_last_line_is_the_hash_of_the_payload_or_the_literal() {
         let hash = Sha256::digest(b"body");
         assert_eq!(payload_hash(Payload::Bytes(b"body")), hex::encode(hash));
-        assert_eq!(payload_hash(Payload::Sha256(hash.into())), hex::encode(hash));
-        assert_eq!(payload_hash(Payload::Literal("UNSIGNED-PAYLOAD")), "UNSIGNED-PAYLOAD");
+        assert_eq!(
+            payload_hash(Payload::Sha256(hash.into())),
+            hex::encode(hash)
+        );
+        assert_eq!(
+            payload_hash(Payload::Literal("UNSIGNED-PAYLOAD")),
+            "UNSIGNED-PAYLOAD"
+        );
     }
 }

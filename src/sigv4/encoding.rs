@@ -86,8 +86,9 @@ fn is_normalized(path: &str) -> bool {
     let bytes = path.as_bytes();
     let pairs = bytes.iter().zip(bytes.iter().skip(1));
     // A fold has no early exit, so it becomes vector instructions.
-    let has_empty_or_dot = pairs
-        .fold(false, |found, (byte, next)| found | ((*byte == b'/') & ((*next == b'/') | (*next == b'.'))));
+    let has_empty_or_dot = pairs.fold(false, |found, (byte, next)| {
+        found | ((*byte == b'/') & ((*next == b'/') | (*next == b'.')))
+    });
     path.starts_with('/') && !has_empty_or_dot
 }
 
@@ -124,7 +125,10 @@ pub(super) fn write_query<W: fmt::Write>(query: &str, writer: &mut W) -> fmt::Re
 type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 fn encoded_parameters(query: &str) -> impl Iterator<Item = Parameter<'_>> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(encode_parameter)
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(encode_parameter)
 }
 
 fn write_parameters<'a, W: fmt::Write>(
@@ -194,7 +198,11 @@ pub(super) fn contains_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool 
     let bytes = text.as_bytes();
     match bytes.last_chunk() {
         Some(last) => {
-            bytes.as_chunks().0.iter().any(|chunk| chunk_contains(chunk, &is_wanted))
+            bytes
+                .as_chunks()
+                .0
+                .iter()
+                .any(|chunk| chunk_contains(chunk, &is_wanted))
                 || chunk_contains(last, &is_wanted)
         }
         None => bytes.iter().any(|byte| is_wanted(*byte)),
@@ -202,7 +210,9 @@ pub(super) fn contains_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool 
 }
 
 fn chunk_contains(chunk: &[u8; 16], is_wanted: impl Fn(u8) -> bool) -> bool {
-    chunk.iter().fold(false, |found, byte| found | is_wanted(*byte))
+    chunk
+        .iter()
+        .fold(false, |found, byte| found | is_wanted(*byte))
 }
 
 #[expect(clippy::expect_used, reason = "a String takes any text")]
@@ -214,10 +224,17 @@ fn encode_to_string(bytes: &[u8]) -> String {
 
 /// Writes each run of kept bytes at once. `is_kept` must be false for bytes beyond ASCII.
 #[expect(clippy::expect_used, reason = "bytes beyond ASCII are encoded")]
-fn encode_bytes<W: fmt::Write>(bytes: &[u8], is_kept: impl Fn(u8) -> bool, writer: &mut W) -> fmt::Result {
+fn encode_bytes<W: fmt::Write>(
+    bytes: &[u8],
+    is_kept: impl Fn(u8) -> bool,
+    writer: &mut W,
+) -> fmt::Result {
     let mut rest = bytes;
     while !rest.is_empty() {
-        let kept_length = rest.iter().position(|byte| !is_kept(*byte)).unwrap_or(rest.len());
+        let kept_length = rest
+            .iter()
+            .position(|byte| !is_kept(*byte))
+            .unwrap_or(rest.len());
         let (kept, tail) = rest.split_at(kept_length);
         writer.write_str(std::str::from_utf8(kept).expect("the kept bytes are ASCII"))?;
         rest = tail;
@@ -235,7 +252,15 @@ mod tests {
 
     fn uri(path: &str, encode_again: bool, normalize: bool) -> String {
         let mut text = String::new();
-        write_canonical_uri(path, PathStyle { encode_again, normalize }, &mut text).unwrap();
+        write_canonical_uri(
+            path,
+            PathStyle {
+                encode_again,
+                normalize,
+            },
+            &mut text,
+        )
+        .unwrap();
         text
     }
 
@@ -258,8 +283,14 @@ mod tests {
 
     #[test]
     fn the_66_unreserved_characters_of_rfc_3986_are_kept() {
-        let kept: String = (0..=u8::MAX).filter(|byte| is_unreserved(*byte)).map(char::from).collect();
-        assert_eq!(kept, "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~");
+        let kept: String = (0..=u8::MAX)
+            .filter(|byte| is_unreserved(*byte))
+            .map(char::from)
+            .collect();
+        assert_eq!(
+            kept,
+            "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+        );
     }
 
     #[test]

@@ -18,10 +18,17 @@ pub(super) struct HashWriter<'h, H> {
 
 impl<H: Update> HashWriter<'_, H> {
     /// Updates `hash` with the text that `write` writes.
-    #[expect(clippy::expect_used, reason = "no method of the writer returns an error")]
+    #[expect(
+        clippy::expect_used,
+        reason = "no method of the writer returns an error"
+    )]
     pub(super) fn update(hash: &mut H, write: impl FnOnce(&mut HashWriter<'_, H>) -> fmt::Result) {
         // Passed by reference, because moving the writer copies its buffer.
-        let mut writer = HashWriter { hash, buffer: [0; BUFFER_BYTES], filled: 0 };
+        let mut writer = HashWriter {
+            hash,
+            buffer: [0; BUFFER_BYTES],
+            filled: 0,
+        };
         write(&mut writer).expect("writing to a HashWriter does not fail");
         writer.flush();
     }
@@ -43,7 +50,11 @@ impl<H: Update> fmt::Write for HashWriter<'_, H> {
     #[inline]
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let bytes = text.as_bytes();
-        match self.buffer.get_mut(self.filled..).and_then(|free| free.get_mut(..bytes.len())) {
+        match self
+            .buffer
+            .get_mut(self.filled..)
+            .and_then(|free| free.get_mut(..bytes.len()))
+        {
             Some(free) => {
                 free.copy_from_slice(bytes);
                 self.filled += bytes.len();
@@ -93,7 +104,9 @@ mod tests {
     fn single_characters_give_the_hash_of_the_whole_text() {
         let text = "aé\u{7f}\u{80}\u{1234}\u{1f600}".repeat(60);
         let mut hash = Sha256::new();
-        HashWriter::update(&mut hash, |writer| text.chars().try_for_each(|it| writer.write_char(it)));
+        HashWriter::update(&mut hash, |writer| {
+            text.chars().try_for_each(|it| writer.write_char(it))
+        });
         assert_eq!(hash.finalize(), Sha256::digest(text.as_bytes()));
     }
 }

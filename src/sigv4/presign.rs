@@ -68,7 +68,10 @@ impl<'a> Presign<'a> {
     /// The signed headers: `host` and those of the request. The sender of the URL must send them unchanged.
     #[must_use]
     pub fn headers(&self, request: &Request<'a>) -> Vec<(&'a str, &'a str)> {
-        [("host", self.host)].into_iter().chain(request.headers.iter().copied()).collect()
+        [("host", self.host)]
+            .into_iter()
+            .chain(request.headers.iter().copied())
+            .collect()
     }
 
     /// The signed query: the query of the request, encoded again, and the parameters of the signature, in the order of
@@ -104,19 +107,36 @@ impl<'a> Presign<'a> {
     #[must_use]
     pub fn url(&self, request: &Request<'a>, key: &SigningKey) -> String {
         let (headers, query) = (self.headers(request), self.query(request));
-        let signed = Request { headers: &headers, query: &query, ..*request };
-        let signature = key.sign(&StringToSign::new(&CanonicalRequest::new(&signed), self.scope));
-        let path = if request.path.is_empty() { "/" } else { request.path };
-        format!("https://{}{path}?{query}&X-Amz-Signature={signature}", self.host)
+        let signed = Request {
+            headers: &headers,
+            query: &query,
+            ..*request
+        };
+        let signature = key.sign(&StringToSign::new(
+            &CanonicalRequest::new(&signed),
+            self.scope,
+        ));
+        let path = if request.path.is_empty() {
+            "/"
+        } else {
+            request.path
+        };
+        format!(
+            "https://{}{path}?{query}&X-Amz-Signature={signature}",
+            self.host
+        )
     }
 
     #[expect(clippy::expect_used, reason = "a String takes any text")]
     fn signed_headers(&self, request: &Request<'a>) -> String {
         let headers = self.headers(request);
         let mut names = String::new();
-        CanonicalRequest::new(&Request { headers: &headers, ..Request::new("", "") })
-            .write_signed_headers(&mut names)
-            .expect("writing to a String does not fail");
+        CanonicalRequest::new(&Request {
+            headers: &headers,
+            ..Request::new("", "")
+        })
+        .write_signed_headers(&mut names)
+        .expect("writing to a String does not fail");
         names
     }
 }
@@ -145,7 +165,11 @@ mod tests {
             host: "h",
             access_key_id: "AKID",
             session_token: Some("hidden/+"),
-            scope: Scope { amz_date, region: "r", service: "s" },
+            scope: Scope {
+                amz_date,
+                region: "r",
+                service: "s",
+            },
             expires_in: Duration::from_millis(1_999),
         }
     }
@@ -153,7 +177,11 @@ mod tests {
     #[test]
     fn the_query_of_the_request_comes_first_in_its_order() {
         let headers = [("X-B", "2"), ("a", "1")];
-        let request = Request { query: "b=%7e&&a+", headers: &headers, ..Request::new("GET", "/") };
+        let request = Request {
+            query: "b=%7e&&a+",
+            headers: &headers,
+            ..Request::new("GET", "/")
+        };
         assert_eq!(
             presign().query(&request),
             "b=~&a%20=&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKID%2F19700101%2Fr%2Fs%2Faws4_request\

@@ -32,7 +32,9 @@ impl SigningKey {
         let region_key = hmac(&*date_key, scope.region);
         let service_key = hmac(&*region_key, scope.service);
         let signing_key = hmac(&*service_key, "aws4_request");
-        Self { mac: new_hmac(&*signing_key) }
+        Self {
+            mac: new_hmac(&*signing_key),
+        }
     }
 
     /// Signs the string to sign. Its scope must have the day, the region and the service of this key.
@@ -50,7 +52,10 @@ fn hmac(key: &[u8], text: &str) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(mac.finalize().into_bytes().into())
 }
 
-#[expect(clippy::expect_used, reason = "RFC 2104 pads short keys and hashes long ones")]
+#[expect(
+    clippy::expect_used,
+    reason = "RFC 2104 pads short keys and hashes long ones"
+)]
 fn new_hmac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
@@ -70,19 +75,34 @@ mod tests {
     #[test]
     fn derives_the_key_of_the_documented_example() {
         let amz_date = AmzDate::from_unix_seconds(1_440_892_800).unwrap();
-        let scope = Scope { amz_date, region: "us-east-1", service: "iam" };
+        let scope = Scope {
+            amz_date,
+            region: "us-east-1",
+            service: "iam",
+        };
         let key = SigningKey::derive("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", scope);
         let documented =
-            hex::decode("c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9").unwrap();
+            hex::decode("c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9")
+                .unwrap();
         // The state of HMAC does not give the key back, so compare what both sign.
-        let expected = new_hmac(&documented).chain_update("x").finalize().into_bytes();
+        let expected = new_hmac(&documented)
+            .chain_update("x")
+            .finalize()
+            .into_bytes();
         assert_eq!(key.mac.chain_update("x").finalize().into_bytes(), expected);
     }
 
     #[test]
     fn debug_shows_no_key() {
         let amz_date = AmzDate::from_unix_seconds(0).unwrap();
-        let key = SigningKey::derive("secret", Scope { amz_date, region: "r", service: "s" });
+        let key = SigningKey::derive(
+            "secret",
+            Scope {
+                amz_date,
+                region: "r",
+                service: "s",
+            },
+        );
         assert_eq!(format!("{key:?}"), "SigningKey(..)");
     }
 }

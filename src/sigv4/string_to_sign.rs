@@ -49,7 +49,10 @@ impl<'a> StringToSign<'a> {
     /// Hashes the canonical request with SHA-256.
     #[must_use]
     pub fn new(canonical_request: &CanonicalRequest<'_>, scope: Scope<'a>) -> Self {
-        Self { scope, canonical_request_hash: HexDigest::new(canonical_request.hash()) }
+        Self {
+            scope,
+            canonical_request_hash: HexDigest::new(canonical_request.hash()),
+        }
     }
 
     pub(super) fn write_to<W: fmt::Write>(&self, writer: &mut W) -> fmt::Result {

@@ -9,12 +9,17 @@ pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     // Before opening, because to open a FIFO waits for its writer.
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
     }
     // One byte more, which finds the end without growing. A file of the kernel's may announce nothing.
     let expected_bytes = metadata.len().min(max_bytes).saturating_add(1);
     let mut content = Vec::with_capacity(usize::try_from(expected_bytes).unwrap_or(0));
-    File::open(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut content)?;
+    File::open(path)?
+        .take(max_bytes.saturating_add(1))
+        .read_to_end(&mut content)?;
     if u64::try_from(content.len()).is_ok_and(|bytes| bytes > max_bytes) {
         let problem = format!("larger than {max_bytes} bytes");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
@@ -25,7 +30,9 @@ pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 /// Writes a file beside the old one and renames it: a reader sees the old content or the new one, and a crash leaves
 /// one of the two.
 pub(super) fn replace(path: &Path, content: &[u8], random: u64) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let temporary = path.with_file_name(format!(".{}.{random:016x}", name.to_string_lossy()));
     let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
@@ -51,35 +58,57 @@ mod tests {
 
     #[test]
     fn only_a_regular_file_within_the_limit_is_read() {
-        let path = std::env::temp_dir().join(format!("sagemaker-invoke-read-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("sagemaker-invoke-read-{}", std::process::id()));
         fs::write(&path, b"12345").unwrap();
         assert_eq!(read(&path, 5).unwrap(), b"12345");
-        assert_eq!(read(&path, 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            read(&path, 4).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
         fs::remove_file(&path).unwrap();
         assert_eq!(read(&path, 5).unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert_eq!(read(&std::env::temp_dir(), 5).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(
+            read(&std::env::temp_dir(), 5).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
         #[cfg(unix)]
-        assert_eq!(read(Path::new("/dev/zero"), 5).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(
+            read(Path::new("/dev/zero"), 5).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
     }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_and_belongs_to_its_owner() {
-        let directory = std::env::temp_dir().join(format!("sagemaker-invoke-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("sagemaker-invoke-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("token.json");
         for content in [&b"first"[..], b"second"] {
             replace(&path, content, 7).unwrap();
             assert_eq!(fs::read(&path).unwrap(), content);
         }
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "no temporary file is left");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            1,
+            "no temporary file is left"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
         fs::create_dir(directory.join("taken")).unwrap();
         assert!(replace(&directory.join("taken"), b"x", 7).is_err());
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nor after a failure");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            2,
+            "nor after a failure"
+        );
         fs::remove_dir_all(&directory).unwrap();
     }
 }

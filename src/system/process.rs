@@ -62,7 +62,12 @@ impl TimedOut {
     /// The error with this standard error, for implementations of [`System`](super::System).
     #[must_use]
     pub fn into_error(stderr: impl Into<Vec<u8>>) -> io::Error {
-        io::Error::new(io::ErrorKind::TimedOut, Self { stderr: stderr.into() })
+        io::Error::new(
+            io::ErrorKind::TimedOut,
+            Self {
+                stderr: stderr.into(),
+            },
+        )
     }
 }
 
@@ -90,7 +95,11 @@ fn run_in(group: Group, command_line: &str, limit: Duration) -> io::Result<Finis
     let deadline = Instant::now().checked_add(limit);
     let mut command = shell(command_line);
     group.prepare(&mut command);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     let outcome = finish(&mut child, deadline);
     if outcome.is_err() {
         // Before the child is waited for: its id is not given to another process until then.
@@ -110,7 +119,12 @@ fn finish(child: &mut Child, deadline: Option<Instant>) -> io::Result<Finished> 
         let is_complete = stdout.poll()? & stderr.poll()?;
         if is_complete && let Some(status) = child.try_wait()? {
             let (is_success, status) = (status.success(), status.to_string());
-            return Ok(Finished { is_success, status, stdout: stdout.bytes, stderr: stderr.bytes });
+            return Ok(Finished {
+                is_success,
+                status,
+                stdout: stdout.bytes,
+                stderr: stderr.bytes,
+            });
         }
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
@@ -147,8 +161,14 @@ mod tests {
     #[test]
     fn output_and_status_are_returned() {
         let finished = run("echo out | cat; echo err >&2; exit 3", LIMIT).unwrap();
-        assert_eq!((finished.is_success, finished.status.as_str()), (false, "exit status: 3"));
-        assert_eq!((finished.stdout, finished.stderr), (b"out\n".to_vec(), b"err\n".to_vec()));
+        assert_eq!(
+            (finished.is_success, finished.status.as_str()),
+            (false, "exit status: 3")
+        );
+        assert_eq!(
+            (finished.stdout, finished.stderr),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
         assert!(run("true", LIMIT).unwrap().is_success);
     }
 
@@ -156,7 +176,10 @@ mod tests {
     fn standard_input_is_empty_and_output_is_cut_off() {
         assert_eq!(run("cat", LIMIT).unwrap().stdout, b"");
         let finished = run("head -c 3000000 /dev/zero", LIMIT).unwrap();
-        assert_eq!((finished.is_success, finished.stdout.len()), (true, 1024 * 1024));
+        assert_eq!(
+            (finished.is_success, finished.stdout.len()),
+            (true, 1024 * 1024)
+        );
     }
 
     /// The standard error of a process killed after a second.
@@ -164,7 +187,10 @@ mod tests {
         let started_at = Instant::now();
         let error = run_in(group, command_line, Duration::from_secs(1)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut, "{command_line}");
-        assert!(started_at.elapsed() < Duration::from_secs(15), "a guard against a hang");
+        assert!(
+            started_at.elapsed() < Duration::from_secs(15),
+            "a guard against a hang"
+        );
         let timed_out = error.get_ref().unwrap().downcast_ref::<TimedOut>().unwrap();
         String::from_utf8_lossy(&timed_out.stderr).into_owned()
     }
@@ -173,14 +199,19 @@ mod tests {
     fn a_hanging_process_times_out_even_if_a_grandchild_holds_its_output() {
         for group in [Group::Own, Group::OfProgram] {
             for command_line in ["echo wait >&2; exec sleep 20", "sleep 20 & echo wait >&2"] {
-                assert_eq!(timed_out(group, command_line), "wait\n", "{group:?} {command_line}");
+                assert_eq!(
+                    timed_out(group, command_line),
+                    "wait\n",
+                    "{group:?} {command_line}"
+                );
             }
         }
     }
 
     /// Whether a process writes a file three seconds after its start, though it should be killed after one.
     fn survives(group: Group, name: &str, command_line: &str) -> bool {
-        let path = std::env::temp_dir().join(format!("sagemaker-invoke-{name}-{}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("sagemaker-invoke-{name}-{}", std::process::id()));
         timed_out(group, &command_line.replace("FILE", path.to_str().unwrap()));
         thread::sleep(Duration::from_secs(3));
         std::fs::remove_file(path).is_ok()
@@ -194,7 +225,8 @@ mod tests {
             (Group::Own, "pipes", "(sleep 3; echo > FILE) | cat"),
             (Group::OfProgram, "child", "sleep 3; echo > FILE"),
         ];
-        let threads = cases.map(|(group, name, line)| thread::spawn(move || survives(group, name, line)));
+        let threads =
+            cases.map(|(group, name, line)| thread::spawn(move || survives(group, name, line)));
         assert_eq!(threads.map(|thread| thread.join().unwrap()), [false; 4]);
     }
 }
@@ -207,14 +239,23 @@ mod tests {
     #[test]
     fn output_and_status_are_returned() {
         let finished = run("echo out& echo err>&2& exit 3", Duration::from_secs(20)).unwrap();
-        assert_eq!((finished.is_success, finished.status.as_str()), (false, "exit code: 3"));
-        assert_eq!((finished.stdout, finished.stderr), (b"out\r\n".to_vec(), b"err\r\n".to_vec()));
+        assert_eq!(
+            (finished.is_success, finished.status.as_str()),
+            (false, "exit code: 3")
+        );
+        assert_eq!(
+            (finished.stdout, finished.stderr),
+            (b"out\r\n".to_vec(), b"err\r\n".to_vec())
+        );
     }
 
     #[test]
     fn a_quoted_program_gets_its_quoted_argument() {
         let finished = run("\"cmd.exe\" /D /C \"echo a b\"", Duration::from_secs(20)).unwrap();
-        assert_eq!((finished.is_success, finished.stdout), (true, b"a b\r\n".to_vec()));
+        assert_eq!(
+            (finished.is_success, finished.stdout),
+            (true, b"a b\r\n".to_vec())
+        );
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl FakeSystem {
     /// A system with these variables and no files. It has no names, its clock stands at 1970, and it gives one random
     /// number, always the same.
     pub(crate) fn new(variables: &[(&str, &str)]) -> Self {
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self {
             variables: variables.collect(),
             files: Mutex::default(),
@@ -66,12 +68,19 @@ impl FakeSystem {
     pub(crate) fn on_loopback(variables: &[(&str, &str)]) -> Self {
         let base = [("HOME", "/h"), ("AWS_EC2_METADATA_DISABLED", "true")];
         let variables: Vec<_> = base.iter().chain(variables).copied().collect();
-        Self { stopped_at: None, random: None, ..Self::new(&variables) }
-            .with_lookup(|host, port| OsSystem.lookup(host, port))
+        Self {
+            stopped_at: None,
+            random: None,
+            ..Self::new(&variables)
+        }
+        .with_lookup(|host, port| OsSystem.lookup(host, port))
     }
 
     pub(crate) fn with_file(self, path: &str, content: impl Into<Vec<u8>>) -> Self {
-        self.files.lock().unwrap().insert(path.into(), content.into());
+        self.files
+            .lock()
+            .unwrap()
+            .insert(path.into(), content.into());
         self
     }
 
@@ -83,7 +92,10 @@ impl FakeSystem {
 
     /// Reads the files of this machine. Those in memory are not used then.
     pub(crate) fn with_real_files(self) -> Self {
-        Self { reads_real_files: true, ..self }
+        Self {
+            reads_real_files: true,
+            ..self
+        }
     }
 
     /// Adds the shared file `~/.aws/config`.
@@ -96,7 +108,10 @@ impl FakeSystem {
         self,
         lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
-        Self { lookup: Box::new(lookup), ..self }
+        Self {
+            lookup: Box::new(lookup),
+            ..self
+        }
     }
 
     /// Lookups do not end while `hangs` is true.
@@ -108,18 +123,27 @@ impl FakeSystem {
             }
             lookup(host, port)
         };
-        Self { lookup: Box::new(hanging), ..self }
+        Self {
+            lookup: Box::new(hanging),
+            ..self
+        }
     }
 
     /// Stops the time of day and the monotonic clock; only sleeps advance them.
     pub(crate) fn with_stopped_clock(self) -> Self {
-        Self { stopped_at: Some((Instant::now(), SystemTime::now())), ..self }
+        Self {
+            stopped_at: Some((Instant::now(), SystemTime::now())),
+            ..self
+        }
     }
 
     /// The time at which the clock stands.
     pub(crate) fn at(self, unix_seconds: u64) -> Self {
         let time = UNIX_EPOCH + Duration::from_secs(unix_seconds);
-        Self { stopped_at: Some((Instant::now(), time)), ..self }
+        Self {
+            stopped_at: Some((Instant::now(), time)),
+            ..self
+        }
     }
 
     /// Sets the time of day back by this.
@@ -128,7 +152,10 @@ impl FakeSystem {
     }
 
     pub(crate) fn with_random(self, random: u64) -> Self {
-        Self { random: Some(random), ..self }
+        Self {
+            random: Some(random),
+            ..self
+        }
     }
 
     /// From now on the program is another process, as after a fork.
@@ -193,7 +220,10 @@ impl System for FakeSystem {
 
     fn replace_file(&self, path: &Path, content: &[u8]) -> io::Result<()> {
         self.begin("replace_file");
-        self.files.lock().unwrap().insert(path.to_owned(), content.to_vec());
+        self.files
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), content.to_vec());
         Ok(())
     }
 
@@ -204,13 +234,17 @@ impl System for FakeSystem {
 
     fn now(&self) -> SystemTime {
         self.begin("now");
-        let now = self.stopped_at.map_or_else(|| OsSystem.now(), |(_, now)| now);
+        let now = self
+            .stopped_at
+            .map_or_else(|| OsSystem.now(), |(_, now)| now);
         now + self.slept() - self.behind
     }
 
     fn instant(&self) -> Instant {
         self.begin("instant");
-        let instant = self.stopped_at.map_or_else(|| OsSystem.instant(), |(instant, _)| instant);
+        let instant = self
+            .stopped_at
+            .map_or_else(|| OsSystem.instant(), |(instant, _)| instant);
         instant + self.slept()
     }
 

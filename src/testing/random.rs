@@ -37,12 +37,16 @@ impl Random {
 
     /// A text with the characters of secret keys and session tokens.
     pub(crate) fn token(&mut self) -> String {
-        (0..=self.below(200)).map(|_| self.of(&["A", "b", "0", "/", "+", "="])).collect()
+        (0..=self.below(200))
+            .map(|_| self.of(&["A", "b", "0", "/", "+", "="]))
+            .collect()
     }
 
     /// A value that is valid for every optional member: a name of up to 63 characters.
     pub(crate) fn member(&mut self) -> String {
-        let inner: String = (0..self.below(62)).map(|_| self.of(&["a", "Z", "9", "-"])).collect();
+        let inner: String = (0..self.below(62))
+            .map(|_| self.of(&["a", "Z", "9", "-"]))
+            .collect();
         format!("m{inner}x")
     }
 
@@ -51,7 +55,8 @@ impl Random {
         let marks: Vec<char> = " %+&=/.?;:\t\r\n\0aZ~".chars().collect();
         (0..self.below(max + 1))
             .map(|_| match self.below(3) {
-                0 => char::from_u32(u32::try_from(self.below(0x11_0000)).unwrap()).unwrap_or('\u{fffd}'),
+                0 => char::from_u32(u32::try_from(self.below(0x11_0000)).unwrap())
+                    .unwrap_or('\u{fffd}'),
                 _ => marks[self.below(marks.len())],
             })
             .collect()

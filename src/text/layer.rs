@@ -17,7 +17,10 @@ pub(super) struct Layer<'a> {
 impl<'a> Layer<'a> {
     /// The text, and what is left of it after each time that it is unescaped.
     pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = Self> {
-        let outermost = Self { bytes: Cow::Borrowed(text), origins: Vec::new() };
+        let outermost = Self {
+            bytes: Cow::Borrowed(text),
+            origins: Vec::new(),
+        };
         std::iter::successors(Some(outermost), Self::unescaped).take(1 + MAX_ESCAPES)
     }
 
@@ -32,7 +35,11 @@ impl<'a> Layer<'a> {
 
     /// The text with percent-encoding, JSON's escapes and XML's references undone once; `None` if it has none.
     fn unescaped(&self) -> Option<Self> {
-        if !self.bytes.iter().any(|byte| matches!(byte, b'%' | b'\\' | b'&')) {
+        if !self
+            .bytes
+            .iter()
+            .any(|byte| matches!(byte, b'%' | b'\\' | b'&'))
+        {
             return None;
         }
         let mut bytes = Vec::with_capacity(self.bytes.len());
@@ -50,7 +57,10 @@ impl<'a> Layer<'a> {
             offset += length;
         }
         origins.push(self.origin(offset));
-        (bytes.len() < self.bytes.len()).then_some(Self { bytes: Cow::Owned(bytes), origins })
+        (bytes.len() < self.bytes.len()).then_some(Self {
+            bytes: Cow::Owned(bytes),
+            origins,
+        })
     }
 }
 
@@ -76,7 +86,10 @@ fn unescape(text: &[u8], bytes: &mut Vec<u8>) -> Option<usize> {
             Some(2)
         }
         [b'&', name @ ..] => {
-            let end = name.iter().take(MAX_REFERENCE_BYTES).position(|byte| *byte == b';')?;
+            let end = name
+                .iter()
+                .take(MAX_REFERENCE_BYTES)
+                .position(|byte| *byte == b';')?;
             push(referenced(name.get(..end)?)?, bytes);
             Some(end + 2)
         }
@@ -100,7 +113,11 @@ fn referenced(name: &[u8]) -> Option<char> {
 fn number(digits: &[u8], radix: u32) -> Option<u32> {
     let digits = std::str::from_utf8(digits).ok()?;
     // The parser of the standard library also takes a sign.
-    if digits.starts_with('+') { None } else { u32::from_str_radix(digits, radix).ok() }
+    if digits.starts_with('+') {
+        None
+    } else {
+        u32::from_str_radix(digits, radix).ok()
+    }
 }
 
 fn push(character: char, bytes: &mut Vec<u8>) {

@@ -38,7 +38,11 @@ pub(crate) struct Redactor {
 impl Default for Redactor {
     /// Removes nothing.
     fn default() -> Self {
-        Self { values: Vec::new(), named_values: Vec::new(), is_first_byte: [false; 256] }
+        Self {
+            values: Vec::new(),
+            named_values: Vec::new(),
+            is_first_byte: [false; 256],
+        }
     }
 }
 
@@ -54,7 +58,11 @@ impl Redactor {
 
     fn add(&mut self, name: &'static str, value: &str) {
         // A canonical request has single spaces, a form has plus signs for them.
-        let canonical = value.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+        let canonical = value
+            .split(' ')
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
         let form = value.replace(' ', "+");
         for text in [value, &canonical, &form] {
             // A value that looks escaped is unescaped with the text around it.
@@ -70,7 +78,9 @@ impl Redactor {
     }
 
     fn add_bytes(&mut self, name: &'static str, bytes: &[u8]) {
-        let (Some(first), Some(first_of_name)) = (bytes.first(), name.as_bytes().first()) else { return };
+        let (Some(first), Some(first_of_name)) = (bytes.first(), name.as_bytes().first()) else {
+            return;
+        };
         if bytes.len() < MIN_BYTES {
             self.mark_first_byte(first_of_name.to_ascii_lowercase());
             self.mark_first_byte(first_of_name.to_ascii_uppercase());
@@ -92,13 +102,20 @@ impl Redactor {
     }
 
     /// The first bytes as text, without the secrets; also without a secret that begins in them and ends after them.
-    #[expect(clippy::indexing_slicing, reason = "secrets are in order and within the text")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "secrets are in order and within the text"
+    )]
     pub(crate) fn redact_start(&self, bytes: &[u8], max_bytes: usize) -> String {
         let searched = &bytes[..bytes.len().min(max_bytes.saturating_add(MAX_ESCAPED_BYTES))];
         let end = bytes.len().min(max_bytes);
         let mut kept = Vec::with_capacity(end);
         let mut at = 0;
-        for secret in self.secrets_in(searched).iter().take_while(|secret| secret.start < end) {
+        for secret in self
+            .secrets_in(searched)
+            .iter()
+            .take_while(|secret| secret.start < end)
+        {
             kept.extend_from_slice(&bytes[at..secret.start]);
             kept.extend_from_slice(REPLACEMENT);
             at = secret.end;
@@ -116,7 +133,9 @@ impl Redactor {
         Layer::all(text).for_each(|layer| self.search(&layer, &mut found));
         found.sort_unstable_by_key(|secret| secret.start);
         let mut merged = Vec::new();
-        found.into_iter().for_each(|secret| push_merged(&mut merged, secret));
+        found
+            .into_iter()
+            .for_each(|secret| push_merged(&mut merged, secret));
         merged
     }
 
@@ -128,7 +147,10 @@ impl Redactor {
                 && let Some(secret) = self.secret_at(rest)
             {
                 let at = layer.bytes().len() - rest.len();
-                push_merged(found, layer.origin(at + secret.start)..layer.origin(at + secret.end));
+                push_merged(
+                    found,
+                    layer.origin(at + secret.start)..layer.origin(at + secret.end),
+                );
             }
             // Also after a match, since another secret may begin within this one.
             rest = tail;
@@ -137,10 +159,16 @@ impl Redactor {
 
     /// The longest secret at the beginning of a text, or behind the name of a header at its beginning.
     fn secret_at(&self, text: &[u8]) -> Option<Range<usize>> {
-        let lengths = self.values.iter().filter_map(|value| length_at(text, value));
+        let lengths = self
+            .values
+            .iter()
+            .filter_map(|value| length_at(text, value));
         match lengths.max() {
             Some(length) => Some(0..length),
-            None => self.named_values.iter().find_map(|(name, value)| named_value_at(text, name, value)),
+            None => self
+                .named_values
+                .iter()
+                .find_map(|(name, value)| named_value_at(text, name, value)),
         }
     }
 }
@@ -149,7 +177,11 @@ impl Redactor {
 /// within the value.
 fn length_at(text: &[u8], value: &[u8]) -> Option<usize> {
     let length = value.len().min(text.len());
-    if length >= MIN_BYTES && text.get(..length) == value.get(..length) { Some(length) } else { None }
+    if length >= MIN_BYTES && text.get(..length) == value.get(..length) {
+        Some(length)
+    } else {
+        None
+    }
 }
 
 /// Adds a range that does not begin before the last one.
@@ -165,13 +197,23 @@ fn push_merged(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
 /// A value behind the name of its header, in any case and also with underscores, as CGI spells it.
 fn named_value_at(text: &[u8], name: &str, value: &[u8]) -> Option<Range<usize>> {
     let (head, tail) = text.split_at_checked(name.len())?;
-    if !head.iter().zip(name.bytes()).all(|(byte, of_name)| is_same_in_name(*byte, of_name)) {
+    if !head
+        .iter()
+        .zip(name.bytes())
+        .all(|(byte, of_name)| is_same_in_name(*byte, of_name))
+    {
         return None;
     }
-    let separators = tail.iter().take(MAX_SEPARATOR_BYTES).take_while(|byte| !byte.is_ascii_alphanumeric());
+    let separators = tail
+        .iter()
+        .take(MAX_SEPARATOR_BYTES)
+        .take_while(|byte| !byte.is_ascii_alphanumeric());
     // A value may itself begin with what separates.
     let mut starts = 1..=separators.count();
-    let start = starts.find(|start| tail.get(*start..).is_some_and(|rest| rest.starts_with(value)))?;
+    let start = starts.find(|start| {
+        tail.get(*start..)
+            .is_some_and(|rest| rest.starts_with(value))
+    })?;
     let start = name.len() + start;
     Some(start..start + value.len())
 }

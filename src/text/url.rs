@@ -23,12 +23,16 @@ pub(crate) fn masked_url(url: &str) -> String {
 }
 
 fn before_slash(location: &str) -> &str {
-    location.split_once('/').map_or(location, |(start, _)| start)
+    location
+        .split_once('/')
+        .map_or(location, |(start, _)| start)
 }
 
 /// The scheme with `://`, and the rest.
 fn split_scheme(url: &str) -> (&str, &str) {
-    let scheme = url.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
+    let scheme = url
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(byte));
     let end = scheme.count();
     let has_scheme = end > 0 && url.get(end..).is_some_and(|rest| rest.starts_with("://"));
     url.split_at(if has_scheme { end + "://".len() } else { 0 })
@@ -42,16 +46,25 @@ mod tests {
     #[test]
     fn user_information_query_and_fragment_are_left_out() {
         for (url, masked) in [
-            ("https://example.com/base/path", "https://example.com/base/path"),
+            (
+                "https://example.com/base/path",
+                "https://example.com/base/path",
+            ),
             ("https://example.com:8443", "https://example.com:8443"),
             ("/relative", "/relative"),
             ("", ""),
-            ("https://me:hidden@example.com/base", "https://..@example.com/base"),
+            (
+                "https://me:hidden@example.com/base",
+                "https://..@example.com/base",
+            ),
             ("https://me:hid@d/en@example.com", "https://..@example.com"),
             ("me:hidden@example.com", "..@example.com"),
             ("me:hidden://x@example.com", "..@example.com"),
             ("//me:hidden@example.com", "..@example.com"),
-            ("https://example.com/base?token=hidden", "https://example.com/base?.."),
+            (
+                "https://example.com/base?token=hidden",
+                "https://example.com/base?..",
+            ),
             ("https://example.com?hidden", "https://example.com?.."),
             ("https://example.com/#hidden", "https://example.com/#.."),
             ("https://me@example.com?hidden", "https://..@example.com?.."),
@@ -67,8 +80,11 @@ mod tests {
 
     #[test]
     fn fuzz_masked_urls() {
-        let samples =
-            ["https://me:a@example.com:8443/base/path?token=b#c", "//me:a%40b@h", "example.com?mail=a@b"];
+        let samples = [
+            "https://me:a@example.com:8443/base/path?token=b#c",
+            "//me:a%40b@h",
+            "example.com?mail=a@b",
+        ];
         fuzz_text(&samples, |url| {
             let masked = masked_url(url);
             // Masking twice gives the same: nothing is left to mask.

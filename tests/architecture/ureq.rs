@@ -41,7 +41,10 @@ methods: timeout_recv_response tls_config uri_mut user_agent";
 #[test]
 fn the_interfaces_of_ureq_that_are_used_are_listed() {
     let mut used = BTreeSet::new();
-    for file in sources().iter().filter(|file| file.path.starts_with("http")) {
+    for file in sources()
+        .iter()
+        .filter(|file| file.path.starts_with("http"))
+    {
         used.extend(paths(&file.code));
         used.extend(builder_calls(&file.code));
     }
@@ -56,7 +59,9 @@ fn the_interfaces_of_ureq_that_are_used_are_listed() {
 
 fn items(line: &str) -> impl Iterator<Item = String> {
     let (module, items) = line.split_once(": ").unwrap();
-    items.split(' ').map(move |item| format!("{module}::{item}"))
+    items
+        .split(' ')
+        .map(move |item| format!("{module}::{item}"))
 }
 
 /// The paths that begin with `ureq` or with a name imported from it, as full paths.
@@ -65,7 +70,8 @@ fn paths(code: &str) -> BTreeSet<String> {
     let mut paths: BTreeSet<String> = imports.iter().map(|(_, path)| path.clone()).collect();
     paths.extend(paths_below("ureq", code).map(str::to_owned));
     for (name, path) in &imports {
-        paths.extend(paths_below(name, code).map(|found| format!("{path}{}", &found[name.len()..])));
+        paths
+            .extend(paths_below(name, code).map(|found| format!("{path}{}", &found[name.len()..])));
     }
     paths
 }
@@ -79,8 +85,15 @@ fn imports(code: &str) -> Vec<(String, String)> {
             Some((parent, leaves)) => (parent, leaves.trim_end_matches('}')),
             None => ("", tree),
         };
-        assert!(!leaves.contains('{'), "nested braces are not understood: {tree}");
-        for leaf in leaves.split(',').map(str::trim).filter(|leaf| !leaf.is_empty()) {
+        assert!(
+            !leaves.contains('{'),
+            "nested braces are not understood: {tree}"
+        );
+        for leaf in leaves
+            .split(',')
+            .map(str::trim)
+            .filter(|leaf| !leaf.is_empty())
+        {
             let (path, alias) = leaf.split_once(" as ").unwrap_or((leaf, leaf));
             let name = alias.rsplit("::").next().unwrap();
             imports.push((name.to_owned(), format!("{parent}{path}")));
@@ -99,6 +112,8 @@ fn paths_below<'a>(name: &'a str, code: &'a str) -> impl Iterator<Item = &'a str
 }
 
 fn builder_calls(code: &str) -> BTreeSet<String> {
+    // rustfmt puts each call of a long chain on a line of its own.
+    let code: String = code.split('\n').map(str::trim).collect();
     let starts = ["builder()", "builder.", "message.", "agent."];
     let chains = starts.iter().flat_map(|start| code.match_indices(start));
     chains

@@ -28,9 +28,16 @@ fn a_short_call_does_not_cut_the_search_of_others() {
         answers.lock().unwrap().recv_timeout(PATIENCE)?;
         Ok(Some(Credentials::new("AKIDEXAMPLE", SECRET)))
     });
-    let client = Client::new(Config { credentials: provider, ..sagemaker.config() }).unwrap();
+    let client = Client::new(Config {
+        credentials: provider,
+        ..sagemaker.config()
+    })
+    .unwrap();
     let call = |timeout: Option<Duration>| {
-        let options = CallOptions { timeout, ..CallOptions::default() };
+        let options = CallOptions {
+            timeout,
+            ..CallOptions::default()
+        };
         client.invoke_with(&InvokeEndpoint::new("e", b"body"), &options)
     };
     std::thread::scope(|scope| {
@@ -55,8 +62,14 @@ fn a_region_that_instance_metadata_refuses_is_missing() {
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &*url),
     ];
     let client = Client::from_system(Arc::new(system(&variables))).unwrap();
-    let text = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err().to_string();
-    assert!(text.contains("region is missing") && text.contains("HTTP 403"), "{text}");
+    let text = client
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("region is missing") && text.contains("HTTP 403"),
+        "{text}"
+    );
 }
 
 /// The id that the sink waits for: other tests log as well.
@@ -68,7 +81,10 @@ struct Sink {
     results: OnceLock<Mutex<Sender<Result<Credentials, Error>>>>,
 }
 
-static SINK: Sink = Sink { client: OnceLock::new(), results: OnceLock::new() };
+static SINK: Sink = Sink {
+    client: OnceLock::new(),
+    results: OnceLock::new(),
+};
 
 impl Log for Sink {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -81,22 +97,38 @@ impl Log for Sink {
         }
         let credentials = self.client.get().unwrap().credentials();
         // The test may have ended.
-        let _ = self.results.get().unwrap().lock().unwrap().send(credentials);
+        let _ = self
+            .results
+            .get()
+            .unwrap()
+            .lock()
+            .unwrap()
+            .send(credentials);
     }
 
     fn flush(&self) {}
 }
 
 /// A client whose searches the sink sees, its clock, and what the sink's calls return.
-fn client_of_sink() -> (Client, Arc<FakeSystem>, Receiver<Result<Credentials, Error>>) {
+fn client_of_sink() -> (
+    Client,
+    Arc<FakeSystem>,
+    Receiver<Result<Credentials, Error>>,
+) {
     let system = Arc::new(system(&[]).with_stopped_clock());
     let clock = Arc::clone(&system);
     let provider = Provider::custom(move || {
         let expires_at: SystemTime = clock.now() + Duration::from_secs(3600);
-        Ok(Some(Credentials::new(SINK_ID, SECRET).with_expiry(expires_at)))
+        Ok(Some(
+            Credentials::new(SINK_ID, SECRET).with_expiry(expires_at),
+        ))
     });
     let config = super::support::config("http://127.0.0.1:1");
-    let config = Config { credentials: provider, system: Arc::<FakeSystem>::clone(&system), ..config };
+    let config = Config {
+        credentials: provider,
+        system: Arc::<FakeSystem>::clone(&system),
+        ..config
+    };
     let client = Client::new(config).unwrap();
     let (results, received) = mpsc::channel();
     SINK.results.set(Mutex::new(results)).unwrap();
@@ -111,9 +143,21 @@ fn a_log_sink_gets_valid_credentials_and_else_an_error() {
     let (client, system, received) = client_of_sink();
     assert_eq!(client.credentials().unwrap().access_key_id, SINK_ID);
     let error = received.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(error.to_string().contains("the search for credentials needs its own result"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("the search for credentials needs its own result"),
+        "{error}"
+    );
     // In the window of the early refresh the old credentials are still valid.
     system.sleep(Duration::from_secs(3400));
     client.credentials().unwrap();
-    assert_eq!(received.recv_timeout(PATIENCE).unwrap().unwrap().access_key_id, SINK_ID);
+    assert_eq!(
+        received
+            .recv_timeout(PATIENCE)
+            .unwrap()
+            .unwrap()
+            .access_key_id,
+        SINK_ID
+    );
 }

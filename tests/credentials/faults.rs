@@ -14,7 +14,9 @@ type MakeSystem = fn(&str) -> FakeSystem;
 
 /// The name of a source in errors, and its system.
 const SOURCES: [(&str, MakeSystem); 5] = [
-    ("container", |url| system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])),
+    ("container", |url| {
+        system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])
+    }),
     ("instance metadata", |url| {
         let on = ("AWS_EC2_METADATA_DISABLED", "false");
         system(&[on, ("AWS_EC2_METADATA_SERVICE_ENDPOINT", url)])
@@ -26,10 +28,16 @@ const SOURCES: [(&str, MakeSystem); 5] = [
     }),
     ("AssumeRoleWithWebIdentity of", |url| {
         let token = ("AWS_WEB_IDENTITY_TOKEN_FILE", "/token");
-        system(&[("AWS_ENDPOINT_URL_STS", url), token, ("AWS_ROLE_ARN", "arn:r")])
-            .with_file("/token", "topsecrettoken")
+        system(&[
+            ("AWS_ENDPOINT_URL_STS", url),
+            token,
+            ("AWS_ROLE_ARN", "arn:r"),
+        ])
+        .with_file("/token", "topsecrettoken")
     }),
-    ("the SSO portal", |url| sso_system(&[("AWS_ENDPOINT_URL_SSO", url)])),
+    ("the SSO portal", |url| {
+        sso_system(&[("AWS_ENDPOINT_URL_SSO", url)])
+    }),
 ];
 
 type Serve = fn(Connection);
@@ -44,13 +52,21 @@ const FAULTS: [(&str, Serve); 9] = [
         connection.request();
         connection.reset();
     }),
-    ("sends no HTTP", |mut connection| connection.respond_to_all("topsecretgarbage\n\n")),
+    ("sends no HTTP", |mut connection| {
+        connection.respond_to_all("topsecretgarbage\n\n")
+    }),
     ("sends HTML", |mut connection| {
         connection.respond_to_all(response(200, &[], "<html>topsecretpage</html>\n"));
     }),
-    ("sends an empty body", |mut connection| connection.respond_to_all(response(200, &[], ""))),
+    ("sends an empty body", |mut connection| {
+        connection.respond_to_all(response(200, &[], ""))
+    }),
     ("sends other JSON", |mut connection| {
-        connection.respond_to_all(response(200, &[], r#"{"AccessKeyId":"topsecretid","a":[1]}"#));
+        connection.respond_to_all(response(
+            200,
+            &[],
+            r#"{"AccessKeyId":"topsecretid","a":[1]}"#,
+        ));
     }),
     ("announces a huge body", |mut connection| {
         connection.request();
@@ -65,18 +81,29 @@ const FAULTS: [(&str, Serve); 9] = [
             connection.send([&b"10000\r\n"[..], &[b'x'; 65_536], b"\r\n"].concat());
         }
     }),
-    ("responds with 500", |mut connection| connection.respond_to_all(response(500, &[], "topsecretfailure"))),
+    ("responds with 500", |mut connection| {
+        connection.respond_to_all(response(500, &[], "topsecretfailure"))
+    }),
 ];
 
 /// The error of a call that needs credentials, and its duration.
 fn outcome(system: FakeSystem, timeout: Option<Duration>) -> (Error, Duration) {
     let base = super::support::config("http://127.0.0.1:1");
     let config = Config::from_system(Arc::new(system)).unwrap();
-    let config = Config { endpoint: base.endpoint, proxy: base.proxy, ..config };
+    let config = Config {
+        endpoint: base.endpoint,
+        proxy: base.proxy,
+        ..config
+    };
     let begun_at = Instant::now();
-    let options = CallOptions { timeout, ..CallOptions::default() };
-    let error =
-        Client::new(config).unwrap().invoke_with(&InvokeEndpoint::new("e", b"b"), &options).unwrap_err();
+    let options = CallOptions {
+        timeout,
+        ..CallOptions::default()
+    };
+    let error = Client::new(config)
+        .unwrap()
+        .invoke_with(&InvokeEndpoint::new("e", b"b"), &options)
+        .unwrap_err();
     (error, begun_at.elapsed())
 }
 
@@ -89,10 +116,16 @@ fn an_error_names_its_source_and_hides_the_response() {
                     let peer = Peer::new(serve);
                     let (error, elapsed) = outcome(make_system(&peer.url()), None);
                     let text = full_text(&error);
-                    assert!(matches!(error, Error::Credentials(_)), "{source} {fault}: {text}");
+                    assert!(
+                        matches!(error, Error::Credentials(_)),
+                        "{source} {fault}: {text}"
+                    );
                     assert!(text.contains(source), "{source} {fault}: {text}");
                     assert!(!text.contains("topsecret"), "{source} {fault}: {text}");
-                    assert!(elapsed < Duration::from_secs(60), "{source} {fault}: a guard against a hang");
+                    assert!(
+                        elapsed < Duration::from_secs(60),
+                        "{source} {fault}: a guard against a hang"
+                    );
                     assert!(peer.connections() >= 1, "{source} {fault}");
                 }
             });
@@ -117,11 +150,21 @@ fn a_stalled_source_ends_with_the_deadline_of_the_call() {
     for (source, make_system) in SOURCES {
         for (fault, serve) in stalls {
             let peer = Peer::new(serve);
-            let (error, elapsed) = outcome(make_system(&peer.url()), Some(Duration::from_millis(400)));
+            let (error, elapsed) =
+                outcome(make_system(&peer.url()), Some(Duration::from_millis(400)));
             let text = full_text(&error);
-            assert!(matches!(error, Error::Timeout(_)), "{source} {fault}: {text}");
-            assert!(text.contains("timed out preparing the request"), "{source} {fault}: {text}");
-            assert!(elapsed < Duration::from_secs(10), "{source} {fault}: a guard against a hang");
+            assert!(
+                matches!(error, Error::Timeout(_)),
+                "{source} {fault}: {text}"
+            );
+            assert!(
+                text.contains("timed out preparing the request"),
+                "{source} {fault}: {text}"
+            );
+            assert!(
+                elapsed < Duration::from_secs(10),
+                "{source} {fault}: a guard against a hang"
+            );
         }
     }
 }
@@ -135,7 +178,10 @@ fn a_closed_port_is_an_error_and_for_instance_metadata_a_missing_source() {
     for (source, make_system) in SOURCES {
         let (error, _) = outcome(make_system(&format!("http://{address}")), None);
         let text = error.to_string();
-        assert!(text.contains(&format!("could not connect to {address}")), "{source}: {text}");
+        assert!(
+            text.contains(&format!("could not connect to {address}")),
+            "{source}: {text}"
+        );
         let is_list = text.starts_with("no source has credentials");
         assert_eq!(is_list, source == "instance metadata", "{text}");
     }

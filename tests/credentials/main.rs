@@ -1,5 +1,9 @@
 //! Credentials over real connections: containers, instance metadata, STS and SSO on loopback.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod cache;
 mod faults;
@@ -31,14 +35,21 @@ fn system(variables: &[(&str, &str)]) -> FakeSystem {
 fn client(system: FakeSystem, sagemaker: &Peer) -> Client {
     let config = Config::from_system(Arc::new(system)).unwrap();
     let base = sagemaker.config();
-    Client::new(Config { endpoint: base.endpoint, timeouts: base.timeouts, proxy: base.proxy, ..config })
-        .unwrap()
+    Client::new(Config {
+        endpoint: base.endpoint,
+        timeouts: base.timeouts,
+        proxy: base.proxy,
+        ..config
+    })
+    .unwrap()
 }
 
 /// Makes one call and checks that it is signed with the credentials above.
 fn check_credentials(system: FakeSystem) {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
-    client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
+    client(system, &sagemaker)
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap();
     let requests = sagemaker.requests();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].header("x-amz-security-token"), Some(TOKEN));
@@ -49,7 +60,9 @@ fn check_credentials(system: FakeSystem) {
 /// The error of a call without credentials.
 fn error_of(system: FakeSystem) -> Error {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
-    let error = client(system, &sagemaker).invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    let error = client(system, &sagemaker)
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err();
     assert_eq!(sagemaker.connections(), 0, "a request was sent");
     assert!(!error.may_have_run());
     error
@@ -64,7 +77,8 @@ fn full_text(error: &dyn std::error::Error) -> String {
 /// An hour from now, in RFC 3339.
 fn in_an_hour() -> String {
     let at = time::OffsetDateTime::from(SystemTime::now() + Duration::from_secs(3600));
-    at.format(&time::format_description::well_known::Rfc3339).unwrap()
+    at.format(&time::format_description::well_known::Rfc3339)
+        .unwrap()
 }
 
 fn json_credentials() -> String {
@@ -88,20 +102,30 @@ fn the_first_call_loads_credentials_once_for_all_threads() {
     let container = Peer::responding(response(200, &[], json_credentials()));
     let sagemaker = Peer::responding(response(200, &[], "answer"));
     let url = format!("{}/credentials", container.url());
-    let client = client(system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]), &sagemaker);
+    let client = client(
+        system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]),
+        &sagemaker,
+    );
     assert_eq!((container.connections(), sagemaker.connections()), (0, 0));
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap());
         }
     });
-    assert_eq!((container.requests().len(), sagemaker.requests().len()), (1, 16));
+    assert_eq!(
+        (container.requests().len(), sagemaker.requests().len()),
+        (1, 16)
+    );
 }
 
 #[test]
 fn keys_in_the_environment_need_no_network() {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
-    let keys = [("AWS_ACCESS_KEY_ID", ID), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_SESSION_TOKEN", TOKEN)];
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", ID),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+        ("AWS_SESSION_TOKEN", TOKEN),
+    ];
     let client = client(system(&keys), &sagemaker);
     let signed_for = InvokeEndpoint::new("e", b"body");
     let signed = client.sign(&signed_for).unwrap();
@@ -116,7 +140,11 @@ fn peer_with_expired_token() -> Peer {
         while connection.request().is_some() {
             let expired = response(403, &[("x-amzn-errortype", "ExpiredTokenException")], "{}");
             let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
-            connection.send(if is_first { expired } else { response(200, &[], "answer") });
+            connection.send(if is_first {
+                expired
+            } else {
+                response(200, &[], "answer")
+            });
         }
     })
 }
@@ -129,13 +157,22 @@ fn a_refused_expired_token_is_refreshed_and_the_request_retried() {
     let provider = Provider::custom(move || {
         let number = count.fetch_add(1, Ordering::SeqCst);
         let expires_at = SystemTime::now() + Duration::from_secs(3600);
-        Ok(Some(Credentials::new(format!("id{number}"), SECRET).with_expiry(expires_at)))
+        Ok(Some(
+            Credentials::new(format!("id{number}"), SECRET).with_expiry(expires_at),
+        ))
     });
-    let client = Client::new(Config { credentials: provider, ..sagemaker.config() }).unwrap();
+    let client = Client::new(Config {
+        credentials: provider,
+        ..sagemaker.config()
+    })
+    .unwrap();
     let received = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap();
     assert_eq!(received.timings.attempts, 2);
     let requests = sagemaker.requests();
-    let ids: Vec<_> = requests.iter().map(|it| it.header("authorization").unwrap().contains("id1")).collect();
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|it| it.header("authorization").unwrap().contains("id1"))
+        .collect();
     assert_eq!(ids, [false, true]);
     verify(&requests[1], SECRET, support::REGION).unwrap();
     assert_eq!(searches.load(Ordering::SeqCst), 2);
@@ -144,19 +181,35 @@ fn a_refused_expired_token_is_refreshed_and_the_request_retried() {
 #[test]
 fn a_refused_static_token_is_not_retried() {
     let sagemaker = peer_with_expired_token();
-    let error =
-        Client::new(sagemaker.config()).unwrap().invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
-    assert_eq!((error.code(), error.attempts()), (Some("ExpiredTokenException"), 1));
+    let error = Client::new(sagemaker.config())
+        .unwrap()
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err();
+    assert_eq!(
+        (error.code(), error.attempts()),
+        (Some("ExpiredTokenException"), 1)
+    );
     assert_eq!(sagemaker.requests().len(), 1);
 }
 
 /// The Authorization header of a request signed with credentials of this provider. The environment has others.
 fn authorization(provider: Provider) -> Result<String, Error> {
-    let keys = [("AWS_ACCESS_KEY_ID", "AKIACHAIN"), ("AWS_SECRET_ACCESS_KEY", SECRET)];
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKIACHAIN"),
+        ("AWS_SECRET_ACCESS_KEY", SECRET),
+    ];
     let base = support::config("http://127.0.0.1:1");
-    let client = Client::new(Config { credentials: provider, system: Arc::new(system(&keys)), ..base })?;
+    let client = Client::new(Config {
+        credentials: provider,
+        system: Arc::new(system(&keys)),
+        ..base
+    })?;
     let operation = InvokeEndpoint::new("e", b"body");
-    Ok(client.sign(&operation)?.header("authorization").unwrap().to_owned())
+    Ok(client
+        .sign(&operation)?
+        .header("authorization")
+        .unwrap()
+        .to_owned())
 }
 
 #[test]
@@ -167,13 +220,31 @@ fn a_custom_provider_is_used_alone_or_before_the_default_chain() {
     let none = Provider::custom(|| Ok(None));
     let custom = Provider::custom(|| Ok(Some(Credentials::new("AKIACUSTOM", SECRET))));
     let failing = Provider::custom(|| Err("the vault is sealed".into()));
-    assert!(authorization(custom.clone()).unwrap().contains("AKIACUSTOM"));
-    assert!(authorization(then_default_chain(&custom)).unwrap().contains("AKIACUSTOM"));
-    assert!(authorization(then_default_chain(&none)).unwrap().contains("AKIACHAIN"));
+    assert!(
+        authorization(custom.clone())
+            .unwrap()
+            .contains("AKIACUSTOM")
+    );
+    assert!(
+        authorization(then_default_chain(&custom))
+            .unwrap()
+            .contains("AKIACUSTOM")
+    );
+    assert!(
+        authorization(then_default_chain(&none))
+            .unwrap()
+            .contains("AKIACHAIN")
+    );
     let text = full_text(&authorization(then_default_chain(&failing)).unwrap_err());
-    assert!(text.contains("the custom provider failed") && text.contains("the vault is sealed"), "{text}");
+    assert!(
+        text.contains("the custom provider failed") && text.contains("the vault is sealed"),
+        "{text}"
+    );
     let text = authorization(none).unwrap_err().to_string();
-    assert_eq!(text, "no source has credentials\n  custom provider: it returned none");
+    assert_eq!(
+        text,
+        "no source has credentials\n  custom provider: it returned none"
+    );
 }
 
 #[test]
@@ -187,10 +258,16 @@ fn instance_metadata_without_a_response_fails_within_its_limit() {
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url),
     ]));
     // The limit of a response is one second.
-    assert!(begun_at.elapsed() < Duration::from_millis(2500), "{:?}", begun_at.elapsed());
+    assert!(
+        begun_at.elapsed() < Duration::from_millis(2500),
+        "{:?}",
+        begun_at.elapsed()
+    );
     let text = error.to_string();
     assert!(
-        text.starts_with("no source has credentials\n  environment: AWS_ACCESS_KEY_ID is not set\n"),
+        text.starts_with(
+            "no source has credentials\n  environment: AWS_ACCESS_KEY_ID is not set\n"
+        ),
         "{text}"
     );
     assert!(text.ends_with("did not answer in time"), "{text}");

@@ -6,8 +6,8 @@ use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Proxy};
 
 use super::support::{Peer, response, verify, verify_for};
 use super::{
-    FakeSystem, ID, REGION, SECRET, TOKEN, check_credentials, client, error_of, full_text, json_credentials,
-    system, xml_credentials,
+    FakeSystem, ID, REGION, SECRET, TOKEN, check_credentials, client, error_of, full_text,
+    json_credentials, system, xml_credentials,
 };
 
 /// A path and its response.
@@ -17,10 +17,17 @@ type Route = (&'static str, fn() -> Vec<u8>);
 fn peer_with(routes: &'static [Route]) -> Peer {
     Peer::new(move |mut connection| {
         while let Some(request) = connection.request() {
-            let path = request.path().split('?').next().unwrap_or_default().to_owned();
+            let path = request
+                .path()
+                .split('?')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
             let route = routes.iter().find(|(candidate, _)| *candidate == path);
-            connection
-                .send(route.map_or_else(|| response(404, &[], "no such path"), |(_, response)| response()));
+            connection.send(route.map_or_else(
+                || response(404, &[], "no such path"),
+                |(_, response)| response(),
+            ));
         }
     })
 }
@@ -33,18 +40,30 @@ fn instance() -> Peer {
     const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
     peer_with(&[
         ("/latest/api/token", || {
-            response(200, &[("x-aws-ec2-metadata-token-ttl-seconds", "21600")], "metadatatoken")
+            response(
+                200,
+                &[("x-aws-ec2-metadata-token-ttl-seconds", "21600")],
+                "metadatatoken",
+            )
         }),
         (ROLES, || response(200, &[], "a-role")),
-        ("/latest/meta-data/iam/security-credentials/a-role", || response(200, &[], json_credentials())),
-        ("/latest/meta-data/placement/region", || response(200, &[], "ap-south-2")),
+        ("/latest/meta-data/iam/security-credentials/a-role", || {
+            response(200, &[], json_credentials())
+        }),
+        ("/latest/meta-data/placement/region", || {
+            response(200, &[], "ap-south-2")
+        }),
     ])
 }
 
 fn sts() -> Peer {
     peer_with(&[("/", || {
         // The response to AssumeRoleWithWebIdentity differs only in the names of the outer elements.
-        response(200, &[("content-type", "text/xml")], xml_credentials("AssumeRole"))
+        response(
+            200,
+            &[("content-type", "text/xml")],
+            xml_credentials("AssumeRole"),
+        )
     })])
 }
 
@@ -79,8 +98,15 @@ fn an_instance_is_queried_by_version_2_of_the_protocol() {
         format!("GET {roles}a-role HTTP/1.1"),
     );
     assert_eq!(lines, [first, second, third]);
-    assert_eq!(requests[0].header("x-aws-ec2-metadata-token-ttl-seconds"), Some("21600"));
-    assert!(requests[1..].iter().all(|it| it.header("x-aws-ec2-metadata-token") == Some("metadatatoken")));
+    assert_eq!(
+        requests[0].header("x-aws-ec2-metadata-token-ttl-seconds"),
+        Some("21600")
+    );
+    assert!(
+        requests[1..]
+            .iter()
+            .all(|it| it.header("x-aws-ec2-metadata-token") == Some("metadatatoken"))
+    );
 }
 
 #[test]
@@ -88,10 +114,17 @@ fn instance_metadata_has_the_region() {
     let peer = instance();
     let url = peer.url();
     let on = ("AWS_EC2_METADATA_DISABLED", "false");
-    let variables = [on, ("AWS_REGION", ""), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url)];
+    let variables = [
+        on,
+        ("AWS_REGION", ""),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url),
+    ];
     let config = Config::from_system(Arc::new(system(&variables))).unwrap();
     assert_eq!((config.region.as_deref(), peer.connections()), (None, 0));
-    assert_eq!(config.region_of_instance().unwrap().as_deref(), Some("ap-south-2"));
+    assert_eq!(
+        config.region_of_instance().unwrap().as_deref(),
+        Some("ap-south-2")
+    );
     let off = Config::from_system(Arc::new(system(&[]))).unwrap();
     assert_eq!(off.region_of_instance().unwrap(), None);
 }
@@ -115,16 +148,23 @@ fn an_instance_needs_no_settings() {
         verify(&request, SECRET, "ap-south-2").unwrap();
     }
     let requests = instance.requests();
-    let for_region = requests.iter().filter(|it| it.path() == "/latest/meta-data/placement/region");
+    let for_region = requests
+        .iter()
+        .filter(|it| it.path() == "/latest/meta-data/placement/region");
     assert_eq!(for_region.count(), 1);
 }
 
 #[test]
 fn the_error_for_a_missing_region_names_all_sources() {
     let client = Client::from_system(Arc::new(system(&[("AWS_REGION", "")]))).unwrap();
-    let error = client.invoke(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    let error = client
+        .invoke(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err();
     let text = error.to_string();
-    assert!(matches!(error, Error::Config(_)) && error.attempts() == 0, "{text}");
+    assert!(
+        matches!(error, Error::Config(_)) && error.attempts() == 0,
+        "{text}"
+    );
     for place in ["AWS_REGION", "profile", "instance metadata"] {
         assert!(text.contains(place), "{text}");
     }
@@ -141,10 +181,19 @@ fn assume_role_is_signed_with_the_base_credentials() {
     let request = &peer.requests()[0];
     verify_for("sts", request, "base-secret-value", REGION).unwrap();
     let authorization = request.header("authorization").unwrap();
-    assert!(authorization.contains("Credential=AKIABASE/"), "{authorization}");
-    assert!(authorization.contains("SignedHeaders=content-type;host;x-amz-date,"), "{authorization}");
+    assert!(
+        authorization.contains("Credential=AKIABASE/"),
+        "{authorization}"
+    );
+    assert!(
+        authorization.contains("SignedHeaders=content-type;host;x-amz-date,"),
+        "{authorization}"
+    );
     let body = String::from_utf8(request.body.clone()).unwrap();
-    assert!(body.starts_with("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A"), "{body}");
+    assert!(
+        body.starts_with("Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A"),
+        "{body}"
+    );
 }
 
 #[test]
@@ -159,7 +208,11 @@ fn assume_role_with_web_identity_is_not_signed() {
     check_credentials(system.with_file("/token", "jwt+text"));
     let request = &peer.requests()[0];
     assert_eq!(request.header("authorization"), None);
-    assert!(String::from_utf8(request.body.clone()).unwrap().ends_with("&WebIdentityToken=jwt%2Btext"));
+    assert!(
+        String::from_utf8(request.body.clone())
+            .unwrap()
+            .ends_with("&WebIdentityToken=jwt%2Btext")
+    );
 }
 
 #[test]
@@ -173,8 +226,14 @@ fn the_sso_portal_is_queried_with_the_cached_token() {
     let url = peer.url();
     check_credentials(sso_system(&[("AWS_ENDPOINT_URL_SSO", &url)]));
     let request = &peer.requests()[0];
-    assert_eq!(request.path(), "/federation/credentials?account_id=123456789012&role_name=r");
-    assert_eq!(request.header("x-amz-sso_bearer_token"), Some("ssoaccesstoken"));
+    assert_eq!(
+        request.path(),
+        "/federation/credentials?account_id=123456789012&role_name=r"
+    );
+    assert_eq!(
+        request.header("x-amz-sso_bearer_token"),
+        Some("ssoaccesstoken")
+    );
 }
 
 /// A system with an SSO session. The name of the token file is the output of `printf work | sha1sum`.
@@ -189,9 +248,16 @@ pub(super) fn sso_system(variables: &[(&str, &str)]) -> FakeSystem {
 /// The Authorization header made by a client with this system and proxy.
 fn authorization_with_proxy(system: FakeSystem, proxy: &Peer) -> Result<String, Error> {
     let config = Config::from_system(Arc::new(system)).unwrap();
-    let client = Client::new(Config { proxy: Proxy::Url(proxy.url()), ..config })?;
+    let client = Client::new(Config {
+        proxy: Proxy::Url(proxy.url()),
+        ..config
+    })?;
     let operation = InvokeEndpoint::new("e", b"body");
-    Ok(client.sign(&operation)?.header("authorization").unwrap().to_owned())
+    Ok(client
+        .sign(&operation)?
+        .header("authorization")
+        .unwrap()
+        .to_owned())
 }
 
 #[test]
@@ -200,7 +266,11 @@ fn containers_are_called_directly_and_services_through_the_proxy() {
     let (container, sts) = (container(), sts());
     let url = format!("{}/credentials", container.url());
     let in_container = system(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)]);
-    assert!(authorization_with_proxy(in_container, &proxy).unwrap().contains(ID));
+    assert!(
+        authorization_with_proxy(in_container, &proxy)
+            .unwrap()
+            .contains(ID)
+    );
     assert_eq!((container.connections(), proxy.connections()), (1, 0));
     let url = sts.url();
     let with_role = system(&[("AWS_ENDPOINT_URL_STS", &url)]).with_config(ROLE);
@@ -218,15 +288,25 @@ fn a_container_name_with_a_remote_address_is_refused_over_plain_http() {
     let config = Config::from_system(Arc::<FakeSystem>::clone(&system)).unwrap();
     let operation = InvokeEndpoint::new("e", b"body");
     let text = full_text(&Client::new(config).unwrap().sign(&operation).unwrap_err());
-    assert!(text.contains("over plain HTTP the host must have loopback addresses only"), "{text}");
-    assert!(text.contains("the name has an address that is not allowed over plain HTTP"), "{text}");
+    assert!(
+        text.contains("over plain HTTP the host must have loopback addresses only"),
+        "{text}"
+    );
+    assert!(
+        text.contains("the name has an address that is not allowed over plain HTTP"),
+        "{text}"
+    );
     assert_eq!(system.lookups(), 1, "a refused address is not retried");
 }
 
 #[test]
 fn the_deadline_of_the_call_ends_a_credential_process() {
     let sagemaker = Peer::responding(response(200, &[], "answer"));
-    let endless = if cfg!(windows) { "for /L %i in (0,0,1) do @rem" } else { "exec sleep 20" };
+    let endless = if cfg!(windows) {
+        "for /L %i in (0,0,1) do @rem"
+    } else {
+        "exec sleep 20"
+    };
     let system = system(&[]).with_config(&format!("[default]\ncredential_process = {endless}\n"));
     let client = client(system, &sagemaker);
     let options = sagemaker_invoke::CallOptions {
@@ -234,11 +314,19 @@ fn the_deadline_of_the_call_ends_a_credential_process() {
         ..Default::default()
     };
     let begun_at = std::time::Instant::now();
-    let error = client.invoke_with(&InvokeEndpoint::new("e", b"body"), &options).unwrap_err();
-    assert!(begun_at.elapsed() < std::time::Duration::from_secs(15), "a guard against a hang");
+    let error = client
+        .invoke_with(&InvokeEndpoint::new("e", b"body"), &options)
+        .unwrap_err();
+    assert!(
+        begun_at.elapsed() < std::time::Duration::from_secs(15),
+        "a guard against a hang"
+    );
     let text = full_text(&error);
     assert!(matches!(error, Error::Timeout(_)), "{text}");
-    assert!(text.contains("credential_process was not done after") && text.contains("preparing"), "{text}");
+    assert!(
+        text.contains("credential_process was not done after") && text.contains("preparing"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -247,5 +335,8 @@ fn the_error_for_a_missing_token_file_has_its_path() {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/"),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/gone"),
     ])));
-    assert!(text.contains("the container's authorization token cannot be read from /gone"), "{text}");
+    assert!(
+        text.contains("the container's authorization token cannot be read from /gone"),
+        "{text}"
+    );
 }

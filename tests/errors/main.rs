@@ -17,7 +17,9 @@ mod support;
 
 use httpmock::MockServer;
 use sagemaker_invoke::error::{ModelError, ServiceError, ServiceErrorKind as Kind};
-use sagemaker_invoke::{Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, Resend, RetryPolicy};
+use sagemaker_invoke::{
+    Client, Config, Endpoint, Error, InvokeEndpoint, Proxy, Resend, RetryPolicy,
+};
 use support::config;
 
 /// A response, and the error expected for it.
@@ -51,7 +53,13 @@ fn with_code(status: u16, code: &'static str, kind: Kind, may_have_run: bool) ->
 }
 
 /// A response whose kind follows from its status only.
-fn without_code(status: u16, content_type: &'static str, body: &str, kind: Kind, may_have_run: bool) -> Case {
+fn without_code(
+    status: u16,
+    content_type: &'static str,
+    body: &str,
+    kind: Kind,
+    may_have_run: bool,
+) -> Case {
     Case {
         status,
         error_type: None,
@@ -61,23 +69,41 @@ fn without_code(status: u16, content_type: &'static str, body: &str, kind: Kind,
         code: None,
         message: None,
         may_have_run,
-        display_end: if body.is_empty() { String::new() } else { format!(": {body}") },
+        display_end: if body.is_empty() {
+            String::new()
+        } else {
+            format!(": {body}")
+        },
     }
 }
 
 fn client(server: &MockServer) -> Client {
-    let retry = RetryPolicy { resend: Resend::Never, ..RetryPolicy::default() };
-    Client::new(Config { retry, ..config(&server.base_url()) }).unwrap()
+    let retry = RetryPolicy {
+        resend: Resend::Never,
+        ..RetryPolicy::default()
+    };
+    Client::new(Config {
+        retry,
+        ..config(&server.base_url())
+    })
+    .unwrap()
 }
 
 /// The error of a call that gets this response.
 fn error_for(server: &MockServer, status: u16, headers: &[(&str, &str)], body: &str) -> Error {
     let mut mock = server.mock(|when, then| {
         when.path("/endpoints/churn-model/invocations");
-        let then = then.status(status).header("x-amzn-requestid", "r-1").body(body);
-        headers.iter().fold(then, |then, (name, value)| then.header(*name, *value));
+        let then = then
+            .status(status)
+            .header("x-amzn-requestid", "r-1")
+            .body(body);
+        headers
+            .iter()
+            .fold(then, |then, (name, value)| then.header(*name, *value));
     });
-    let error = client(server).invoke(&InvokeEndpoint::new("churn-model", b"1,2,3")).unwrap_err();
+    let error = client(server)
+        .invoke(&InvokeEndpoint::new("churn-model", b"1,2,3"))
+        .unwrap_err();
     mock.assert_calls(1);
     mock.delete();
     error
@@ -97,16 +123,35 @@ fn check(server: &MockServer, case: &Case) {
     let name = format!("{} {:?} {:.60}", case.status, case.error_type, case.body);
     let service = service_error(&error);
     assert_eq!(service.kind, case.kind, "{name}");
-    assert_eq!((service.code.as_deref(), service.message.as_deref()), (case.code, case.message), "{name}");
-    assert_eq!((error.status(), service.status), (Some(case.status), case.status), "{name}");
+    assert_eq!(
+        (service.code.as_deref(), service.message.as_deref()),
+        (case.code, case.message),
+        "{name}"
+    );
+    assert_eq!(
+        (error.status(), service.status),
+        (Some(case.status), case.status),
+        "{name}"
+    );
     assert_eq!(error.request_id(), Some("r-1"), "{name}");
     assert_eq!(error.may_have_run(), case.may_have_run, "{name}");
-    assert_eq!(error.is_throttled(), case.kind == Kind::Throttling, "{name}");
-    assert_eq!(error.is_not_ready(), case.kind == Kind::ModelNotReady, "{name}");
+    assert_eq!(
+        error.is_throttled(),
+        case.kind == Kind::Throttling,
+        "{name}"
+    );
+    assert_eq!(
+        error.is_not_ready(),
+        case.kind == Kind::ModelNotReady,
+        "{name}"
+    );
     assert!(std::error::Error::source(&error).is_none(), "{name}");
     let line = error.to_string();
     assert!(
-        line.ends_with(&format!(" (HTTP {}, request id r-1){}", case.status, case.display_end)),
+        line.ends_with(&format!(
+            " (HTTP {}, request id r-1){}",
+            case.status, case.display_end
+        )),
         "{line}"
     );
     assert!(line.starts_with(case.code.unwrap_or_default()), "{line}");
@@ -127,7 +172,12 @@ fn errors_of_invoke_endpoint() {
         with_code(429, "ModelNotReadyException", Kind::ModelNotReady, false),
         with_code(500, "InternalFailure", Kind::InternalFailure, true),
         with_code(503, "ServiceUnavailable", Kind::ServiceUnavailable, true),
-        with_code(530, "InternalDependencyException", Kind::InternalDependency, true),
+        with_code(
+            530,
+            "InternalDependencyException",
+            Kind::InternalDependency,
+            true,
+        ),
         // The code takes precedence over the status, which a proxy may have changed.
         with_code(500, "ValidationError", Kind::Validation, false),
         with_code(400, "InternalFailure", Kind::InternalFailure, true),
@@ -149,7 +199,11 @@ fn errors_of_every_aws_service() {
         not_run(403, "InvalidSignatureException", Kind::InvalidSignature),
         not_run(403, "SignatureDoesNotMatch", Kind::InvalidSignature),
         not_run(400, "IncompleteSignature", Kind::InvalidSignature),
-        not_run(403, "MissingAuthenticationTokenException", Kind::InvalidSignature),
+        not_run(
+            403,
+            "MissingAuthenticationTokenException",
+            Kind::InvalidSignature,
+        ),
         not_run(403, "RequestTimeTooSkewed", Kind::InvalidSignature),
         not_run(403, "ExpiredTokenException", Kind::ExpiredToken),
         not_run(403, "ExpiredToken", Kind::ExpiredToken),
@@ -160,20 +214,34 @@ fn errors_of_every_aws_service() {
         with_code(500, "TeapotException", Kind::InternalFailure, true),
     ]);
     let server = MockServer::start();
-    let headers = [("x-amzn-errortype", "TeapotException"), ("content-type", "application/json")];
-    let error = error_for(&server, 418, &headers, r#"{"Message":"short and stout","Spout":1}"#);
-    assert_eq!(service_error(&error).body, r#"{"Message":"short and stout","Spout":1}"#);
+    let headers = [
+        ("x-amzn-errortype", "TeapotException"),
+        ("content-type", "application/json"),
+    ];
+    let error = error_for(
+        &server,
+        418,
+        &headers,
+        r#"{"Message":"short and stout","Spout":1}"#,
+    );
+    assert_eq!(
+        service_error(&error).body,
+        r#"{"Message":"short and stout","Spout":1}"#
+    );
 }
 
 #[test]
 fn a_payload_error_names_the_limits() {
-    let limits = "; the payload limit is 25 MB for real-time endpoints and 4 MB for serverless ones";
+    let limits =
+        "; the payload limit is 25 MB for real-time endpoints and 4 MB for serverless ones";
     let text = "HTTP content length exceeded 5246976 bytes.";
-    check_all(["text/plain", "Text/Plain; charset=utf-8"].map(|content_type| Case {
-        message: Some(text),
-        display_end: format!(": {text}{limits}"),
-        ..without_code(413, content_type, text, Kind::PayloadTooLarge, false)
-    }));
+    check_all(
+        ["text/plain", "Text/Plain; charset=utf-8"].map(|content_type| Case {
+            message: Some(text),
+            display_end: format!(": {text}{limits}"),
+            ..without_code(413, content_type, text, Kind::PayloadTooLarge, false)
+        }),
+    );
     check_all([
         Case {
             display_end: limits.to_owned(),
@@ -181,7 +249,12 @@ fn a_payload_error_names_the_limits() {
         },
         Case {
             display_end: format!(": a plain message{limits}"),
-            ..with_code(413, "RequestEntityTooLargeException", Kind::PayloadTooLarge, false)
+            ..with_code(
+                413,
+                "RequestEntityTooLargeException",
+                Kind::PayloadTooLarge,
+                false,
+            )
         },
     ]);
 }
@@ -211,17 +284,25 @@ fn throttling_codes_take_precedence_over_the_status() {
         display_end: String::new(),
         ..with_code(400, code, Kind::Throttling, false)
     }));
-    check_all([429, 503].map(|status| with_code(status, "ThrottlingException", Kind::Throttling, false)));
+    check_all(
+        [429, 503].map(|status| with_code(status, "ThrottlingException", Kind::Throttling, false)),
+    );
     check_all([
         without_code(429, "text/html", "slow down", Kind::Throttling, false),
         with_code(429, "TeapotException", Kind::Throttling, false),
     ]);
 }
 
-const LOG_STREAM: &str = "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/churn-model";
+const LOG_STREAM: &str =
+    "arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/churn-model";
 
 /// A ModelError with all members.
-fn model_error(message: &'static str, original_message: &str, status: u16, display_end: &str) -> Case {
+fn model_error(
+    message: &'static str,
+    original_message: &str,
+    status: u16,
+    display_end: &str,
+) -> Case {
     let mut error = ModelError::default();
     error.original_status_code = Some(status);
     error.original_message = Some(original_message.to_owned());
@@ -252,10 +333,26 @@ fn a_model_error_has_all_members() {
             400,
             "; the container answered 400",
         ),
-        model_error("Your invocation timed out", "", 0, "; the container did not answer within 60 s"),
+        model_error(
+            "Your invocation timed out",
+            "",
+            0,
+            "; the container did not answer within 60 s",
+        ),
         // The status 424 or the code is enough for a ModelError.
-        without_code(424, "text/html", "", Kind::Model(ModelError::default()), true),
-        with_code(424, "TeapotException", Kind::Model(ModelError::default()), true),
+        without_code(
+            424,
+            "text/html",
+            "",
+            Kind::Model(ModelError::default()),
+            true,
+        ),
+        with_code(
+            424,
+            "TeapotException",
+            Kind::Model(ModelError::default()),
+            true,
+        ),
         with_code(400, "ModelError", Kind::Model(ModelError::default()), true),
     ]);
 }
@@ -268,11 +365,26 @@ fn an_error_of_a_container_is_a_model_error() {
         then.status(400).body("no such column");
     });
     let endpoint = Endpoint::Container(server.base_url());
-    let client = Client::new(Config { endpoint, proxy: Proxy::Off, ..Config::default() }).unwrap();
-    let error = client.invoke(&InvokeEndpoint::new("local", b"")).unwrap_err();
-    let Kind::Model(model_error) = &service_error(&error).kind else { panic!("{error:?}") };
+    let client = Client::new(Config {
+        endpoint,
+        proxy: Proxy::Off,
+        ..Config::default()
+    })
+    .unwrap();
+    let error = client
+        .invoke(&InvokeEndpoint::new("local", b""))
+        .unwrap_err();
+    let Kind::Model(model_error) = &service_error(&error).kind else {
+        panic!("{error:?}")
+    };
     assert_eq!(model_error.original_status_code, Some(400));
-    assert_eq!(model_error.original_message.as_deref(), Some("no such column"));
+    assert_eq!(
+        model_error.original_message.as_deref(),
+        Some("no such column")
+    );
     assert!(error.may_have_run());
-    assert_eq!(error.to_string(), "ModelError (HTTP 400); the container answered 400: no such column");
+    assert_eq!(
+        error.to_string(),
+        "ModelError (HTTP 400); the container answered 400: no such column"
+    );
 }

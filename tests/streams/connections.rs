@@ -17,8 +17,14 @@ use super::{Ended, Then, client, ended, open, peer_by_name, read_parts, serve_by
 fn respond(name: &str) -> (Vec<u8>, Then) {
     match name {
         "whole" => (stream_response(&[part("a"), part("b")]), Then::Keep),
-        "exception" => (stream_response(&[part("a"), exception("NewError", "{}")]), Then::Keep),
-        "silent" => ([STREAM_HEAD.as_bytes(), &chunk(part("a"))].concat(), Then::Stall),
+        "exception" => (
+            stream_response(&[part("a"), exception("NewError", "{}")]),
+            Then::Keep,
+        ),
+        "silent" => (
+            [STREAM_HEAD.as_bytes(), &chunk(part("a"))].concat(),
+            Then::Stall,
+        ),
         _ => (response(200, &[], "answer"), Then::Keep),
     }
 }
@@ -28,7 +34,13 @@ fn peer() -> Peer {
 }
 
 fn call(client: &Client) {
-    assert_eq!(client.invoke(&InvokeEndpoint::new("plain", b"")).unwrap().body, b"answer");
+    assert_eq!(
+        client
+            .invoke(&InvokeEndpoint::new("plain", b""))
+            .unwrap()
+            .body,
+        b"answer"
+    );
 }
 
 #[test]
@@ -37,7 +49,10 @@ fn a_stream_read_to_the_end_frees_its_connection() {
     let client = client(peer.config());
     for _ in 0..10 {
         let (bytes, outcome) = read_parts(&mut open(&client, "whole").unwrap());
-        assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"ab"[..], Ended::Complete));
+        assert_eq!(
+            (bytes.as_slice(), ended(&outcome)),
+            (&b"ab"[..], Ended::Complete)
+        );
         call(&client);
     }
     assert_eq!(peer.connections(), 1);
@@ -93,9 +108,19 @@ fn a_stream_dropped_early_closes_its_connection() {
                 connection.send(response(200, &[], "answer"));
                 continue;
             }
-            let interim =
-                if request.path().contains("hints") { "HTTP/1.1 103 Early Hints\r\n\r\n" } else { "" };
-            connection.send([interim.as_bytes(), STREAM_HEAD.as_bytes(), &chunk(part("a"))].concat());
+            let interim = if request.path().contains("hints") {
+                "HTTP/1.1 103 Early Hints\r\n\r\n"
+            } else {
+                ""
+            };
+            connection.send(
+                [
+                    interim.as_bytes(),
+                    STREAM_HEAD.as_bytes(),
+                    &chunk(part("a")),
+                ]
+                .concat(),
+            );
             connection.stall();
             sender.send(Instant::now()).unwrap();
         }
@@ -108,7 +133,11 @@ fn a_stream_dropped_early_closes_its_connection() {
         }
         let dropped_at = Instant::now();
         drop(stream);
-        assert!(dropped_at.elapsed() < Duration::from_secs(1), "{:?}", dropped_at.elapsed());
+        assert!(
+            dropped_at.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            dropped_at.elapsed()
+        );
         closed.recv_timeout(Duration::from_secs(5)).unwrap();
         call(&client);
     }
@@ -200,9 +229,14 @@ fn a_stream_is_read_on_another_thread_beside_ten_calls() {
             thread::spawn(move || (0..10).for_each(|_| call(&client)))
         })
         .collect();
-    callers.into_iter().for_each(|caller| caller.join().unwrap());
+    callers
+        .into_iter()
+        .for_each(|caller| caller.join().unwrap());
     let (bytes, outcome) = reader.join().unwrap();
-    assert_eq!((bytes, ended(&outcome)), ((0..50).collect(), Ended::Complete));
+    assert_eq!(
+        (bytes, ended(&outcome)),
+        ((0..50).collect(), Ended::Complete)
+    );
     assert!(peer.connections() <= 11);
 }
 
@@ -211,13 +245,22 @@ fn a_stream_is_read_on_another_thread_beside_ten_calls() {
 fn a_forked_child_does_not_read_the_stream() {
     let peer = peer();
     let system = Arc::new(FakeSystem::on_loopback(&[]));
-    let client = client(Config { system: system.clone(), ..peer.config() });
+    let client = client(Config {
+        system: system.clone(),
+        ..peer.config()
+    });
     let mut stream = open(&client, "whole").unwrap();
     system.become_another_process();
     let (bytes, outcome) = read_parts(&mut stream);
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b""[..], Ended::ConnectionLost));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (&b""[..], Ended::ConnectionLost)
+    );
     let (bytes, outcome) = read_parts(&mut open(&client, "whole").unwrap());
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"ab"[..], Ended::Complete));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (&b"ab"[..], Ended::Complete)
+    );
 }
 
 /// A stream outlives the client that opened it.
@@ -228,7 +271,10 @@ fn a_stream_outlives_its_client() {
     let mut stream = open(&client, "whole").unwrap();
     drop(client);
     let (bytes, outcome) = read_parts(&mut stream);
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"ab"[..], Ended::Complete));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (&b"ab"[..], Ended::Complete)
+    );
 }
 
 /// `cargo test --test streams shutdown -- --nocapture` prints how long it took.
@@ -296,5 +342,8 @@ fn shutdown_ends_streams_that_are_not_being_read() {
     assert_eq!(ended(&read_parts(&mut silent).1), Ended::ShutDown);
     assert_eq!(ended(&read_parts(&mut unread).1), Ended::ShutDown);
     assert_eq!(ended(&read_parts(&mut complete).1), Ended::Complete);
-    assert_eq!(Ended::of(&open(&client, "whole").unwrap_err()), Ended::ShutDown);
+    assert_eq!(
+        Ended::of(&open(&client, "whole").unwrap_err()),
+        Ended::ShutDown
+    );
 }

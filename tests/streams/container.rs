@@ -11,11 +11,14 @@ use super::{Ended, client, ended, read_parts, request};
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n\
     transfer-encoding: chunked\r\n\r\n";
-const EVENTS: &str =
-    ": keep-alive\n\nevent: token\nid: 7\ndata: {\"text\":\"\u{fc}\"}\n\ndata:b\r\n\r\ndata: [DONE]\n\n";
+const EVENTS: &str = ": keep-alive\n\nevent: token\nid: 7\ndata: {\"text\":\"\u{fc}\"}\n\ndata:b\r\n\r\ndata: [DONE]\n\n";
 
 fn config(peer: &Peer) -> Config {
-    Config { endpoint: Endpoint::Container(peer.url()), region: None, ..peer.config() }
+    Config {
+        endpoint: Endpoint::Container(peer.url()),
+        region: None,
+        ..peer.config()
+    }
 }
 
 /// The body with a byte per chunk.
@@ -32,7 +35,10 @@ fn containers_are_called_with_their_own_headers() {
         ..request("e")
     };
     let response = client(config(&peer)).invoke(&request).unwrap();
-    assert_eq!(response.content_type.as_deref(), Some("text/event-stream; charset=utf-8"));
+    assert_eq!(
+        response.content_type.as_deref(),
+        Some("text/event-stream; charset=utf-8")
+    );
     let received = &peer.requests()[0];
     assert_eq!(received.request_line, "POST /invocations HTTP/1.1");
     assert_eq!(received.header("accept"), Some("text/event-stream"));
@@ -45,11 +51,20 @@ fn containers_are_called_with_their_own_headers() {
 #[test]
 fn endpoints_get_accept_under_the_name_of_sagemaker() {
     let peer = Peer::responding(response(200, &[], ""));
-    let request = InvokeEndpointWithResponseStream { accept: Some("text/event-stream"), ..request("e") };
+    let request = InvokeEndpointWithResponseStream {
+        accept: Some("text/event-stream"),
+        ..request("e")
+    };
     client(peer.config()).invoke(&request).unwrap();
     let received = &peer.requests()[0];
-    assert_eq!(received.request_line, "POST /endpoints/e/invocations-response-stream HTTP/1.1");
-    assert_eq!(received.header("x-amzn-sagemaker-accept"), Some("text/event-stream"));
+    assert_eq!(
+        received.request_line,
+        "POST /endpoints/e/invocations-response-stream HTTP/1.1"
+    );
+    assert_eq!(
+        received.header("x-amzn-sagemaker-accept"),
+        Some("text/event-stream")
+    );
     assert_eq!(received.header("accept"), None);
 }
 
@@ -65,7 +80,10 @@ fn every_reader_works_without_frames() {
     open().read_to_string(&mut text).unwrap();
     assert_eq!(text, EVENTS);
     let (bytes, outcome) = read_parts(&mut open());
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (EVENTS.as_bytes(), Ended::Complete));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (EVENTS.as_bytes(), Ended::Complete)
+    );
 
     let mut stream = open();
     let event = stream.next_event().unwrap().unwrap();
@@ -93,20 +111,36 @@ fn a_lost_connection_is_not_the_end() {
     });
     let mut stream = client(config(&peer)).invoke(&request("e")).unwrap().body;
     let records: Vec<_> = stream.records().collect();
-    let [Ok(record), Err(error)] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((record.as_slice(), Ended::of(error)), (&b"a"[..], Ended::ConnectionLost));
+    let [Ok(record), Err(error)] = records.as_slice() else {
+        panic!("{records:?}")
+    };
+    assert_eq!(
+        (record.as_slice(), Ended::of(error)),
+        (&b"a"[..], Ended::ConnectionLost)
+    );
 }
 
 #[test]
 fn a_record_over_the_limit_ends_the_stream() {
     let peer = Peer::responding(
-        [HEAD, &chunk(format!("data: {}\n\ndata: b\n\n", "a".repeat(200))), LAST_CHUNK].concat(),
+        [
+            HEAD,
+            &chunk(format!("data: {}\n\ndata: b\n\n", "a".repeat(200))),
+            LAST_CHUNK,
+        ]
+        .concat(),
     );
-    let config = Config { max_response_bytes: 100, ..config(&peer) };
+    let config = Config {
+        max_response_bytes: 100,
+        ..config(&peer)
+    };
     let mut stream = client(config).invoke(&request("e")).unwrap().body;
     for _ in 0..3 {
         let error = stream.next_record().unwrap_err();
-        assert!(matches!(&error, Error::Stream(it) if it.kind == StreamErrorKind::TooLarge), "{error:?}");
+        assert!(
+            matches!(&error, Error::Stream(it) if it.kind == StreamErrorKind::TooLarge),
+            "{error:?}"
+        );
     }
     assert!(stream.read(&mut [0; 8]).is_err());
 }
@@ -115,5 +149,9 @@ fn a_record_over_the_limit_ends_the_stream() {
 fn refusals_of_a_container_are_model_errors() {
     let peer = Peer::responding(response(503, &[], "busy"));
     let error = client(config(&peer)).invoke(&request("e")).unwrap_err();
-    assert_eq!(error.model_error().unwrap().original_status_code, Some(503), "{error:?}");
+    assert_eq!(
+        error.model_error().unwrap().original_status_code,
+        Some(503),
+        "{error:?}"
+    );
 }

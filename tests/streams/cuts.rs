@@ -39,14 +39,21 @@ impl Cut {
     /// The cut with this name.
     fn parse(name: &str) -> Option<Self> {
         let (end, bytes) = name.split_once('-')?;
-        Some(Self { end: ENDS[end.parse::<usize>().ok()?], bytes: bytes.parse().ok()? })
+        Some(Self {
+            end: ENDS[end.parse::<usize>().ok()?],
+            bytes: bytes.parse().ok()?,
+        })
     }
 
     fn response(self, frame: &[u8]) -> (Vec<u8>, Then) {
         let body = match self.end {
             // An empty chunk would be the last one.
             _ if self.bytes == 0 => Vec::new(),
-            End::InsideChunk => [format!("{:x}\r\n", frame.len()).as_bytes(), &frame[..self.bytes]].concat(),
+            End::InsideChunk => [
+                format!("{:x}\r\n", frame.len()).as_bytes(),
+                &frame[..self.bytes],
+            ]
+            .concat(),
             _ => chunk(&frame[..self.bytes]),
         };
         let is_closed = self.end != End::LastChunk;
@@ -89,14 +96,19 @@ fn a_close_without_the_end_of_tls_is_no_end() {
     let certificates = Certificates::trusted();
     let server = Arc::clone(&certificates.server);
     let peer = Peer::new(move |connection| {
-        let Some(mut connection) = connection.accept_tls(&server) else { return };
+        let Some(mut connection) = connection.accept_tls(&server) else {
+            return;
+        };
         connection.request();
         connection.send([b"HTTP/1.1 200 OK\r\n\r\n", &part(PAYLOAD)[..]].concat());
         connection.close();
     });
     let mut stream = open(&client(certificates.config(&peer)), "e").unwrap();
     let (bytes, outcome) = read_parts(&mut stream);
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (PAYLOAD, Ended::ConnectionLost));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (PAYLOAD, Ended::ConnectionLost)
+    );
 }
 
 fn serve(connection: Connection) {
@@ -110,14 +122,19 @@ fn serve(connection: Connection) {
 /// Checks every cut, four at a time.
 fn check_all(config: &Config) {
     let frame = part(PAYLOAD);
-    let cuts: Vec<Cut> =
-        ENDS.iter().flat_map(|&end| (0..=frame.len()).map(move |bytes| Cut { bytes, end })).collect();
+    let cuts: Vec<Cut> = ENDS
+        .iter()
+        .flat_map(|&end| (0..=frame.len()).map(move |bytes| Cut { bytes, end }))
+        .collect();
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 // One connection at a time, so a call after a warm-up uses its connection.
-                let fresh = client(Config { max_idle_connections: 0, ..config.clone() });
+                let fresh = client(Config {
+                    max_idle_connections: 0,
+                    ..config.clone()
+                });
                 let reusing = client(config.clone());
                 while let Some(cut) = cuts.get(next.fetch_add(1, Ordering::SeqCst)) {
                     check(*cut, &frame, &fresh, false);
@@ -134,7 +151,18 @@ fn check(cut: Cut, frame: &[u8], client: &Client, is_reused: bool) {
     assert_eq!(response.timings.connection_reused, is_reused, "{cut:?}");
     let (bytes, outcome) = read_parts(&mut response.body);
     assert_eq!(ended(&outcome), cut.ended(frame), "{cut:?} {outcome:?}");
-    assert_eq!(bytes, if cut.bytes == frame.len() { PAYLOAD } else { b"" }, "{cut:?}");
-    let again = response.body.next_part().map(|part| assert!(part.is_none()));
+    assert_eq!(
+        bytes,
+        if cut.bytes == frame.len() {
+            PAYLOAD
+        } else {
+            b""
+        },
+        "{cut:?}"
+    );
+    let again = response
+        .body
+        .next_part()
+        .map(|part| assert!(part.is_none()));
     assert_eq!(ended(&again), cut.ended(frame), "{cut:?}");
 }

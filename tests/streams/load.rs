@@ -38,8 +38,14 @@ fn content(number: usize) -> String {
 
 /// A broken stream loses its second half.
 fn respond(number: usize) -> (Vec<u8>, Then) {
-    let good = if ended_of(number) == Ended::Complete { PARTS } else { PARTS / 2 };
-    let mut chunks: Vec<u8> = (0..good).flat_map(|index| chunk(part(payload(number, index)))).collect();
+    let good = if ended_of(number) == Ended::Complete {
+        PARTS
+    } else {
+        PARTS / 2
+    };
+    let mut chunks: Vec<u8> = (0..good)
+        .flat_map(|index| chunk(part(payload(number, index))))
+        .collect();
     let mut next = part(payload(number, good));
     let then = match ended_of(number) {
         Ended::Complete => Then::Keep,
@@ -71,7 +77,10 @@ fn respond(number: usize) -> (Vec<u8>, Then) {
 fn every_stream_ends_with_its_own_bytes_or_its_error() {
     let began = Instant::now();
     let peer = peer_by_name(|number| respond(number.parse().unwrap()));
-    let client = client(Config { max_idle_connections: THREADS, ..peer.config() });
+    let client = client(Config {
+        max_idle_connections: THREADS,
+        ..peer.config()
+    });
     let broken = AtomicUsize::new(0);
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -85,9 +94,21 @@ fn every_stream_ends_with_its_own_bytes_or_its_error() {
     });
     let broken = broken.load(Ordering::SeqCst);
     assert_eq!(broken, THREADS * STREAMS_PER_THREAD / 10);
-    println!("{} connections, {broken} streams broken, {:.1?}", peer.connections(), began.elapsed());
-    assert!(peer.connections() <= THREADS + broken, "{}", peer.connections());
-    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    println!(
+        "{} connections, {broken} streams broken, {:.1?}",
+        peer.connections(),
+        began.elapsed()
+    );
+    assert!(
+        peer.connections() <= THREADS + broken,
+        "{}",
+        peer.connections()
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 fn read_one(client: &Client, number: usize, broken: &AtomicUsize) {
@@ -103,11 +124,15 @@ fn read_one(client: &Client, number: usize, broken: &AtomicUsize) {
     let (bytes, outcome) = read_parts(&mut stream);
     assert_eq!(ended(&outcome), expected, "{number} {outcome:?}");
     let content = content(number);
-    let half: usize = (0..PARTS / 2).map(|index| payload(number, index).len()).sum();
+    let half: usize = (0..PARTS / 2)
+        .map(|index| payload(number, index).len())
+        .sum();
     match expected {
         Ended::Complete => assert_eq!(bytes, content.as_bytes(), "{number}"),
         // A reset may overtake the bytes before it.
-        Ended::ConnectionLost => assert!(content.as_bytes()[..half].starts_with(&bytes), "{number}"),
+        Ended::ConnectionLost => {
+            assert!(content.as_bytes()[..half].starts_with(&bytes), "{number}")
+        }
         _ => assert_eq!(bytes, &content.as_bytes()[..half], "{number}"),
     }
 }

@@ -1,5 +1,10 @@
 //! Response streams over loopback connections: how they end, how long they wait, and what happens to their connections.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod connections;
 mod container;

@@ -27,35 +27,92 @@ const AB: &[u8] = b"data: a\n\ndata: b\n\n";
 fn row(name: &'static str, after: impl AsRef<[u8]>, bytes: &'static [u8], ended: Ended) -> Row {
     let body = [&part(A), after.as_ref()].concat();
     let response = [STREAM_HEAD.as_bytes(), &chunk(body), LAST_CHUNK].concat();
-    Row { name, response, then: Then::Keep, bytes, ended }
+    Row {
+        name,
+        response,
+        then: Then::Keep,
+        bytes,
+        ended,
+    }
 }
 
 /// A whole response, after which the peer does `then`.
-fn raw(name: &'static str, pieces: &[&[u8]], then: Then, bytes: &'static [u8], ended: Ended) -> Row {
-    Row { name, response: pieces.concat(), then, bytes, ended }
+fn raw(
+    name: &'static str,
+    pieces: &[&[u8]],
+    then: Then,
+    bytes: &'static [u8],
+    ended: Ended,
+) -> Row {
+    Row {
+        name,
+        response: pieces.concat(),
+        then,
+        bytes,
+        ended,
+    }
 }
 
 fn good_rows() -> Vec<Row> {
     let ok = Ended::Complete;
     let head = STREAM_HEAD.as_bytes();
     let both = [part(A), part(B)].concat();
-    let bare = frame(&[(":message-type", "event"), (":event-type", "PayloadPart")], B);
+    let bare = frame(
+        &[(":message-type", "event"), (":event-type", "PayloadPart")],
+        B,
+    );
     let plain_head = |extra: &str| {
-        format!("HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n{extra}\r\n")
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n{extra}\r\n"
+        )
     };
     let last = "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
     let with_length = plain_head(&format!("content-length: {}\r\n", both.len()));
     vec![
         row("frames-in-one-chunk", part(B), AB, ok),
-        raw("a-byte-per-chunk", &[head, &chunk_per_byte(&both), LAST_CHUNK], Then::Keep, AB, ok),
+        raw(
+            "a-byte-per-chunk",
+            &[head, &chunk_per_byte(&both), LAST_CHUNK],
+            Then::Keep,
+            AB,
+            ok,
+        ),
         row("empty-part", part(""), A, ok),
         raw("no-frame", &[head, LAST_CHUNK], Then::Keep, b"", ok),
         row("part-without-content-type", bare, AB, ok),
-        row("initial-response", [event("initial-response", "{}"), part(B)].concat(), AB, ok),
-        row("unknown-event", [event("Trace", "x"), part(B)].concat(), AB, ok),
-        raw("content-length", &[with_length.as_bytes(), &both], Then::Keep, AB, ok),
-        raw("until-close", &[plain_head("").as_bytes(), &both], Then::Close, AB, ok),
-        raw("closed-after-last-chunk", &[last.as_bytes(), &chunk(&both), LAST_CHUNK], Then::Close, AB, ok),
+        row(
+            "initial-response",
+            [event("initial-response", "{}"), part(B)].concat(),
+            AB,
+            ok,
+        ),
+        row(
+            "unknown-event",
+            [event("Trace", "x"), part(B)].concat(),
+            AB,
+            ok,
+        ),
+        raw(
+            "content-length",
+            &[with_length.as_bytes(), &both],
+            Then::Keep,
+            AB,
+            ok,
+        ),
+        raw(
+            "until-close",
+            &[plain_head("").as_bytes(), &both],
+            Then::Close,
+            AB,
+            ok,
+        ),
+        raw(
+            "closed-after-last-chunk",
+            &[last.as_bytes(), &chunk(&both), LAST_CHUNK],
+            Then::Close,
+            AB,
+            ok,
+        ),
     ]
 }
 
@@ -63,27 +120,70 @@ fn exception_rows() -> Vec<Row> {
     let failed = Ended::Failed;
     let timeout = r#"{"ErrorCode":"ModelInvocationTimeExceeded","Message":"m"}"#;
     let first = stream_response(&[exception("InternalStreamFailure", "{}"), part(A)]);
-    let error = frame(&[(":message-type", "error"), (":error-code", "c"), (":error-message", "m")], "");
+    let error = frame(
+        &[
+            (":message-type", "error"),
+            (":error-code", "c"),
+            (":error-message", "m"),
+        ],
+        "",
+    );
     vec![
-        row("time-exceeded", exception("ModelStreamError", timeout), A, failed(ModelTimeExceeded)),
+        row(
+            "time-exceeded",
+            exception("ModelStreamError", timeout),
+            A,
+            failed(ModelTimeExceeded),
+        ),
         row(
             "broken",
             exception("ModelStreamError", r#"{"ErrorCode":"StreamBroken"}"#),
             A,
             failed(StreamBroken),
         ),
-        row("internal", exception("InternalStreamFailure", "{}"), A, failed(InternalFailure)),
-        raw("exception-first", &[&first], Then::Keep, b"", failed(InternalFailure)),
-        row("unknown-exception", exception("NewError", "{}"), A, failed(Exception)),
-        row("exception-is-no-json", exception("ModelStreamError", "text"), A, failed(Exception)),
-        row("exception-is-empty", exception("ModelStreamError", ""), A, failed(Exception)),
+        row(
+            "internal",
+            exception("InternalStreamFailure", "{}"),
+            A,
+            failed(InternalFailure),
+        ),
+        raw(
+            "exception-first",
+            &[&first],
+            Then::Keep,
+            b"",
+            failed(InternalFailure),
+        ),
+        row(
+            "unknown-exception",
+            exception("NewError", "{}"),
+            A,
+            failed(Exception),
+        ),
+        row(
+            "exception-is-no-json",
+            exception("ModelStreamError", "text"),
+            A,
+            failed(Exception),
+        ),
+        row(
+            "exception-is-empty",
+            exception("ModelStreamError", ""),
+            A,
+            failed(Exception),
+        ),
         row(
             "lower-case",
             exception("modelStreamError", r#"{"errorCode":"StreamBroken"}"#),
             A,
             failed(StreamBroken),
         ),
-        row("part-after-exception", [exception("NewError", ""), part(B)].concat(), A, failed(Exception)),
+        row(
+            "part-after-exception",
+            [exception("NewError", ""), part(B)].concat(),
+            A,
+            failed(Exception),
+        ),
         row("error-message", error, A, failed(Exception)),
     ]
 }
@@ -94,47 +194,166 @@ fn broken_frame_rows() -> Vec<Row> {
     let twice = [(":message-type", "event"), event_type, event_type];
     let followed = |frame: Vec<u8>| [frame, part(B)].concat();
     let first = stream_response(&[flipped(part(A), 9)]);
-    let unknown_first = stream_response(&[event("Trace", ""), b"<html>35 bytes of text</html>".to_vec()]);
+    let unknown_first = stream_response(&[
+        event("Trace", ""),
+        b"<html>35 bytes of text</html>".to_vec(),
+    ]);
     vec![
-        row("no-message-type", followed(frame(&[event_type], B)), A, failed(InvalidFrame)),
-        row("no-event-type", followed(frame(&[(":message-type", "event")], B)), A, failed(InvalidFrame)),
-        row("duplicate-header", followed(frame(&twice, B)), A, failed(InvalidFrame)),
-        row("message-checksum", followed(flipped(part(B), 40)), A, failed(Checksum)),
-        row("prelude-checksum", followed(flipped(part(B), 9)), A, failed(Checksum)),
+        row(
+            "no-message-type",
+            followed(frame(&[event_type], B)),
+            A,
+            failed(InvalidFrame),
+        ),
+        row(
+            "no-event-type",
+            followed(frame(&[(":message-type", "event")], B)),
+            A,
+            failed(InvalidFrame),
+        ),
+        row(
+            "duplicate-header",
+            followed(frame(&twice, B)),
+            A,
+            failed(InvalidFrame),
+        ),
+        row(
+            "message-checksum",
+            followed(flipped(part(B), 40)),
+            A,
+            failed(Checksum),
+        ),
+        row(
+            "prelude-checksum",
+            followed(flipped(part(B), 9)),
+            A,
+            failed(Checksum),
+        ),
         row("length-changed", flipped(part(B), 1), A, failed(Checksum)),
-        raw("prelude-checksum-first", &[&first], Then::Keep, b"", failed(Checksum)),
-        raw("text-after-unknown-event", &[&unknown_first], Then::Keep, b"", failed(Checksum)),
-        row("text-after-frames", "<html>35 bytes of text from a proxy", A, failed(Checksum)),
+        raw(
+            "prelude-checksum-first",
+            &[&first],
+            Then::Keep,
+            b"",
+            failed(Checksum),
+        ),
+        raw(
+            "text-after-unknown-event",
+            &[&unknown_first],
+            Then::Keep,
+            b"",
+            failed(Checksum),
+        ),
+        row(
+            "text-after-frames",
+            "<html>35 bytes of text from a proxy",
+            A,
+            failed(Checksum),
+        ),
         row("cut-after-3", &part(B)[..3], A, failed(Cut)),
         row("cut-after-8", &part(B)[..8], A, failed(Cut)),
         row("cut-after-12", &part(B)[..12], A, failed(Cut)),
         row("cut-after-40", &part(B)[..40], A, failed(Cut)),
-        row("cut-before-the-last-byte", &part(B)[..part(B).len() - 1], A, failed(Cut)),
-        row("trailing-bytes", [&part(B), &b"\0\0\0"[..]].concat(), AB, failed(Cut)),
-        row("trailing-text", [&part(B), &b"end"[..]].concat(), AB, failed(Cut)),
+        row(
+            "cut-before-the-last-byte",
+            &part(B)[..part(B).len() - 1],
+            A,
+            failed(Cut),
+        ),
+        row(
+            "trailing-bytes",
+            [&part(B), &b"\0\0\0"[..]].concat(),
+            AB,
+            failed(Cut),
+        ),
+        row(
+            "trailing-text",
+            [&part(B), &b"end"[..]].concat(),
+            AB,
+            failed(Cut),
+        ),
     ]
 }
 
 fn lost_rows() -> Vec<Row> {
     let (head, lost) = (STREAM_HEAD.as_bytes(), Ended::ConnectionLost);
     let (whole, half) = (chunk(part(A)), chunk(&part(B)[..50]));
-    let until_close = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n\r\n";
+    let until_close =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n\r\n";
     let short = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n";
     vec![
-        raw("closed-between-frames", &[head, &whole], Then::Close, A, lost),
-        raw("closed-in-a-frame", &[head, &whole, &half], Then::Close, A, lost),
-        raw("closed-in-a-chunk", &[head, &whole, &half[..20]], Then::Close, A, lost),
-        raw("closed-in-the-last-chunk", &[head, &whole, b"0"], Then::Close, A, lost),
-        raw("reset-between-frames", &[head, &whole], Then::Reset, A, lost),
-        raw("reset-in-a-frame", &[head, &whole, &half], Then::Reset, A, lost),
-        raw("reset-until-close", &[until_close, &part(A)], Then::Reset, A, lost),
-        raw("closed-before-length", &[short, &part(A)], Then::Close, A, lost),
-        raw("cut-until-close", &[until_close, &part(A), &part(B)[..50]], Then::Close, A, Ended::Failed(Cut)),
+        raw(
+            "closed-between-frames",
+            &[head, &whole],
+            Then::Close,
+            A,
+            lost,
+        ),
+        raw(
+            "closed-in-a-frame",
+            &[head, &whole, &half],
+            Then::Close,
+            A,
+            lost,
+        ),
+        raw(
+            "closed-in-a-chunk",
+            &[head, &whole, &half[..20]],
+            Then::Close,
+            A,
+            lost,
+        ),
+        raw(
+            "closed-in-the-last-chunk",
+            &[head, &whole, b"0"],
+            Then::Close,
+            A,
+            lost,
+        ),
+        raw(
+            "reset-between-frames",
+            &[head, &whole],
+            Then::Reset,
+            A,
+            lost,
+        ),
+        raw(
+            "reset-in-a-frame",
+            &[head, &whole, &half],
+            Then::Reset,
+            A,
+            lost,
+        ),
+        raw(
+            "reset-until-close",
+            &[until_close, &part(A)],
+            Then::Reset,
+            A,
+            lost,
+        ),
+        raw(
+            "closed-before-length",
+            &[short, &part(A)],
+            Then::Close,
+            A,
+            lost,
+        ),
+        raw(
+            "cut-until-close",
+            &[until_close, &part(A), &part(B)[..50]],
+            Then::Close,
+            A,
+            Ended::Failed(Cut),
+        ),
     ]
 }
 
 fn other_rows() -> Vec<Row> {
-    let json = response(200, &[("content-type", "application/json")], r#"{"outputs":["a"]}"#);
+    let json = response(
+        200,
+        &[("content-type", "application/json")],
+        r#"{"outputs":["a"]}"#,
+    );
     let short = response(200, &[("content-type", "text/plain")], "ok");
     let sse = [
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -143,8 +362,20 @@ fn other_rows() -> Vec<Row> {
     ];
     let ended = Ended::Failed(NotAnEventStream);
     vec![
-        raw("empty", &[&response(200, &[("content-type", "application/json")], "")], Then::Keep, b"", ended),
-        raw("empty-without-type", &[&response(200, &[], "")], Then::Keep, b"", ended),
+        raw(
+            "empty",
+            &[&response(200, &[("content-type", "application/json")], "")],
+            Then::Keep,
+            b"",
+            ended,
+        ),
+        raw(
+            "empty-without-type",
+            &[&response(200, &[], "")],
+            Then::Keep,
+            b"",
+            ended,
+        ),
         raw("json", &[&json], Then::Keep, b"", ended),
         raw("short-text", &[&short], Then::Keep, b"", ended),
         raw("server-sent-events", &sse, Then::Keep, b"", ended),
@@ -206,11 +437,18 @@ fn check_all(rows: Vec<Row>) {
 /// A reset may overtake bytes sent before it.
 fn check_bytes(row: &Row, bytes: &[u8]) {
     let is_expected = bytes == row.bytes || row.then == Then::Reset && row.bytes.starts_with(bytes);
-    assert!(is_expected, "{}: {:?}", row.name, String::from_utf8_lossy(bytes));
+    assert!(
+        is_expected,
+        "{}: {:?}",
+        row.name,
+        String::from_utf8_lossy(bytes)
+    );
 }
 
 fn check_parts(row: &Row, client: &Client) {
-    let Some(mut stream) = open_or_lost(row, client) else { return };
+    let Some(mut stream) = open_or_lost(row, client) else {
+        return;
+    };
     for round in 0..3 {
         let (bytes, outcome) = read_parts(&mut stream);
         assert_eq!(ended(&outcome), row.ended, "{} {outcome:?}", row.name);
@@ -239,10 +477,15 @@ fn open_or_lost(row: &Row, client: &Client) -> Option<ResponseStream> {
 }
 
 fn check_read(row: &Row, client: &Client) {
-    let Some(mut stream) = open_or_lost(row, client) else { return };
+    let Some(mut stream) = open_or_lost(row, client) else {
+        return;
+    };
     let mut bytes = Vec::new();
     for _ in 0..3 {
-        let outcome = stream.read_to_end(&mut bytes).map(drop).map_err(|error| error.downcast().unwrap());
+        let outcome = stream
+            .read_to_end(&mut bytes)
+            .map(drop)
+            .map_err(|error| error.downcast().unwrap());
         assert_eq!(ended(&outcome), row.ended, "{} {outcome:?}", row.name);
         check_bytes(row, &bytes);
         if outcome.is_ok() {
@@ -252,7 +495,9 @@ fn check_read(row: &Row, client: &Client) {
 }
 
 fn check_buffered(row: &Row, client: &Client) {
-    let Some(mut stream) = open_or_lost(row, client) else { return };
+    let Some(mut stream) = open_or_lost(row, client) else {
+        return;
+    };
     let mut bytes = Vec::new();
     let outcome = loop {
         match stream.fill_buf() {
@@ -269,7 +514,9 @@ fn check_buffered(row: &Row, client: &Client) {
 
 /// The records come first, then the error once, then nothing.
 fn check_records(row: &Row, client: &Client) {
-    let Some(mut stream) = open_or_lost(row, client) else { return };
+    let Some(mut stream) = open_or_lost(row, client) else {
+        return;
+    };
     let mut records = stream.records();
     let mut seen = Vec::new();
     let mut outcome = Ok(());
@@ -283,5 +530,10 @@ fn check_records(row: &Row, client: &Client) {
     assert!(records.next().is_none());
     assert_eq!(ended(&outcome), row.ended, "{}", row.name);
     check_bytes(row, &seen);
-    assert_eq!(stream.next_record().is_err(), outcome.is_err(), "{}", row.name);
+    assert_eq!(
+        stream.next_record().is_err(),
+        outcome.is_err(),
+        "{}",
+        row.name
+    );
 }

@@ -17,7 +17,10 @@ const AT_MOST: Duration = Duration::from_secs(3);
 
 fn config(peer: &Peer, timeouts: impl FnOnce(Timeouts) -> Timeouts) -> Config {
     let config = peer.config();
-    Config { timeouts: timeouts(config.timeouts), ..config }
+    Config {
+        timeouts: timeouts(config.timeouts),
+        ..config
+    }
 }
 
 /// A peer that answers one request with the head and these parts, and then calls `next`.
@@ -28,7 +31,9 @@ fn peer_after(
     Peer::new(move |mut connection| {
         if connection.request().is_some() {
             connection.send(STREAM_HEAD);
-            parts.iter().for_each(|payload| connection.send(chunk(part(payload))));
+            parts
+                .iter()
+                .for_each(|payload| connection.send(chunk(part(payload))));
             next(&mut connection);
         }
     })
@@ -60,7 +65,10 @@ fn check_timeout(error: &Error, began: Instant, limit: Duration, phase: Phase) {
     assert!(error.may_have_run());
     let failed = error.transport().unwrap();
     assert_eq!((failed.phase, failed.attempts), (phase, 1), "{error}");
-    assert!(failed.elapsed >= limit * 9 / 10 && failed.elapsed < AT_MOST, "{error}");
+    assert!(
+        failed.elapsed >= limit * 9 / 10 && failed.elapsed < AT_MOST,
+        "{error}"
+    );
 }
 
 /// The pause is longer than the interval in which a body looks at the clock.
@@ -74,9 +82,15 @@ fn a_head_may_come_in_pieces() {
             connection.send([rest.as_bytes(), &chunk(part("a")), LAST_CHUNK].concat());
         }
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     let (bytes, outcome) = read_parts(&mut open(&client, "e").unwrap());
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"a"[..], Ended::Complete));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (&b"a"[..], Ended::Complete)
+    );
 }
 
 #[test]
@@ -87,7 +101,10 @@ fn a_head_that_stops_times_out() {
             connection.stall();
         }
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     let began = Instant::now();
     check_timeout(&open(&client, "e").unwrap_err(), began, LIMIT, Phase::Wait);
 }
@@ -98,7 +115,10 @@ fn a_head_that_does_not_come_times_out() {
         connection.request();
         connection.stall();
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     let began = Instant::now();
     check_timeout(&open(&client, "e").unwrap_err(), began, LIMIT, Phase::Wait);
 }
@@ -107,7 +127,10 @@ fn a_head_that_does_not_come_times_out() {
 fn a_part_that_does_not_come_times_out() {
     for parts in [&[][..], &["a"], &["a", "b"]] {
         let peer = peer_after(parts, Connection::stall);
-        let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+        let client = client(config(&peer, |it| Timeouts {
+            stream: Some(LIMIT),
+            ..it
+        }));
         let bytes = timed_out(open(&client, "e").unwrap(), LIMIT);
         assert_eq!(bytes, parts.concat().as_bytes());
     }
@@ -124,15 +147,23 @@ fn a_part_that_is_never_whole_times_out() {
             thread::sleep(LIMIT / 15);
         }
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     assert_eq!(timed_out(open(&client, "e").unwrap(), LIMIT), b"a");
 }
 
 #[test]
 fn frames_without_content_do_not_extend_the_limit() {
     let ignored = chunk(event("Trace", ""));
-    let peer = peer_after(&["a"], move |connection| repeat(connection, &ignored, LIMIT / 15));
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let peer = peer_after(&["a"], move |connection| {
+        repeat(connection, &ignored, LIMIT / 15)
+    });
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     assert_eq!(timed_out(open(&client, "e").unwrap(), LIMIT), b"a");
 }
 
@@ -145,10 +176,16 @@ fn each_part_has_the_whole_limit() {
         }
         connection.send(LAST_CHUNK);
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(Duration::from_millis(1500)), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(Duration::from_millis(1500)),
+        ..it
+    }));
     let began = Instant::now();
     let (bytes, outcome) = read_parts(&mut open(&client, "e").unwrap());
-    assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"aaaaa"[..], Ended::Complete));
+    assert_eq!(
+        (bytes.as_slice(), ended(&outcome)),
+        (&b"aaaaa"[..], Ended::Complete)
+    );
     assert!(began.elapsed() > Duration::from_millis(2000));
 }
 
@@ -160,7 +197,10 @@ fn the_limit_begins_when_a_part_is_wanted() {
         connection.send(chunk(part("b")));
         connection.send(LAST_CHUNK);
     });
-    let client = client(config(&peer, |it| Timeouts { stream: Some(LIMIT), ..it }));
+    let client = client(config(&peer, |it| Timeouts {
+        stream: Some(LIMIT),
+        ..it
+    }));
     let mut stream = open(&client, "e").unwrap();
     assert_eq!(stream.next_part().unwrap(), Some(&b"a"[..]));
     thread::sleep(LIMIT * 3);
@@ -174,16 +214,30 @@ fn the_limits_of_other_operations_do_not_apply() {
     let peer = Peer::new(move |mut connection| {
         connection.request();
         thread::sleep(gap);
-        for bytes in [STREAM_HEAD.into(), chunk(part("a")), chunk(part("b")), LAST_CHUNK.to_vec()] {
+        for bytes in [
+            STREAM_HEAD.into(),
+            chunk(part("a")),
+            chunk(part("b")),
+            LAST_CHUNK.to_vec(),
+        ] {
             connection.send(bytes);
             thread::sleep(gap);
         }
     });
     let short = Some(Duration::from_millis(50));
     for stream in [Some(Duration::from_secs(5)), None] {
-        let client = client(config(&peer, |it| Timeouts { response: short, read: short, stream, ..it }));
+        let client = client(config(&peer, |it| Timeouts {
+            response: short,
+            read: short,
+            stream,
+            ..it
+        }));
         let (bytes, outcome) = read_parts(&mut open(&client, "e").unwrap());
-        assert_eq!((bytes.as_slice(), ended(&outcome)), (&b"ab"[..], Ended::Complete), "{outcome:?}");
+        assert_eq!(
+            (bytes.as_slice(), ended(&outcome)),
+            (&b"ab"[..], Ended::Complete),
+            "{outcome:?}"
+        );
     }
 }
 
@@ -199,7 +253,11 @@ fn the_deadline_of_the_call_bounds_the_reading() {
     let silent = peer_after(&["a"], Connection::stall);
     for peer in [endless, busy, silent] {
         for stream in [Some(Duration::from_secs(60)), None] {
-            let client = client(config(&peer, |it| Timeouts { call: Some(limit), stream, ..it }));
+            let client = client(config(&peer, |it| Timeouts {
+                call: Some(limit),
+                stream,
+                ..it
+            }));
             let bytes = timed_out(open(&client, "e").unwrap(), limit / 2);
             assert!(bytes.starts_with(b"a"));
         }
@@ -221,7 +279,10 @@ fn an_exception_does_not_wait_long_for_the_end() {
         let began = Instant::now();
         let (bytes, outcome) = read_parts(&mut stream);
         assert_eq!(bytes, b"a");
-        assert_eq!(ended(&outcome), Ended::Failed(StreamErrorKind::InternalFailure));
+        assert_eq!(
+            ended(&outcome),
+            Ended::Failed(StreamErrorKind::InternalFailure)
+        );
         assert!(began.elapsed() < AT_MOST, "{:?}", began.elapsed());
     }
 }

@@ -24,12 +24,15 @@ impl Log for Capture {
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Line {
-            thread: std::thread::current().id(),
-            target: record.target().to_owned(),
-            level: record.level(),
-            text: record.args().to_string(),
-        });
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Line {
+                thread: std::thread::current().id(),
+                target: record.target().to_owned(),
+                level: record.level(),
+                text: record.args().to_string(),
+            });
     }
 
     fn flush(&self) {}

@@ -51,7 +51,9 @@ pub(crate) struct Received {
 
 impl Received {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find_map(|(it, value)| it.eq_ignore_ascii_case(name).then_some(value.as_str()))
+        self.headers
+            .iter()
+            .find_map(|(it, value)| it.eq_ignore_ascii_case(name).then_some(value.as_str()))
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -80,10 +82,21 @@ impl Received {
         let request_line = lines.next().unwrap().to_owned();
         let headers: Vec<(String, String)> = lines
             .map(|line| line.split_once(':').unwrap())
-            .map(|(name, value)| (name.to_owned(), value.strip_prefix(' ').unwrap_or(value).to_owned()))
+            .map(|(name, value)| {
+                (
+                    name.to_owned(),
+                    value.strip_prefix(' ').unwrap_or(value).to_owned(),
+                )
+            })
             .collect();
-        let mut received = Self { request_line, headers, ..Self::default() };
-        let length: usize = received.header("content-length").map_or(0, |it| it.parse().unwrap());
+        let mut received = Self {
+            request_line,
+            headers,
+            ..Self::default()
+        };
+        let length: usize = received
+            .header("content-length")
+            .map_or(0, |it| it.parse().unwrap());
         while raw.len() < head_end + length {
             match stream.read(&mut piece) {
                 Ok(bytes @ 1..) => raw.extend_from_slice(&piece[..bytes]),
@@ -160,7 +173,11 @@ impl Connection {
     /// Reads a request and records it; `None` if the connection ends first.
     pub(crate) fn request(&mut self) -> Option<Arc<Received>> {
         let received = Arc::new(Received::read(&mut self.wire)?);
-        self.shared.requests.lock().unwrap().push(Arc::clone(&received));
+        self.shared
+            .requests
+            .lock()
+            .unwrap()
+            .push(Arc::clone(&received));
         Some(received)
     }
 
@@ -193,7 +210,9 @@ impl Connection {
 
     /// Closes with a reset.
     pub(crate) fn reset(self) {
-        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+        socket2::SockRef::from(&self.stream)
+            .set_linger(Some(Duration::ZERO))
+            .unwrap();
         // The peer holds a duplicate of the socket, which would keep it open.
         self.shared.connections.lock().unwrap()[self.number] = None;
     }
@@ -241,7 +260,13 @@ impl Peer {
                 };
                 let wire = Box::new(stream.try_clone().unwrap());
                 let open = Open::new(&state);
-                let connection = Connection { open, stream, wire, number, shared: Arc::clone(&state) };
+                let connection = Connection {
+                    open,
+                    stream,
+                    wire,
+                    number,
+                    shared: Arc::clone(&state),
+                };
                 let (serve, state) = (Arc::clone(&serve), Arc::clone(&state));
                 handlers.push(std::thread::spawn(move || {
                     serve(connection);
@@ -252,7 +277,11 @@ impl Peer {
                 handler.join().unwrap();
             }
         });
-        Self { address, shared, acceptor: Some(acceptor) }
+        Self {
+            address,
+            shared,
+            acceptor: Some(acceptor),
+        }
     }
 
     /// A peer that sends the same response to every request.
@@ -321,7 +350,10 @@ pub(crate) fn config(url: &str) -> Config {
 
 /// A complete response with `content-length`.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<u8> {
-    let mut text = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n", body.as_ref().len());
+    let mut text = format!(
+        "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n",
+        body.as_ref().len()
+    );
     for (name, value) in headers {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -336,6 +368,9 @@ pub(crate) fn sources(error: &dyn Error) -> impl Iterator<Item = &dyn Error> {
 /// The names of the running threads started by this crate; empty on systems without `/proc`.
 pub(crate) fn own_threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("sagemaker-invok")).collect()
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    names
+        .filter(|name| name.starts_with("sagemaker-invok"))
+        .collect()
 }

@@ -32,7 +32,9 @@ pub(crate) fn moto_url() -> String {
 impl Moto {
     /// Resets the state of the server.
     pub(crate) fn connect() -> Self {
-        let moto = Self { authority: moto_url().strip_prefix("http://").unwrap().to_owned() };
+        let moto = Self {
+            authority: moto_url().strip_prefix("http://").unwrap().to_owned(),
+        };
         moto.check_signatures(false);
         moto.post("/moto-api/reset", &[], "");
         moto
@@ -45,7 +47,9 @@ impl Moto {
     /// One exchange on a new connection: status and body of the response.
     pub(crate) fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.authority).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
         let mut head = format!("POST {path} HTTP/1.1\r\n");
         if !headers.iter().any(|(name, _)| *name == "host") {
             write!(head, "host: {}\r\n", self.authority).unwrap();
@@ -53,13 +57,21 @@ impl Moto {
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
-        write!(head, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).unwrap();
+        write!(
+            head,
+            "content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
         stream.write_all(head.as_bytes()).unwrap();
         let mut response = Vec::new();
         stream.read_to_end(&mut response).unwrap();
         let response = String::from_utf8(response).unwrap();
         let (head, body) = response.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        (
+            head.split(' ').nth(1).unwrap().parse().unwrap(),
+            body.to_owned(),
+        )
     }
 
     /// Enables or disables the check of signatures and permissions.
@@ -84,13 +96,26 @@ impl Moto {
             ("x-amz-date", amz_date.as_str()),
         ];
         let payload = Payload::Bytes(body.as_bytes());
-        let request = Request { headers: &headers, payload, ..Request::new("POST", "/") };
-        let scope = Scope { amz_date, region: REGION, service };
+        let request = Request {
+            headers: &headers,
+            payload,
+            ..Request::new("POST", "/")
+        };
+        let scope = Scope {
+            amz_date,
+            region: REGION,
+            service,
+        };
         let canonical_request = &CanonicalRequest::new(&request);
         let string_to_sign = StringToSign::new(canonical_request, scope);
         let signature = SigningKey::derive("anything", scope).sign(&string_to_sign);
-        let authorization =
-            Authorization { access_key_id: "AKIDEXAMPLE", scope, canonical_request, signature }.to_string();
+        let authorization = Authorization {
+            access_key_id: "AKIDEXAMPLE",
+            scope,
+            canonical_request,
+            signature,
+        }
+        .to_string();
         let headers = [&headers[..], &[("authorization", authorization.as_str())]].concat();
         let (status, response) = self.post("/", &headers, &body);
         assert_eq!(status, 200, "{response}");
@@ -98,25 +123,39 @@ impl Moto {
     }
 
     fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> String {
-        self.query("iam", &[&[("Action", action), ("Version", "2010-05-08")], parameters].concat())
+        self.query(
+            "iam",
+            &[&[("Action", action), ("Version", "2010-05-08")], parameters].concat(),
+        )
     }
 
     /// Creates a user and returns its credentials.
     pub(crate) fn user(&self, name: &str, policy: Option<&str>) -> Credentials {
         self.iam("CreateUser", &[("UserName", name)]);
         if let Some(policy) = policy {
-            let parameters = [("UserName", name), ("PolicyName", "invoke"), ("PolicyDocument", policy)];
+            let parameters = [
+                ("UserName", name),
+                ("PolicyName", "invoke"),
+                ("PolicyDocument", policy),
+            ];
             self.iam("PutUserPolicy", &parameters);
         }
         let key = self.iam("CreateAccessKey", &[("UserName", name)]);
-        Credentials::new(element(&key, "AccessKeyId"), element(&key, "SecretAccessKey"))
+        Credentials::new(
+            element(&key, "AccessKeyId"),
+            element(&key, "SecretAccessKey"),
+        )
     }
 
     /// Creates a role and returns its ARN.
     pub(crate) fn role(&self, name: &str, trust: &str, policy: &str) -> String {
         let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", trust)];
         let arn = element(&self.iam("CreateRole", &parameters), "Arn");
-        let parameters = [("RoleName", name), ("PolicyName", "invoke"), ("PolicyDocument", policy)];
+        let parameters = [
+            ("RoleName", name),
+            ("PolicyName", "invoke"),
+            ("PolicyDocument", policy),
+        ];
         self.iam("PutRolePolicy", &parameters);
         arn
     }

@@ -5,7 +5,11 @@ use std::time::{Duration, SystemTime};
 use super::Received;
 
 /// Compares the signature of a request to SageMaker with the reference signature. The error is the reason of a refusal.
-pub(crate) fn verify(received: &Received, secret_access_key: &str, region: &str) -> Result<(), String> {
+pub(crate) fn verify(
+    received: &Received,
+    secret_access_key: &str,
+    region: &str,
+) -> Result<(), String> {
     verify_for("sagemaker", received, secret_access_key, region)
 }
 
@@ -16,12 +20,20 @@ pub(crate) fn verify_for(
     secret_access_key: &str,
     region: &str,
 ) -> Result<(), String> {
-    let authorization = received.header("authorization").ok_or("no Authorization header")?;
-    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 Credential=").ok_or("not AWS4-HMAC-SHA256")?;
-    let (credential, rest) = rest.split_once(", SignedHeaders=").ok_or("no SignedHeaders")?;
+    let authorization = received
+        .header("authorization")
+        .ok_or("no Authorization header")?;
+    let rest = authorization
+        .strip_prefix("AWS4-HMAC-SHA256 Credential=")
+        .ok_or("not AWS4-HMAC-SHA256")?;
+    let (credential, rest) = rest
+        .split_once(", SignedHeaders=")
+        .ok_or("no SignedHeaders")?;
     let (signed_headers, signature) = rest.split_once(", Signature=").ok_or("no Signature")?;
     let access_key_id = credential.split('/').next().unwrap_or_default();
-    let date = received.header("x-amz-date").ok_or("no X-Amz-Date header")?;
+    let date = received
+        .header("x-amz-date")
+        .ok_or("no X-Amz-Date header")?;
     let time = time_of(date).ok_or("an invalid X-Amz-Date header")?;
     if time.elapsed().unwrap_or_default() > Duration::from_secs(300) {
         return Err("Signature expired".to_owned());
@@ -34,11 +46,17 @@ pub(crate) fn verify_for(
             return Err(format!("{name} is not signed"));
         }
     }
-    let headers: Vec<(&str, &str)> =
-        signed.iter().filter_map(|name| Some((*name, received.header(name)?))).collect();
+    let headers: Vec<(&str, &str)> = signed
+        .iter()
+        .filter_map(|name| Some((*name, received.header(name)?)))
+        .collect();
     let expected = aws_signature(&Oracle {
         method: received.request_line.split(' ').next().unwrap_or_default(),
-        url: &format!("http://{}{}", received.header("host").unwrap_or_default(), received.path()),
+        url: &format!(
+            "http://{}{}",
+            received.header("host").unwrap_or_default(),
+            received.path()
+        ),
         headers: &headers,
         body: &received.body,
         access_key_id,
@@ -47,7 +65,11 @@ pub(crate) fn verify_for(
         service,
         time,
     });
-    if expected == signature { Ok(()) } else { Err("the signature does not match".to_owned()) }
+    if expected == signature {
+        Ok(())
+    } else {
+        Err("the signature does not match".to_owned())
+    }
 }
 
 /// A request, and the keys and scope to sign it with.
@@ -95,9 +117,18 @@ pub(crate) fn aws_signature_with(
         .unwrap()
         .into();
     // aws-sigv4 adds the date header.
-    let headers = oracle.headers.iter().copied().filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
-    let request =
-        SignableRequest::new(oracle.method, oracle.url, headers, SignableBody::Bytes(oracle.body)).unwrap();
+    let headers = oracle
+        .headers
+        .iter()
+        .copied()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("x-amz-date"));
+    let request = SignableRequest::new(
+        oracle.method,
+        oracle.url,
+        headers,
+        SignableBody::Bytes(oracle.body),
+    )
+    .unwrap();
     sign(request, &parameters).unwrap().signature().to_owned()
 }
 
@@ -106,10 +137,30 @@ pub(crate) fn time_of(amz_date: &str) -> Option<SystemTime> {
     let digits: String = amz_date.chars().filter(char::is_ascii_digit).collect();
     let field = |from: usize, to: usize| digits.get(from..to)?.parse::<u64>().ok();
     let (year, month, day) = (field(0, 4)?, field(4, 6)?, field(6, 8)?);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let days = (1970..year).map(|year| if leap(year) { 366 } else { 365 }).sum::<u64>()
-        + lengths.iter().take(usize::try_from(month).ok()?.checked_sub(1)?).sum::<u64>()
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let lengths = [
+        31,
+        if leap(year) { 29 } else { 28 },
+        31,
+        30,
+        31,
+        30,
+        31,
+        31,
+        30,
+        31,
+        30,
+        31,
+    ];
+    let days = (1970..year)
+        .map(|year| if leap(year) { 366 } else { 365 })
+        .sum::<u64>()
+        + lengths
+            .iter()
+            .take(usize::try_from(month).ok()?.checked_sub(1)?)
+            .sum::<u64>()
         + day.checked_sub(1)?;
     let seconds = days * 86_400 + field(8, 10)? * 3600 + field(10, 12)? * 60 + field(12, 14)?;
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))

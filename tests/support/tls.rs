@@ -36,7 +36,10 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        Self { authority_pem, server: Arc::new(server) }
+        Self {
+            authority_pem,
+            server: Arc::new(server),
+        }
     }
 
     pub(crate) fn trusted() -> Self {
@@ -47,17 +50,26 @@ impl Certificates {
     pub(crate) fn peer(&self) -> Peer {
         let server = Arc::clone(&self.server);
         Peer::new(move |connection| {
-            let Some(mut connection) = connection.accept_tls(&server) else { return };
+            let Some(mut connection) = connection.accept_tls(&server) else {
+                return;
+            };
             while let Some(request) = connection.request() {
                 let is_valid = verify(&request, SECRET_ACCESS_KEY, REGION).is_ok();
-                connection.send(response(if is_valid { 200 } else { 403 }, &[], &request.body));
+                connection.send(response(
+                    if is_valid { 200 } else { 403 },
+                    &[],
+                    &request.body,
+                ));
             }
         })
     }
 
     pub(crate) fn config(&self, peer: &Peer) -> Config {
         let ca_bundle_pem = Some(self.authority_pem.clone().into_bytes());
-        Config { ca_bundle_pem, ..config(&url(peer)) }
+        Config {
+            ca_bundle_pem,
+            ..config(&url(peer))
+        }
     }
 }
 

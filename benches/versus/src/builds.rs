@@ -27,7 +27,15 @@ pub fn prepare(programs: &[Program], measures_footprint: bool) {
         if measures_footprint {
             weigh(program);
         }
-        build(program, &["--release", "--features", &features(program, "bench"), "--bins"]);
+        build(
+            program,
+            &[
+                "--release",
+                "--features",
+                &features(program, "bench"),
+                "--bins",
+            ],
+        );
     }
     if let Some(boto3) = programs.iter().find(|it| !it.is_rust()) {
         install(boto3, measures_footprint);
@@ -36,7 +44,10 @@ pub fn prepare(programs: &[Program], measures_footprint: bool) {
 
 /// Whether the program could be built or installed.
 pub fn is_there(program: &Program) -> bool {
-    program.bench().first().is_some_and(|it| Path::new(it).exists())
+    program
+        .bench()
+        .first()
+        .is_some_and(|it| Path::new(it).exists())
 }
 
 fn weigh(program: &Program) {
@@ -44,17 +55,40 @@ fn weigh(program: &Program) {
     cargo(&["fetch"]);
     let features = features(program, "");
     let (begun_at, cpu) = (Instant::now(), cpu_seconds());
-    build(program, &["--release", "--features", &features, "--bin", program.package]);
+    build(
+        program,
+        &[
+            "--release",
+            "--features",
+            &features,
+            "--bin",
+            program.package,
+        ],
+    );
     let (seconds, cpu) = (begun_at.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     let bytes = size_of(&program.target().join("release").join(program.package));
     // Whole-program optimisation of the SDK takes many minutes, and its size is not compared with a small one.
     let small = if program.package == "sdk" {
         "-".to_owned()
     } else {
-        build(program, &["--profile", "small", "--features", &features, "--bin", program.package]);
+        build(
+            program,
+            &[
+                "--profile",
+                "small",
+                "--features",
+                &features,
+                "--bin",
+                program.package,
+            ],
+        );
         size_of(&program.target().join("small").join(program.package)).to_string()
     };
-    println!("| {} | {} | {seconds:.1} | {cpu:.1} | {bytes} | {small} |", program.name, crates(program));
+    println!(
+        "| {} | {} | {seconds:.1} | {cpu:.1} | {bytes} | {small} |",
+        program.name,
+        crates(program)
+    );
 }
 
 /// What the processes that have ended took: the figure that other work on the machine changes least.
@@ -70,10 +104,24 @@ fn size_of(file: &Path) -> u64 {
 /// Crates in the tree of the program, itself not counted.
 fn crates(program: &Program) -> usize {
     let features = features(program, "");
-    let arguments = ["tree", "--edges", "normal", "--prefix", "none", "-p", program.package];
-    let output = command(&arguments).args(["--features", &features]).output().expect("cargo runs");
+    let arguments = [
+        "tree",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "-p",
+        program.package,
+    ];
+    let output = command(&arguments)
+        .args(["--features", &features])
+        .output()
+        .expect("cargo runs");
     let listed = String::from_utf8(output.stdout).expect("text");
-    let mut names: Vec<&str> = listed.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    let mut names: Vec<&str> = listed
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .collect();
     names.sort_unstable();
     names.dedup();
     names.len() - 1
@@ -91,12 +139,19 @@ fn build(program: &Program, arguments: &[&str]) {
 
 fn cargo(arguments: &[&str]) {
     let output = command(arguments).output().expect("cargo runs");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(arguments).current_dir(folder()).env_remove("CARGO_TARGET_DIR");
+    command
+        .args(arguments)
+        .current_dir(folder())
+        .env_remove("CARGO_TARGET_DIR");
     command
 }
 
@@ -105,16 +160,23 @@ fn install(boto3: &Program, measures_footprint: bool) {
     let python = boto3.target().join("bin/python");
     let begun_at = Instant::now();
     let is_installed = python.exists()
-        || runs(Command::new("python3").args(["-m", "venv"]).arg(boto3.target()))
-            && runs(Command::new(&python).args(["-m", "pip", "install", "--quiet", BOTO3]));
+        || runs(
+            Command::new("python3")
+                .args(["-m", "venv"])
+                .arg(boto3.target()),
+        ) && runs(Command::new(&python).args(["-m", "pip", "install", "--quiet", BOTO3]));
     if !is_installed {
         let _ = fs::remove_dir_all(boto3.target());
         println!("\nboto3 is left out: python3 with venv, or the package, is not to be had here.");
     } else if measures_footprint {
-        let listed = Command::new(&python).args(["-m", "pip", "list", "--format=freeze"]).output();
+        let listed = Command::new(&python)
+            .args(["-m", "pip", "list", "--format=freeze"])
+            .output();
         let packages = String::from_utf8(listed.expect("pip runs").stdout).expect("text");
-        let count =
-            packages.lines().filter(|it| !it.starts_with("pip") && !it.starts_with("setuptools")).count();
+        let count = packages
+            .lines()
+            .filter(|it| !it.starts_with("pip") && !it.starts_with("setuptools"))
+            .count();
         println!(
             "| {BOTO3} | {count} packages | {:.1} to install | - | - | - |",
             begun_at.elapsed().as_secs_f64()
@@ -124,6 +186,9 @@ fn install(boto3: &Program, measures_footprint: bool) {
 }
 
 fn runs(command: &mut Command) -> bool {
-    let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let silent = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     silent.status().is_ok_and(|status| status.success())
 }

@@ -43,8 +43,11 @@ fn main() {
         programs.retain(|it| it.reads_streams);
     }
     builds::prepare(&programs, words.is_empty());
-    let (word, measure): (_, fn()) =
-        if is_streams { ("measure-streams", measure_streams) } else { ("measure", measure) };
+    let (word, measure): (_, fn()) = if is_streams {
+        ("measure-streams", measure_streams)
+    } else {
+        ("measure", measure)
+    };
     if !network::run_in_own(word) {
         measure();
     }
@@ -74,7 +77,15 @@ fn compare_streams(programs: &[Program], can_pin: bool) {
 fn prepare() -> (Vec<Program>, bool) {
     let can_pin = process::can_pin();
     if !can_pin {
-        println!("Nothing is pinned to a core: taskset does not work here, or there is one core.\n");
+        println!(
+            "Nothing is pinned to a core: taskset does not work here, or there is one core.\n"
+        );
     }
-    (programs::all().into_iter().filter(builds::is_there).collect(), can_pin)
+    (
+        programs::all()
+            .into_iter()
+            .filter(builds::is_there)
+            .collect(),
+        can_pin,
+    )
 }

@@ -16,7 +16,11 @@ const CONGESTION_CONTROL_FILE: &str = "/proc/sys/net/ipv4/tcp_congestion_control
 
 /// Runs this program with `word` in such a network, or says why it cannot: then nothing has run.
 pub fn run_in_own(word: &str) -> bool {
-    if !unshared(PREPARE, &[]).stderr(Stdio::null()).status().is_ok_and(|it| it.success()) {
+    if !unshared(PREPARE, &[])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|it| it.success())
+    {
         println!(
             "No network of our own (unshare, ip): measured in the machine's, whose TCP is {}.\n",
             used()
@@ -32,11 +36,17 @@ pub fn run_in_own(word: &str) -> bool {
 
 fn unshared(script: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--net", "sh", "-c", script]).args(arguments);
+    command
+        .args(["--map-root-user", "--net", "sh", "-c", script])
+        .args(arguments);
     command
 }
 
 fn used() -> String {
     let name = std::fs::read_to_string(CONGESTION_CONTROL_FILE).unwrap_or_default();
-    if name.is_empty() { "unknown".to_owned() } else { name.trim().to_owned() }
+    if name.is_empty() {
+        "unknown".to_owned()
+    } else {
+        name.trim().to_owned()
+    }
 }

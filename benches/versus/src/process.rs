@@ -12,13 +12,20 @@ const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Whether a process can be put on a core, and there are two.
 pub fn can_pin() -> bool {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    cores > 1 && Command::new("taskset").args(["-c", "1", "true"]).status().is_ok_and(|it| it.success())
+    cores > 1
+        && Command::new("taskset")
+            .args(["-c", "1", "true"])
+            .status()
+            .is_ok_and(|it| it.success())
 }
 
 /// A command on the given core.
 pub fn on_core(core: Option<usize>, command: &[String]) -> Command {
     let core = core.map(|core| core.to_string());
-    let pin: Vec<&str> = core.iter().flat_map(|core| ["taskset", "-c", core]).collect();
+    let pin: Vec<&str> = core
+        .iter()
+        .flat_map(|core| ["taskset", "-c", core])
+        .collect();
     let mut words = pin.into_iter().chain(command.iter().map(String::as_str));
     let mut pinned = Command::new(words.next().expect("a command"));
     pinned.args(words);
@@ -34,11 +41,18 @@ pub struct Talking {
 
 impl Talking {
     pub fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a process starts");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a process starts");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("an output"));
-        Self { child, input, output }
+        Self {
+            child,
+            input,
+            output,
+        }
     }
 
     pub fn listen(&mut self) -> String {
@@ -54,14 +68,19 @@ impl Talking {
 
     /// The numbers of the answer.
     pub fn numbers(&mut self, line: &str) -> Vec<f64> {
-        self.ask(line).split(' ').map(|it| it.parse().expect("a number")).collect()
+        self.ask(line)
+            .split(' ')
+            .map(|it| it.parse().expect("a number"))
+            .collect()
     }
 
     /// The most memory that the process has had so far; not a number where the system does not count it.
     pub fn peak_memory_kibibytes(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(f64::NAN)
+        line.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok())
+            .unwrap_or(f64::NAN)
     }
 }
 
@@ -89,7 +108,11 @@ impl Server {
         let system = fs::read(SYSTEM_ROOTS).unwrap_or_default();
         let own = fs::read(&authority).expect("an authority");
         fs::write(with_system_roots(), [system, own].concat()).expect("a file");
-        Self { http_port: http_port.to_owned(), https_port: https_port.to_owned(), process }
+        Self {
+            http_port: http_port.to_owned(),
+            https_port: https_port.to_owned(),
+            process,
+        }
     }
 
     /// Connections that it has taken so far.
@@ -116,13 +139,18 @@ impl Server {
             // boto3 knows this one only.
             .env("AWS_DEFAULT_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-            .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+            .env(
+                "AWS_SECRET_ACCESS_KEY",
+                "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+            )
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
             .env("ENDPOINT_NAME", endpoint);
         if tls {
             // The official SDK takes no AWS_CA_BUNDLE: it loads what its library for the system's roots finds.
-            command.env("AWS_CA_BUNDLE", &roots).env("SSL_CERT_FILE", &roots);
+            command
+                .env("AWS_CA_BUNDLE", &roots)
+                .env("SSL_CERT_FILE", &roots);
         }
     }
 }

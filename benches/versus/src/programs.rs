@@ -36,12 +36,21 @@ pub fn all() -> Vec<Program> {
     };
     vec![
         rust("ours (ring)", "ours", "ring"),
-        Program { reads_streams: false, ..rust("ours (aws-lc)", "ours", "aws-lc") },
-        Program { roots: Roots::System, ..rust("official SDK", "sdk", "") },
+        Program {
+            reads_streams: false,
+            ..rust("ours (aws-lc)", "ours", "aws-lc")
+        },
+        Program {
+            roots: Roots::System,
+            ..rust("official SDK", "sdk", "")
+        },
         rust("straight ureq + SigV4", "straight", ""),
         rust("unsigned ureq", "unsigned", ""),
         rust("raw + sign", "raw", ""),
-        Program { roots: Roots::System, ..rust("boto3", "boto3", "") },
+        Program {
+            roots: Roots::System,
+            ..rust("boto3", "boto3", "")
+        },
     ]
 }
 
@@ -57,17 +66,27 @@ impl Program {
 
     /// Where the program is built, and nothing else.
     pub fn target(&self) -> PathBuf {
-        folder().join("target/programs").join(format!("{}{}", self.package, self.features))
+        folder()
+            .join("target/programs")
+            .join(format!("{}{}", self.package, self.features))
     }
 
     /// The program that makes a single call.
     pub fn once(&self) -> Vec<String> {
-        if self.is_rust() { self.binary("") } else { self.boto3(&["once"]) }
+        if self.is_rust() {
+            self.binary("")
+        } else {
+            self.boto3(&["once"])
+        }
     }
 
     /// The program that makes calls on command.
     pub fn bench(&self) -> Vec<String> {
-        if self.is_rust() { self.binary("-bench") } else { self.boto3(&[]) }
+        if self.is_rust() {
+            self.binary("-bench")
+        } else {
+            self.boto3(&[])
+        }
     }
 
     /// The same with an allocator that counts; there is none for boto3.
@@ -76,13 +95,20 @@ impl Program {
     }
 
     fn binary(&self, suffix: &str) -> Vec<String> {
-        vec![text(&self.target().join("release").join(format!("{}{suffix}", self.package)))]
+        vec![text(
+            &self
+                .target()
+                .join("release")
+                .join(format!("{}{suffix}", self.package)),
+        )]
     }
 
     fn boto3(&self, arguments: &[&str]) -> Vec<String> {
         let script = folder().join("boto3/program.py");
         let own = [text(&self.target().join("bin/python")), text(&script)];
-        own.into_iter().chain(arguments.iter().map(|it| (*it).to_owned())).collect()
+        own.into_iter()
+            .chain(arguments.iter().map(|it| (*it).to_owned()))
+            .collect()
     }
 }
 

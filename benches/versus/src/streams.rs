@@ -36,17 +36,29 @@ pub fn compare_cpu(programs: &[Program], can_pin: bool) {
     let core = can_pin.then_some(0);
     println!(
         "## Streams: CPU per frame, HTTP{}\n",
-        if can_pin { ", client and server on one core" } else { "" }
+        if can_pin {
+            ", client and server on one core"
+        } else {
+            ""
+        }
     );
     println!("Medians of {ROUNDS} rounds of one stream (quartiles).\n");
-    println!("| frames | program | CPU, µs | allocations | ours / it |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "| frames | program | CPU, µs | allocations | ours / it |\n| --- | --- | --- | --- | --- |"
+    );
     let server = Server::start(core);
     let programs = readers(programs);
-    let mut readers: Vec<_> =
-        programs.iter().map(|program| start(&server, program, &program.bench(), core)).collect();
+    let mut readers: Vec<_> = programs
+        .iter()
+        .map(|program| start(&server, program, &program.bench(), core))
+        .collect();
     for (name, payload_bytes, frames_per_chunk) in CPU_CASES {
         let command = |program: &Program| {
-            let frames = if program.is_rust() { FRAMES } else { BOTO3_FRAMES };
+            let frames = if program.is_rust() {
+                FRAMES
+            } else {
+                BOTO3_FRAMES
+            };
             format!("stream {payload_bytes} {frames} {frames_per_chunk} 0")
         };
         let mut samples = vec![Samples::default(); programs.len()];
@@ -64,7 +76,11 @@ pub fn compare_cpu(programs: &[Program], can_pin: bool) {
                 }
                 None => "-".to_owned(),
             };
-            let figures = format!("{} | {allocations} | {:.3}", cpu.show(3), ours / cpu.median());
+            let figures = format!(
+                "{} | {allocations} | {:.3}",
+                cpu.show(3),
+                ours / cpu.median()
+            );
             println!("| {name} | {} | {figures} |", program.name);
         }
     }
@@ -79,13 +95,22 @@ pub fn compare_latency(programs: &[Program], can_pin: bool) {
         "Medians of {LATENCY_ROUNDS} rounds of 300 frames of 60 B, with 0.5 ms between them (quartiles).\n"
     );
     println!("| client and server | program | p50, µs | ours / it |\n| --- | --- | --- | --- |");
-    let on_cores = [("on a core each", Some(0), Some(1)), ("on one core", Some(0), Some(0))];
+    let on_cores = [
+        ("on a core each", Some(0), Some(1)),
+        ("on one core", Some(0), Some(0)),
+    ];
     let unpinned = [("not pinned", None, None)];
     let programs = readers(programs);
-    for (place, client_core, server_core) in if can_pin { &on_cores[..] } else { &unpinned[..] } {
+    for (place, client_core, server_core) in if can_pin {
+        &on_cores[..]
+    } else {
+        &unpinned[..]
+    } {
         let server = Server::start(*server_core);
-        let mut readers: Vec<_> =
-            programs.iter().map(|program| start(&server, program, &program.bench(), *client_core)).collect();
+        let mut readers: Vec<_> = programs
+            .iter()
+            .map(|program| start(&server, program, &program.bench(), *client_core))
+            .collect();
         let mut samples = vec![Samples::default(); programs.len()];
         for _ in 0..LATENCY_ROUNDS {
             for (reader, latency) in readers.iter_mut().zip(&mut samples) {
@@ -120,14 +145,23 @@ pub fn compare_memory(programs: &[Program], can_pin: bool) {
     }
     let ours = samples[0].median();
     for (program, memory) in programs.iter().zip(&samples) {
-        println!("| {} | {} | {:.3} |", program.name, memory.show(1), ours / memory.median());
+        println!(
+            "| {} | {} | {:.3} |",
+            program.name,
+            memory.show(1),
+            ours / memory.median()
+        );
     }
     println!();
 }
 
 /// The programs that read streams, each once: TLS has no part in this.
 fn readers(programs: &[Program]) -> Vec<Program> {
-    let mut readers: Vec<Program> = programs.iter().copied().filter(|it| it.reads_streams).collect();
+    let mut readers: Vec<Program> = programs
+        .iter()
+        .copied()
+        .filter(|it| it.reads_streams)
+        .collect();
     for floor in readers.iter_mut().filter(|it| it.package == "unsigned") {
         floor.name = "unsigned ureq + bare decoder";
     }

@@ -13,7 +13,13 @@ const THREADS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 const THREADS_ROUNDS: usize = 5;
 const THREADS_MILLISECONDS: usize = 300;
 
-fn start(server: &Server, program: &Program, bench: &[String], core: Option<usize>, place: Place) -> Talking {
+fn start(
+    server: &Server,
+    program: &Program,
+    bench: &[String],
+    core: Option<usize>,
+    place: Place,
+) -> Talking {
     let mut command: Command = on_core(core, bench);
     server.introduce(&mut command, program, place.tls, place.endpoint);
     Talking::start(command)
@@ -29,24 +35,44 @@ struct Place {
 pub fn compare_small(programs: &[Program], can_pin: bool) {
     let core = can_pin.then_some(0);
     let server = Server::start(core);
-    let place = Place { tls: false, endpoint: "small" };
-    let mut callers: Vec<_> =
-        programs.iter().map(|program| start(&server, program, &program.bench(), core, place)).collect();
+    let place = Place {
+        tls: false,
+        endpoint: "small",
+    };
+    let mut callers: Vec<_> = programs
+        .iter()
+        .map(|program| start(&server, program, &program.bench(), core, place))
+        .collect();
     let mut samples = vec![(Samples::default(), Samples::default()); programs.len()];
     for _ in 0..ROUNDS {
-        for ((program, caller), (time, cpu)) in programs.iter().zip(&mut callers).zip(&mut samples) {
-            let figures = caller.numbers(if program.is_rust() { "calls 100 2000" } else { "calls 100 100" });
+        for ((program, caller), (time, cpu)) in programs.iter().zip(&mut callers).zip(&mut samples)
+        {
+            let figures = caller.numbers(if program.is_rust() {
+                "calls 100 2000"
+            } else {
+                "calls 100 100"
+            });
             time.push(figures[0] / 1e3);
             cpu.push(figures[1] / 1e3);
         }
     }
     let allocations = programs.iter().map(|program| match program.count() {
         Some(count) => {
-            format!("{:.1}", start(&server, program, &count, core, place).numbers("calls 100 1000")[2])
+            format!(
+                "{:.1}",
+                start(&server, program, &count, core, place).numbers("calls 100 1000")[2]
+            )
         }
         None => "-".to_owned(),
     });
-    println!("## Warm call, 100 B, HTTP{}\n", if can_pin { ", client and server on one core" } else { "" });
+    println!(
+        "## Warm call, 100 B, HTTP{}\n",
+        if can_pin {
+            ", client and server on one core"
+        } else {
+            ""
+        }
+    );
     println!("Medians of {ROUNDS} rounds of calls (quartiles).\n");
     println!("| program | p50, µs | CPU, µs | allocations | p50: ours / it | CPU: ours / it |");
     println!("| --- | --- | --- | --- | --- | --- |");
@@ -54,7 +80,10 @@ pub fn compare_small(programs: &[Program], can_pin: bool) {
     for ((program, (time, cpu)), allocations) in programs.iter().zip(&samples).zip(allocations) {
         let (time_ratio, cpu_ratio) = (our_time / time.median(), our_cpu / cpu.median());
         let figures = format!("{} | {} | {allocations}", time.show(1), cpu.show(1));
-        println!("| {} | {figures} | {time_ratio:.2} | {cpu_ratio:.2} |", program.name);
+        println!(
+            "| {} | {figures} | {time_ratio:.2} | {cpu_ratio:.2} |",
+            program.name
+        );
     }
     println!();
 }
@@ -71,7 +100,11 @@ pub fn compare_large(programs: &[Program], can_pin: bool) {
     ];
     println!(
         "## Large bodies and answers{}\n",
-        if can_pin { ", client and server on a core each" } else { "" }
+        if can_pin {
+            ", client and server on a core each"
+        } else {
+            ""
+        }
     );
     println!("p50 in ms, medians of {ROUNDS} rounds (quartiles).\n");
     println!("| call | program | ms | ours / it |\n| --- | --- | --- | --- |");
@@ -80,8 +113,10 @@ pub fn compare_large(programs: &[Program], can_pin: bool) {
         let programs: Vec<&Program> = programs.iter().filter(|it| it.speaks_tls || !tls).collect();
         let place = Place { tls, endpoint };
         let core = can_pin.then_some(0);
-        let mut callers: Vec<_> =
-            programs.iter().map(|program| start(&server, program, &program.bench(), core, place)).collect();
+        let mut callers: Vec<_> = programs
+            .iter()
+            .map(|program| start(&server, program, &program.bench(), core, place))
+            .collect();
         let mut samples = vec![Samples::default(); programs.len()];
         for _ in 0..ROUNDS {
             for (caller, times) in callers.iter_mut().zip(&mut samples) {
@@ -92,7 +127,11 @@ pub fn compare_large(programs: &[Program], can_pin: bool) {
         for (program, times) in programs.iter().zip(&samples) {
             let scheme = if tls { "HTTPS" } else { "HTTP" };
             let ratio = ours / times.median();
-            println!("| {name}, {scheme} | {} | {} | {ratio:.2} |", program.name, times.show(2));
+            println!(
+                "| {name}, {scheme} | {} | {} | {ratio:.2} |",
+                program.name,
+                times.show(2)
+            );
         }
     }
     println!();
@@ -103,24 +142,35 @@ pub fn compare_threads(programs: &[Program]) {
     println!("## Calls per second, 100 B, HTTP, thousands (connections opened)\n");
     println!("Medians of {THREADS_ROUNDS} rounds; the server takes its part of the same cores.\n");
     let titles: Vec<String> = THREADS.iter().map(usize::to_string).collect();
-    println!("| program | {} |\n|{}", titles.join(" | "), " --- |".repeat(THREADS.len() + 1));
+    println!(
+        "| program | {} |\n|{}",
+        titles.join(" | "),
+        " --- |".repeat(THREADS.len() + 1)
+    );
     let mut server = Server::start(None);
-    let place = Place { tls: false, endpoint: "small" };
+    let place = Place {
+        tls: false,
+        endpoint: "small",
+    };
     let mut rows = vec![vec![(Samples::default(), 0); THREADS.len()]; programs.len()];
     for _ in 0..THREADS_ROUNDS {
         for (program, row) in programs.iter().zip(&mut rows) {
             for (threads, (rate, connections)) in THREADS.iter().zip(row) {
                 let before = server.connections();
                 let mut caller = start(&server, program, &program.bench(), None, place);
-                rate.push(caller.numbers(&format!("threads {threads} {THREADS_MILLISECONDS}"))[0] / 1e3);
+                rate.push(
+                    caller.numbers(&format!("threads {threads} {THREADS_MILLISECONDS}"))[0] / 1e3,
+                );
                 drop(caller);
                 *connections = (*connections).max(server.connections() - before);
             }
         }
     }
     for (program, row) in programs.iter().zip(&rows) {
-        let cells: Vec<String> =
-            row.iter().map(|(rate, connections)| format!("{:.1} ({connections})", rate.median())).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .map(|(rate, connections)| format!("{:.1} ({connections})", rate.median()))
+            .collect();
         println!("| {} | {} |", program.name, cells.join(" | "));
     }
     println!();

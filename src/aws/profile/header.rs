@@ -39,7 +39,11 @@ impl<'a> Header<'a> {
             let kind = SectionKind::Profile;
             let is_prefixed = text.starts_with("profile ") || text.starts_with("profile\t");
             let problem = "in the credentials file, a profile is [NAME] without the word profile";
-            let name = if is_prefixed { Err(problem) } else { parse_name(text) };
+            let name = if is_prefixed {
+                Err(problem)
+            } else {
+                parse_name(text)
+            };
             return Self::of(kind, name);
         }
         let (word, name) = text.split_once(BLANKS).unwrap_or((text, ""));
@@ -48,9 +52,11 @@ impl<'a> Header<'a> {
             "sso-session" => SectionKind::SsoSession,
             "services" => SectionKind::Services,
             _ => {
-                let problem =
-                    "in the config file, a section is [profile NAME], [sso-session NAME] or [services NAME]";
-                return Err(HeaderError { kind: None, problem });
+                let problem = "in the config file, a section is [profile NAME], [sso-session NAME] or [services NAME]";
+                return Err(HeaderError {
+                    kind: None,
+                    problem,
+                });
             }
         };
         Self::of(kind, parse_name(name.trim_matches(BLANKS)))
@@ -59,14 +65,21 @@ impl<'a> Header<'a> {
     fn of(kind: SectionKind, name: Result<&'a str, &'static str>) -> Result<Self, HeaderError> {
         match name {
             Ok(name) => Ok(Self { kind, name }),
-            Err(problem) => Err(HeaderError { kind: Some(kind), problem }),
+            Err(problem) => Err(HeaderError {
+                kind: Some(kind),
+                problem,
+            }),
         }
     }
 }
 
 fn parse_name(text: &str) -> Result<&str, &'static str> {
     if let Some(name) = unquoted(text) {
-        return if name.is_empty() { Err("the name is empty") } else { Ok(name) };
+        return if name.is_empty() {
+            Err("the name is empty")
+        } else {
+            Ok(name)
+        };
     }
     if is_identifier(text) {
         Ok(text)
@@ -81,19 +94,29 @@ fn parse_name(text: &str) -> Result<&str, &'static str> {
 
 /// The text between quotes of one kind. Source: `aws configure sso` writes such names.
 fn unquoted(text: &str) -> Option<&str> {
-    ['"', '\''].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
+    ['"', '\'']
+        .into_iter()
+        .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
 }
 
 /// The names that the author of a header may have meant, without quotes.
 pub(super) fn names(text: &str) -> impl Iterator<Item = &str> {
-    let after_word = text.split_once(BLANKS).map(|(_, name)| name.trim_matches(BLANKS));
-    [Some(text), after_word].into_iter().flatten().map(|name| unquoted(name).unwrap_or(name))
+    let after_word = text
+        .split_once(BLANKS)
+        .map(|(_, name)| name.trim_matches(BLANKS));
+    [Some(text), after_word]
+        .into_iter()
+        .flatten()
+        .map(|name| unquoted(name).unwrap_or(name))
 }
 
 /// Whether a section or a property can have this name without quotes. Source: the test cases of the SDKs for the
 /// parser.
 pub(super) fn is_identifier(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-/.%@:+".contains(&byte))
 }
 
 #[cfg(test)]
@@ -101,7 +124,9 @@ mod tests {
     use super::*;
 
     fn parsed(file: FileKind, text: &str) -> Option<(SectionKind, &str)> {
-        Header::parse(file, text).ok().map(|header| (header.kind, header.name))
+        Header::parse(file, text)
+            .ok()
+            .map(|header| (header.kind, header.name))
     }
 
     #[test]
@@ -122,9 +147,15 @@ mod tests {
         ] {
             assert_eq!(parsed(file, text), Some(expected), "{text}");
         }
-        for text in
-            ["profile \"\"", "profile \"", "profile \"a'", "'profile a'", "profile a 'b'", "profile", ""]
-        {
+        for text in [
+            "profile \"\"",
+            "profile \"",
+            "profile \"a'",
+            "'profile a'",
+            "profile a 'b'",
+            "profile",
+            "",
+        ] {
             assert_eq!(parsed(Config, text), None, "{text}");
         }
     }

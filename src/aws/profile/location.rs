@@ -13,7 +13,11 @@ pub(crate) enum Platform {
 }
 
 impl Platform {
-    pub(crate) const CURRENT: Self = if cfg!(windows) { Self::Windows } else { Self::Unix };
+    pub(crate) const CURRENT: Self = if cfg!(windows) {
+        Self::Windows
+    } else {
+        Self::Unix
+    };
 
     /// The device that is always empty.
     pub(super) fn null_device(self) -> &'static Path {
@@ -45,13 +49,27 @@ pub(super) fn files(
     platform: Platform,
 ) -> impl Iterator<Item = (FileKind, FileLocation)> {
     let config = locate(system, platform, "AWS_CONFIG_FILE", "config");
-    let credentials = locate(system, platform, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
-    let files = [(FileKind::Config, config), (FileKind::Credentials, credentials)];
-    files.into_iter().filter_map(|(kind, location)| Some((kind, location?)))
+    let credentials = locate(
+        system,
+        platform,
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "credentials",
+    );
+    let files = [
+        (FileKind::Config, config),
+        (FileKind::Credentials, credentials),
+    ];
+    files
+        .into_iter()
+        .filter_map(|(kind, location)| Some((kind, location?)))
 }
 
 /// A file below `~/.aws`; `None` if the home directory is unknown.
-pub(crate) fn below_aws(system: &dyn System, platform: Platform, names: &[&str]) -> Option<PathBuf> {
+pub(crate) fn below_aws(
+    system: &dyn System,
+    platform: Platform,
+    names: &[&str],
+) -> Option<PathBuf> {
     let mut path = home(system, platform)?;
     for name in std::iter::once(&".aws").chain(names) {
         path.push(platform.separator());
@@ -72,10 +90,24 @@ pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -
 }
 
 /// The file named by the variable, or else the one with this name below `~/.aws`.
-fn locate(system: &dyn System, platform: Platform, variable: &str, name: &str) -> Option<FileLocation> {
-    match system.variable(variable).filter(|path| !path.trim().is_empty()) {
-        Some(path) => Some(FileLocation { path: expand_home(system, platform, path.trim()), is_named: true }),
-        None => Some(FileLocation { path: below_aws(system, platform, &[name])?, is_named: false }),
+fn locate(
+    system: &dyn System,
+    platform: Platform,
+    variable: &str,
+    name: &str,
+) -> Option<FileLocation> {
+    match system
+        .variable(variable)
+        .filter(|path| !path.trim().is_empty())
+    {
+        Some(path) => Some(FileLocation {
+            path: expand_home(system, platform, path.trim()),
+            is_named: true,
+        }),
+        None => Some(FileLocation {
+            path: below_aws(system, platform, &[name])?,
+            is_named: false,
+        }),
     }
 }
 
@@ -85,8 +117,9 @@ fn home(system: &dyn System, platform: Platform) -> Option<String> {
     if home.is_some() || platform == Platform::Unix {
         return home;
     }
-    non_empty_variable(system, "USERPROFILE")
-        .or_else(|| Some(non_empty_variable(system, "HOMEDRIVE")? + &non_empty_variable(system, "HOMEPATH")?))
+    non_empty_variable(system, "USERPROFILE").or_else(|| {
+        Some(non_empty_variable(system, "HOMEDRIVE")? + &non_empty_variable(system, "HOMEPATH")?)
+    })
 }
 
 fn non_empty_variable(system: &dyn System, name: &str) -> Option<String> {

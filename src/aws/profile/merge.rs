@@ -70,7 +70,9 @@ impl Section {
 
     /// A property with its line. Blank values count as missing.
     pub(crate) fn property(&self, name: &str) -> Option<&Property> {
-        self.properties.get(name).filter(|property| !property.value.trim().is_empty())
+        self.properties
+            .get(name)
+            .filter(|property| !property.value.trim().is_empty())
     }
 
     /// A value in a block of sub-properties, with the line of the block: `endpoint_url` in the block `sts` of
@@ -80,23 +82,37 @@ impl Section {
         let (_, value) = parse::sub_properties(&block.value)
             .filter(|(candidate, value)| candidate == name && !value.is_empty())
             .last()?;
-        Some(Property { value: Zeroizing::new(value.to_owned()), line: block.line.clone() })
+        Some(Property {
+            value: Zeroizing::new(value.to_owned()),
+            line: block.line.clone(),
+        })
     }
 
     #[cfg(test)]
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.properties.iter().map(|(name, property)| (name.as_str(), property.value.as_str()))
+        self.properties
+            .iter()
+            .map(|(name, property)| (name.as_str(), property.value.as_str()))
     }
 
     /// Builds a section for tests without files.
     #[cfg(test)]
     pub(crate) fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let line = Line { file: Arc::new(PathBuf::from("test")), number: 1 };
+        let line = Line {
+            file: Arc::new(PathBuf::from("test")),
+            number: 1,
+        };
         let properties = pairs.into_iter().map(|(name, value)| {
-            let property = Property { value: Zeroizing::new(value.to_owned()), line: line.clone() };
+            let property = Property {
+                value: Zeroizing::new(value.to_owned()),
+                line: line.clone(),
+            };
             (name.to_owned(), property)
         });
-        Self { properties: properties.collect(), fault: None }
+        Self {
+            properties: properties.collect(),
+            fault: None,
+        }
     }
 }
 
@@ -119,24 +135,47 @@ pub(super) struct Ignored {
 
 impl Merged {
     /// Adds the sections of a file. A property replaces an earlier one of the same name.
-    pub(super) fn add(&mut self, kind: FileKind, path: &Path, sections: Vec<parse::ParsedSection<'_>>) {
+    pub(super) fn add(
+        &mut self,
+        kind: FileKind,
+        path: &Path,
+        sections: Vec<parse::ParsedSection<'_>>,
+    ) {
         let file = Arc::new(path.to_owned());
         let ignores_bare_default = kind == FileKind::Config && has_prefixed_default(&sections);
         for section in sections {
-            let line = Line { file: Arc::clone(&file), number: section.line };
+            let line = Line {
+                file: Arc::clone(&file),
+                number: section.line,
+            };
             match Header::parse(kind, section.header) {
                 Ok(_) if section.header == "default" && ignores_bare_default => {
-                    log::warn!("{line}: the section is ignored, because there is a [profile default]");
+                    log::warn!(
+                        "{line}: the section is ignored, because there is a [profile default]"
+                    );
                 }
                 Ok(header) => {
-                    let target = self.sections_mut(header.kind).entry(header.name.to_owned()).or_default();
+                    let target = self
+                        .sections_mut(header.kind)
+                        .entry(header.name.to_owned())
+                        .or_default();
                     add_fault(target, &file, section.fault);
                     add_properties(target, &file, section.properties);
                 }
                 Err(error) => {
                     log::warn!("{line}: the section is ignored: {}", error.problem);
-                    let (header, fault) = (section.header.to_owned(), Fault { line, problem: error.problem });
-                    self.ignored.push(Ignored { header, kind: error.kind, fault });
+                    let (header, fault) = (
+                        section.header.to_owned(),
+                        Fault {
+                            line,
+                            problem: error.problem,
+                        },
+                    );
+                    self.ignored.push(Ignored {
+                        header,
+                        kind: error.kind,
+                        fault,
+                    });
                 }
             }
         }
@@ -160,7 +199,10 @@ impl Merged {
 
     /// Why a section that may be meant by this name does not count.
     pub(super) fn why_ignored(&self, kind: SectionKind, name: &str) -> Option<&Fault> {
-        let mut of_kind = self.ignored.iter().filter(|ignored| ignored.kind.is_none_or(|it| it == kind));
+        let mut of_kind = self
+            .ignored
+            .iter()
+            .filter(|ignored| ignored.kind.is_none_or(|it| it == kind));
         let meant = of_kind.find(|ignored| header::names(&ignored.header).any(|it| it == name))?;
         Some(&meant.fault)
     }
@@ -168,28 +210,53 @@ impl Merged {
 
 /// Whether a config file has a `[profile default]`, beside which `[default]` does not count.
 fn has_prefixed_default(sections: &[parse::ParsedSection<'_>]) -> bool {
-    let default = Header { kind: SectionKind::Profile, name: "default" };
+    let default = Header {
+        kind: SectionKind::Profile,
+        name: "default",
+    };
     sections.iter().any(|section| {
-        section.header != "default" && Header::parse(FileKind::Config, section.header) == Ok(default)
+        section.header != "default"
+            && Header::parse(FileKind::Config, section.header) == Ok(default)
     })
 }
 
 /// The first fault of a section stays.
 fn add_fault(section: &mut Section, file: &Arc<PathBuf>, fault: Option<parse::SyntaxError>) {
     if let Some(parse::SyntaxError { line, problem }) = fault {
-        let fault = Fault { line: Line { file: Arc::clone(file), number: line }, problem };
+        let fault = Fault {
+            line: Line {
+                file: Arc::clone(file),
+                number: line,
+            },
+            problem,
+        };
         log::warn!("{fault}; its section cannot be used");
         section.fault.get_or_insert(fault);
     }
 }
 
-fn add_properties(section: &mut Section, file: &Arc<PathBuf>, properties: Vec<parse::ParsedProperty>) {
+fn add_properties(
+    section: &mut Section,
+    file: &Arc<PathBuf>,
+    properties: Vec<parse::ParsedProperty>,
+) {
     for property in properties {
-        let line = Line { file: Arc::clone(file), number: property.line };
+        let line = Line {
+            file: Arc::clone(file),
+            number: property.line,
+        };
         if is_identifier(&property.name) {
-            section.properties.insert(property.name, Property { value: property.value, line });
+            section.properties.insert(
+                property.name,
+                Property {
+                    value: property.value,
+                    line,
+                },
+            );
         } else {
-            log::warn!("{line}: the property is ignored, its name has characters that are not allowed");
+            log::warn!(
+                "{line}: the property is ignored, its name has characters that are not allowed"
+            );
         }
     }
 }

@@ -57,8 +57,14 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
             continue;
         }
         if let Err(problem) = parse_line(&mut parsed.sections, line, number) {
-            let fault = parsed.sections.last_mut().map_or(&mut parsed.fault, |section| &mut section.fault);
-            fault.get_or_insert(SyntaxError { line: number, problem });
+            let fault = parsed
+                .sections
+                .last_mut()
+                .map_or(&mut parsed.fault, |section| &mut section.fault);
+            fault.get_or_insert(SyntaxError {
+                line: number,
+                problem,
+            });
         }
     }
     parsed
@@ -73,11 +79,18 @@ fn parse_line<'a>(
     if line.starts_with(b"[") {
         // A section with an invalid header also ends the one before it.
         let (header, result) = text.map_or_else(|problem| ("", Err(problem)), parse_header);
-        sections.push(ParsedSection { header, line: number, properties: vec![], fault: None });
+        sections.push(ParsedSection {
+            header,
+            line: number,
+            properties: vec![],
+            fault: None,
+        });
         return result;
     }
     let line = text?;
-    let section = sections.last_mut().ok_or("a [section] must come before the first property")?;
+    let section = sections
+        .last_mut()
+        .ok_or("a [section] must come before the first property")?;
     if line.starts_with(BLANKS) {
         return continue_property(section, line);
     }
@@ -137,7 +150,9 @@ fn without_header_comment(line: &str) -> &str {
 }
 
 fn parse_property(line: &str) -> Result<(&str, &str), &'static str> {
-    let (name, value) = without_comment(line).split_once('=').ok_or("a property must have an '='")?;
+    let (name, value) = without_comment(line)
+        .split_once('=')
+        .ok_or("a property must have an '='")?;
     let name = name.trim_matches(BLANKS);
     if name.is_empty() {
         return Err("a property must have a name before its '='");
@@ -155,8 +170,10 @@ fn without_comment(line: &str) -> &str {
 
 /// Comments are part of a continuation line.
 fn continue_property(section: &mut ParsedSection<'_>, line: &str) -> Result<(), &'static str> {
-    let property =
-        section.properties.last_mut().ok_or("an indented line must continue a property of its section")?;
+    let property = section
+        .properties
+        .last_mut()
+        .ok_or("an indented line must continue a property of its section")?;
     let line = line.trim_matches(BLANKS);
     let is_sub_property = property.value.is_empty() || property.value.starts_with('\n');
     if is_sub_property {

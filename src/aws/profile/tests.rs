@@ -24,7 +24,10 @@ fn load(config: &str, credentials: &str) -> Result<Profiles, ProfileError> {
 
 fn pairs(sections: &merge::Sections) -> Pairs {
     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-    sections.iter().map(|(name, section)| (name.clone(), section.pairs().map(owned).collect())).collect()
+    sections
+        .iter()
+        .map(|(name, section)| (name.clone(), section.pairs().map(owned).collect()))
+        .collect()
 }
 
 /// Builds sections from a JSON object of objects.
@@ -44,14 +47,38 @@ fn shared(path: &str) -> Value {
 
 /// Error messages of the official cases, and ours.
 const PROBLEMS: [(&str, &str); 8] = [
-    ("Profile definition must end with ']'", "a section must end with ']'"),
-    ("Expected a profile definition", "a [section] must come before the first property"),
-    ("Property did not have a name", "a property must have a name before its '='"),
-    ("Expected an '=' sign defining a property", "a property must have an '='"),
-    ("Expected a property definition", "an indented line must continue a property"),
-    ("Expected a property definition, found continuation", "an indented line must continue a property"),
-    ("Expected an '=' sign defining a sub-property", "a sub-property must have a name and an '='"),
-    ("Sub-property did not have a name", "a sub-property must have a name and an '='"),
+    (
+        "Profile definition must end with ']'",
+        "a section must end with ']'",
+    ),
+    (
+        "Expected a profile definition",
+        "a [section] must come before the first property",
+    ),
+    (
+        "Property did not have a name",
+        "a property must have a name before its '='",
+    ),
+    (
+        "Expected an '=' sign defining a property",
+        "a property must have an '='",
+    ),
+    (
+        "Expected a property definition",
+        "an indented line must continue a property",
+    ),
+    (
+        "Expected a property definition, found continuation",
+        "an indented line must continue a property",
+    ),
+    (
+        "Expected an '=' sign defining a sub-property",
+        "a sub-property must have a name and an '='",
+    ),
+    (
+        "Sub-property did not have a name",
+        "a sub-property must have a name and an '='",
+    ),
 ];
 
 #[test]
@@ -65,7 +92,11 @@ fn the_official_parser_cases() {
         let file = |key: &str| case["input"][key].as_str().unwrap_or_default().to_owned();
         let outcome = load(&file("configFile"), &file("credentialsFile"));
         if let Some(problem) = case["output"]["errorContaining"].as_str() {
-            let ours = PROBLEMS.iter().find(|(theirs, _)| *theirs == problem).unwrap().1;
+            let ours = PROBLEMS
+                .iter()
+                .find(|(theirs, _)| *theirs == problem)
+                .unwrap()
+                .1;
             let text = outcome.unwrap_err().to_string();
             assert!(text.contains(ours), "{name}: {text}");
             continue;
@@ -74,8 +105,16 @@ fn the_official_parser_cases() {
         let expected = |key: &str| -> Pairs {
             serde_json::from_value(case["output"]["config"][key].clone()).unwrap_or_default()
         };
-        assert_eq!(pairs(&profiles.merged.profiles), expected("profiles"), "{name}");
-        assert_eq!(pairs(&profiles.merged.sso_sessions), expected("sso_sessions"), "{name}");
+        assert_eq!(
+            pairs(&profiles.merged.profiles),
+            expected("profiles"),
+            "{name}"
+        );
+        assert_eq!(
+            pairs(&profiles.merged.sso_sessions),
+            expected("sso_sessions"),
+            "{name}"
+        );
     }
 }
 
@@ -87,10 +126,16 @@ fn the_official_file_locations() {
     assert_eq!(cases.len(), 9);
     for case in cases {
         let name = case["name"].as_str().unwrap();
-        let platform = if case["platform"] == "windows" { Platform::Windows } else { Platform::Unix };
+        let platform = if case["platform"] == "windows" {
+            Platform::Windows
+        } else {
+            Platform::Unix
+        };
         let variables = case["environment"].as_object().unwrap();
-        let variables: Vec<_> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
         let system = FakeSystem::new(&variables);
         let shown = |path: &Path| path.to_str().unwrap().to_owned();
         let files: Vec<_> = location::files(&system, platform).collect();
@@ -98,7 +143,11 @@ fn the_official_file_locations() {
         assert_eq!(config, case["configLocation"], "{name}");
         assert_eq!(credentials, case["credentialsLocation"], "{name}");
         let profile = case["profile"].as_str().unwrap_or("default");
-        assert_eq!(Profiles::load(&system).unwrap().selected_name(), profile, "{name}");
+        assert_eq!(
+            Profiles::load(&system).unwrap().selected_name(),
+            profile,
+            "{name}"
+        );
     }
 }
 
@@ -123,13 +172,26 @@ fn the_credentials_file_wins_property_by_property_and_values_have_their_lines() 
 
 #[test]
 fn blocks_hold_sub_properties() {
-    let profiles =
-        load("[services s]\nsts =\n  Endpoint_URL = http://sts ; no\n\n  a = b\nflat = x\n", "").unwrap();
-    let services = profiles.section(SectionKind::Services, "s").unwrap().unwrap();
-    let value = |block, name| services.sub_property(block, name).map(|found| found.value.to_string());
+    let profiles = load(
+        "[services s]\nsts =\n  Endpoint_URL = http://sts ; no\n\n  a = b\nflat = x\n",
+        "",
+    )
+    .unwrap();
+    let services = profiles
+        .section(SectionKind::Services, "s")
+        .unwrap()
+        .unwrap();
+    let value = |block, name| {
+        services
+            .sub_property(block, name)
+            .map(|found| found.value.to_string())
+    };
     assert_eq!(value("sts", "endpoint_url").as_deref(), Some("http://sts"));
     assert_eq!(value("sts", "a").as_deref(), Some("b"));
-    assert_eq!((value("sts", "b"), value("flat", "x"), value("none", "x")), (None, None, None));
+    assert_eq!(
+        (value("sts", "b"), value("flat", "x"), value("none", "x")),
+        (None, None, None)
+    );
 }
 
 #[test]
@@ -137,39 +199,66 @@ fn a_value_may_have_600_kib_of_continuation_lines() {
     let lines = 200 * 1024;
     let profiles = load(&format!("[default]\na = x\n{}", " y\n".repeat(lines)), "").unwrap();
     let default = profiles.selected().unwrap().unwrap();
-    assert_eq!(default.text("a"), Some(&*format!("x{}", "\ny".repeat(lines))));
+    assert_eq!(
+        default.text("a"),
+        Some(&*format!("x{}", "\ny".repeat(lines)))
+    );
 
     let block = " b = c\n".repeat(600 * 1024 / 7);
     let profiles = load(&format!("[services s]\nsts =\n{block} b = last\n"), "").unwrap();
-    let property =
-        profiles.section(SectionKind::Services, "s").unwrap().unwrap().sub_property("sts", "b").unwrap();
+    let property = profiles
+        .section(SectionKind::Services, "s")
+        .unwrap()
+        .unwrap()
+        .sub_property("sts", "b")
+        .unwrap();
     assert_eq!(*property.value, "last");
 }
 
 #[test]
 fn an_error_names_file_and_line_without_the_text_of_the_line() {
     let error = load("[default]\n\naws_secret_access_key: topsecret\n", "").unwrap_err();
-    assert_eq!(unix(&error), "/h/.aws/config, line 3: a property must have an '='");
-    let system =
-        FakeSystem::new(&[("HOME", "/h")]).with_file("/h/.aws/credentials", b"[default]\na = \xff\n");
+    assert_eq!(
+        unix(&error),
+        "/h/.aws/config, line 3: a property must have an '='"
+    );
+    let system = FakeSystem::new(&[("HOME", "/h")])
+        .with_file("/h/.aws/credentials", b"[default]\na = \xff\n");
     let error = Profiles::load(&system).unwrap().selected().unwrap_err();
-    assert_eq!(unix(&error), "/h/.aws/credentials, line 2: the line is not UTF-8");
+    assert_eq!(
+        unix(&error),
+        "/h/.aws/credentials, line 2: the line is not UTF-8"
+    );
 }
 
 #[test]
 fn a_named_profile_must_exist_but_the_default_profile_may_be_missing() {
     let system = |name| FakeSystem::new(&[("HOME", "/h"), ("AWS_PROFILE", name)]);
-    let error = Profiles::load(&system("gone")).unwrap().selected().unwrap_err();
+    let error = Profiles::load(&system("gone"))
+        .unwrap()
+        .selected()
+        .unwrap_err();
     let files = "/h/.aws/config, /h/.aws/credentials";
     let text = format!("AWS_PROFILE names the profile \"gone\", which is in neither of: {files}");
     assert_eq!(unix(&error), text);
-    assert!(Profiles::load(&system(" ")).unwrap().selected().unwrap().is_none());
+    assert!(
+        Profiles::load(&system(" "))
+            .unwrap()
+            .selected()
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
 fn a_tilde_is_expanded_only_as_a_whole_component() {
     let system = FakeSystem::new(&[("HOME", "/h")]);
-    let expanded = |path| expand_home(&system, Platform::Unix, path).to_str().unwrap().to_owned();
+    let expanded = |path| {
+        expand_home(&system, Platform::Unix, path)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(expanded("~/x"), "/h/x");
     assert_eq!(expanded("~"), "/h");
     assert_eq!(expanded("~other/x"), "~other/x");
@@ -185,10 +274,17 @@ fn parse_without_panic(bytes: &[u8]) {
         Ok(profiles) => profiles,
         Err(error) => return assert_shown_safely(&error.to_string()),
     };
-    for section in profiles.merged.profiles.values().chain(profiles.merged.services.values()) {
+    for section in profiles
+        .merged
+        .profiles
+        .values()
+        .chain(profiles.merged.services.values())
+    {
         let names: Vec<&str> = section.pairs().map(|(name, _)| name).collect();
         assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
-        names.iter().for_each(|name| drop(section.sub_property(name, "a")));
+        names
+            .iter()
+            .for_each(|name| drop(section.sub_property(name, "a")));
     }
     let settings = match Settings::new(&system, &profiles) {
         Ok(settings) => settings,
@@ -215,7 +311,9 @@ fn fuzz_shared_files() {
 #[test]
 #[ignore = "reads ../shared, run by .ci/run"]
 fn botocores_files_do_not_panic_whole_or_cut() {
-    let files: Vec<_> = std::fs::read_dir(format!("{VECTORS}/profile/botocore-cfg")).unwrap().collect();
+    let files: Vec<_> = std::fs::read_dir(format!("{VECTORS}/profile/botocore-cfg"))
+        .unwrap()
+        .collect();
     assert_eq!(files.len(), 15);
     let mut random = crate::testing::Random(5);
     for file in files {

@@ -39,10 +39,16 @@ impl fmt::Debug for AsyncResult<AsyncResultBody> {
 
 impl<B> AsyncResult<B> {
     /// The same result with another form of the body.
-    pub(super) fn with_body<C, E>(self, form: impl FnOnce(B) -> Result<C, E>) -> Result<AsyncResult<C>, E> {
+    pub(super) fn with_body<C, E>(
+        self,
+        form: impl FnOnce(B) -> Result<C, E>,
+    ) -> Result<AsyncResult<C>, E> {
         Ok(match self {
             Self::NotYet => AsyncResult::NotYet,
-            Self::Ready { body, content_type } => AsyncResult::Ready { body: form(body)?, content_type },
+            Self::Ready { body, content_type } => AsyncResult::Ready {
+                body: form(body)?,
+                content_type,
+            },
             Self::Failed(text) => AsyncResult::Failed(text),
         })
     }

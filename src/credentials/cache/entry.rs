@@ -36,8 +36,12 @@ impl Entry {
         jitter: f64,
     ) -> Self {
         let expires_at = credentials.expires_at;
-        let is_newer = before.as_ref().is_none_or(|before| before.credentials.expires_at != expires_at);
-        let superseded = before.map(|before| before.credentials).filter(|before| *before == credentials);
+        let is_newer = before
+            .as_ref()
+            .is_none_or(|before| before.credentials.expires_at != expires_at);
+        let superseded = before
+            .map(|before| before.credentials)
+            .filter(|before| *before == credentials);
         Self {
             credentials,
             superseded,
@@ -47,7 +51,8 @@ impl Entry {
     }
 
     pub(super) fn is_valid(&self, now: SystemTime) -> bool {
-        self.usable_until.is_none_or(|usable_until| usable_until > now)
+        self.usable_until
+            .is_none_or(|usable_until| usable_until > now)
     }
 
     pub(super) fn is_due(&self, now: SystemTime) -> bool {
@@ -56,7 +61,9 @@ impl Entry {
 
     /// Whether a search has ended since this value was handed out and found no other credentials.
     pub(super) fn supersedes(&self, credentials: &Credentials) -> bool {
-        self.superseded.as_deref().is_some_and(|superseded| std::ptr::eq(superseded, credentials))
+        self.superseded
+            .as_deref()
+            .is_some_and(|superseded| std::ptr::eq(superseded, credentials))
     }
 
     /// Keeps the credentials after a failed search.
@@ -73,7 +80,9 @@ fn refresh_time(
     now: SystemTime,
     jitter: f64,
 ) -> Option<SystemTime> {
-    let Some(expires_at) = expires_at else { return now.checked_add(RELOAD_AFTER) };
+    let Some(expires_at) = expires_at else {
+        return now.checked_add(RELOAD_AFTER);
+    };
     match expires_at.duration_since(now) {
         Ok(lifetime) if is_newer && !lifetime.is_zero() => {
             let window = REFRESH_WINDOW.min(lifetime / WINDOW_PART);
@@ -85,5 +94,9 @@ fn refresh_time(
 
 /// Already expired on arrival means that our clock is wrong. Such credentials are used; the service decides.
 fn last_use(expires_at: SystemTime, now: SystemTime) -> Option<SystemTime> {
-    if expires_at > now { expires_at.checked_sub(LAST_USE) } else { now.checked_add(REFRESH_PAUSE) }
+    if expires_at > now {
+        expires_at.checked_sub(LAST_USE)
+    } else {
+        now.checked_add(REFRESH_PAUSE)
+    }
 }

@@ -19,8 +19,13 @@ impl Cache {
     /// Runs a search on this thread, for tests that capture the log of their thread.
     pub(in crate::credentials) fn search_on_this_thread(&self) -> SearchOutcome {
         let system = &self.shared.loader.system;
-        let search = self.shared.lock().new_search(system.now(), system.instant());
-        let found = self.shared.found(self.shared.loader.load(search.started_at, &search.progress));
+        let search = self
+            .shared
+            .lock()
+            .new_search(system.now(), system.instant());
+        let found = self
+            .shared
+            .found(self.shared.loader.load(search.started_at, &search.progress));
         self.shared.lock().finish_search(&found);
         found.outcome
     }
@@ -38,7 +43,12 @@ impl Cache {
     pub(in crate::credentials) fn await_callers(&self, callers: usize) {
         let deadline = Instant::now() + PATIENCE;
         // The state has one reference and the thread of the search another.
-        while self.shared.lock().search.as_ref().is_none_or(|search| Arc::strong_count(search) != callers + 2)
+        while self
+            .shared
+            .lock()
+            .search
+            .as_ref()
+            .is_none_or(|search| Arc::strong_count(search) != callers + 2)
         {
             assert!(Instant::now() < deadline, "the callers do not come");
             thread::sleep(Duration::from_micros(50));
@@ -62,22 +72,35 @@ impl Rig {
         let searches = Arc::new(AtomicU64::new(0));
         let (begin, begun) = mpsc::channel();
         let (answers, next_answer) = mpsc::channel::<Option<Duration>>();
-        let (count, clock, next_answer) =
-            (Arc::clone(&searches), Arc::clone(&system), Mutex::new(next_answer));
+        let (count, clock, next_answer) = (
+            Arc::clone(&searches),
+            Arc::clone(&system),
+            Mutex::new(next_answer),
+        );
         let provider = Provider::custom(move || {
             let number = count.fetch_add(1, Ordering::SeqCst);
             // A test that does not wait for searches drops the receiver.
             let _ = begin.send(());
             let lifetime = next_answer.lock().unwrap().recv_timeout(PATIENCE).unwrap();
             let expires_at = clock.now() + lifetime.ok_or("the test has none")?;
-            Ok(Some(Credentials::new(format!("id{number}"), "secret").with_expiry(expires_at)))
+            Ok(Some(
+                Credentials::new(format!("id{number}"), "secret").with_expiry(expires_at),
+            ))
         });
         let cache = Arc::new(cache(provider, &system));
-        Self { cache, system, searches, begun, answers }
+        Self {
+            cache,
+            system,
+            searches,
+            begun,
+            answers,
+        }
     }
 
     pub(super) fn will_answer(&self, lifetime: Option<u64>) {
-        self.answers.send(lifetime.map(Duration::from_secs)).unwrap();
+        self.answers
+            .send(lifetime.map(Duration::from_secs))
+            .unwrap();
     }
 
     pub(super) fn id(&self) -> String {
@@ -101,7 +124,10 @@ impl Rig {
     }
 
     /// Starts a call of [`Cache::get`] on another thread.
-    pub(super) fn get_on_a_thread(&self, timeout: Option<Duration>) -> thread::JoinHandle<SearchOutcome> {
+    pub(super) fn get_on_a_thread(
+        &self,
+        timeout: Option<Duration>,
+    ) -> thread::JoinHandle<SearchOutcome> {
         let cache = Arc::clone(&self.cache);
         let deadline = timeout.map(|timeout| self.system.instant() + timeout);
         thread::spawn(move || cache.get(deadline))
@@ -117,5 +143,12 @@ pub(super) fn settled_id(cache: &Cache) -> String {
 
 pub(super) fn cache(provider: Provider, system: &Arc<FakeSystem>) -> Cache {
     let system = Arc::<FakeSystem>::clone(system);
-    Cache::new(Config { credentials: provider, system, ..Config::default() }.search())
+    Cache::new(
+        Config {
+            credentials: provider,
+            system,
+            ..Config::default()
+        }
+        .search(),
+    )
 }

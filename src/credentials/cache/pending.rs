@@ -83,7 +83,8 @@ impl PendingSearch {
             return Some(Err(CredentialsError::new(REENTRANT)));
         }
         let time_left = deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let limit = (SEARCH_LIMIT + GRACE).saturating_sub(now.saturating_duration_since(self.started_at));
+        let limit =
+            (SEARCH_LIMIT + GRACE).saturating_sub(now.saturating_duration_since(self.started_at));
         let waited = self.ended.wait_timeout_while(
             self.end.lock().unwrap_or_else(PoisonError::into_inner),
             time_left.map_or(limit, |left| left.min(limit)),
@@ -101,7 +102,11 @@ impl PendingSearch {
     }
 
     fn is_running_here(&self) -> bool {
-        let has_ended = self.end.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let has_ended = self
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some();
         !has_ended && *self.thread() == Some(thread::current().id())
     }
 
@@ -122,7 +127,11 @@ impl PendingSearch {
     /// The error for a source that does not keep the limit of the search.
     fn overdue(&self, now: Instant) -> CredentialsError {
         let step = self.progress.step();
-        let running = now.saturating_duration_since(self.started_at).max(SEARCH_LIMIT + GRACE);
-        CredentialsError::new(format!("{step} was not done after {running:.1?} and still runs"))
+        let running = now
+            .saturating_duration_since(self.started_at)
+            .max(SEARCH_LIMIT + GRACE);
+        CredentialsError::new(format!(
+            "{step} was not done after {running:.1?} and still runs"
+        ))
     }
 }

@@ -14,7 +14,14 @@ fn an_hourly_provider_is_searched_26_times_a_day() {
     // The window is five minutes; half of its jitter of a fifth makes four and a half.
     (0..26).for_each(|_| rig.will_answer(Some(3600)));
     for _ in 0..24 * 60 {
-        let left = rig.cache.get(None).unwrap().expires_at.unwrap().duration_since(rig.system.now()).unwrap();
+        let left = rig
+            .cache
+            .get(None)
+            .unwrap()
+            .expires_at
+            .unwrap()
+            .duration_since(rig.system.now())
+            .unwrap();
         assert!(left >= Duration::from_secs(240), "{left:?}");
         rig.cache.settle();
         rig.pass(60);
@@ -44,7 +51,9 @@ fn during_a_refresh_every_caller_gets_the_old_credentials_at_once() {
     let threads: Vec<_> = (0..17)
         .map(|_| {
             let cache = Arc::clone(&rig.cache);
-            thread::spawn(move || (0..1000).all(|_| cache.get(None).unwrap().access_key_id == "id0"))
+            thread::spawn(move || {
+                (0..1000).all(|_| cache.get(None).unwrap().access_key_id == "id0")
+            })
         })
         .collect();
     assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
@@ -68,7 +77,9 @@ fn sixteen_threads_over_short_lived_credentials_lose_no_update() {
         let expires_at = clock.now() + Duration::from_secs(60);
         newest.store(number, Ordering::SeqCst);
         busy.store(false, Ordering::SeqCst);
-        Ok(Some(Credentials::new(number.to_string(), "secret").with_expiry(expires_at)))
+        Ok(Some(
+            Credentials::new(number.to_string(), "secret").with_expiry(expires_at),
+        ))
     });
     let cache = Arc::new(cache(provider, &system));
     let threads: Vec<_> = (0..16)
@@ -85,7 +96,9 @@ fn sixteen_threads_over_short_lived_credentials_lose_no_update() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
     cache.settle();
     // 320 s pass; each search is good for 45 s to 55 s.
     let searches = latest.load(Ordering::SeqCst);
@@ -96,7 +109,9 @@ fn sixteen_threads_over_short_lived_credentials_lose_no_update() {
 #[test]
 fn a_refresh_that_fails_keeps_valid_credentials_and_pauses() {
     let rig = Rig::new();
-    [Some(3600), None, Some(3600)].into_iter().for_each(|answer| rig.will_answer(answer));
+    [Some(3600), None, Some(3600)]
+        .into_iter()
+        .for_each(|answer| rig.will_answer(answer));
     assert_eq!(rig.id(), "id0");
     rig.pass(3400);
     assert_eq!((rig.settled_id(), rig.searches()), ("id0".to_owned(), 2));
@@ -109,7 +124,9 @@ fn a_refresh_that_fails_keeps_valid_credentials_and_pauses() {
 #[test]
 fn a_failure_is_not_kept() {
     let rig = Rig::new();
-    [None, Some(3600)].into_iter().for_each(|answer| rig.will_answer(answer));
+    [None, Some(3600)]
+        .into_iter()
+        .for_each(|answer| rig.will_answer(answer));
     assert!(rig.cache.get(None).is_err());
     assert_eq!(rig.id(), "id1");
 }
@@ -117,11 +134,17 @@ fn a_failure_is_not_kept() {
 #[test]
 fn static_credentials_are_never_refreshed() {
     let credentials = Credentials::new("id", "secret").with_expiry(SystemTime::UNIX_EPOCH);
-    let config = Config { credentials: credentials.clone().into(), ..Config::default() };
+    let config = Config {
+        credentials: credentials.clone().into(),
+        ..Config::default()
+    };
     let cache = Cache::new(config.search());
     assert_eq!(*cache.get(None).unwrap(), credentials);
     assert!(!cache.refresh_after_rejection(&credentials, None).unwrap());
-    let bad = Config { credentials: Credentials::new("id", "").into(), ..Config::default() };
+    let bad = Config {
+        credentials: Credentials::new("id", "").into(),
+        ..Config::default()
+    };
     assert_eq!(
         Cache::new(bad.search()).get(None).unwrap_err().to_string(),
         "configuration: the secret access key is empty"
@@ -144,12 +167,20 @@ fn credentials_without_an_expiry_are_loaded_again_after_15_minutes() {
     let system = Arc::new(FakeSystem::new(&[("HOME", "/h")]).with_file(file, keys("one")));
     let cache = cache(Provider::DefaultChain, &system);
     assert_eq!(settled_id(&cache), "one");
-    system.files.lock().unwrap().insert(file.into(), keys("two").into());
+    system
+        .files
+        .lock()
+        .unwrap()
+        .insert(file.into(), keys("two").into());
     assert_eq!(settled_id(&cache), "one");
     system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(settled_id(&cache), "two");
     // A broken file does not remove the cached credentials.
-    system.files.lock().unwrap().insert(file.into(), b"broken".to_vec());
+    system
+        .files
+        .lock()
+        .unwrap()
+        .insert(file.into(), b"broken".to_vec());
     system.sleep(Duration::from_secs(15 * 60));
     assert_eq!(settled_id(&cache), "two");
 }
@@ -194,12 +225,20 @@ fn rejections_that_arrive_one_after_the_other_share_one_search() {
         let cache = cache(provider, &Arc::default());
         let rejected = cache.get(None).unwrap();
         for _ in 0..16 {
-            assert!(!cache.refresh_after_rejection(&rejected, None).unwrap_or(false));
+            assert!(
+                !cache
+                    .refresh_after_rejection(&rejected, None)
+                    .unwrap_or(false)
+            );
         }
         assert_eq!(searches.load(Ordering::SeqCst), 2, "{fails_from}");
         // The rejection of a call that began after that search starts another.
         let rejected = cache.get(None).unwrap();
-        assert!(!cache.refresh_after_rejection(&rejected, None).unwrap_or(false));
+        assert!(
+            !cache
+                .refresh_after_rejection(&rejected, None)
+                .unwrap_or(false)
+        );
         assert_eq!(searches.load(Ordering::SeqCst), 3, "{fails_from}");
     }
 }
@@ -207,10 +246,18 @@ fn rejections_that_arrive_one_after_the_other_share_one_search() {
 #[test]
 fn a_secret_key_in_the_place_of_the_key_id_is_not_logged() {
     let secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
-    for (id, expected) in [("AKIDEXAMPLE", "credentials AKIDEXAMPLE come"), (secret, "credentials .. come")] {
+    for (id, expected) in [
+        ("AKIDEXAMPLE", "credentials AKIDEXAMPLE come"),
+        (secret, "credentials .. come"),
+    ] {
         let variables = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)];
         capture_log();
-        cache(Provider::DefaultChain, &Arc::new(FakeSystem::new(&variables))).get(None).unwrap();
+        cache(
+            Provider::DefaultChain,
+            &Arc::new(FakeSystem::new(&variables)),
+        )
+        .get(None)
+        .unwrap();
         let log = captured_log();
         assert!(log.contains(expected) && !log.contains(secret), "{log}");
     }
@@ -226,7 +273,11 @@ fn a_search_that_ends_with_the_environment_starts_no_thread() {
         // An error, and no wait either.
         (Provider::DefaultChain, &[id][..], true),
         (Provider::Environment, &[][..], false),
-        (Provider::Chain(vec![Provider::Environment]), &both[..], false),
+        (
+            Provider::Chain(vec![Provider::Environment]),
+            &both[..],
+            false,
+        ),
     ] {
         let context = format!("{provider:?} {variables:?}");
         let cache = cache(provider, &Arc::new(FakeSystem::new(variables)));

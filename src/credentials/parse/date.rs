@@ -15,8 +15,8 @@ pub(in crate::credentials) fn time_of(text: &str) -> Option<SystemTime> {
         Some(date) => format!("{date}Z"),
         None => text.to_owned(),
     };
-    let date =
-        OffsetDateTime::parse(&text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&text, &Iso8601::DEFAULT));
+    let date = OffsetDateTime::parse(&text, &Rfc3339)
+        .or_else(|_| OffsetDateTime::parse(&text, &Iso8601::DEFAULT));
     instant_of(date.ok()?)
 }
 
@@ -24,14 +24,21 @@ pub(in crate::credentials) fn time_of(text: &str) -> Option<SystemTime> {
 fn instant_of(date: OffsetDateTime) -> Option<SystemTime> {
     let seconds = date.unix_timestamp();
     let distance = Duration::from_secs(seconds.unsigned_abs());
-    let second =
-        if seconds < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    let second = if seconds < 0 {
+        UNIX_EPOCH.checked_sub(distance)
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    };
     second?.checked_add(Duration::from_nanos(date.nanosecond().into()))
 }
 
 /// The instant this long after 1970; `None` after the year 9999.
 pub(in crate::credentials) fn time_after_1970(distance: Duration) -> Option<SystemTime> {
-    if distance.as_secs() > MAX_UNIX_SECONDS { None } else { UNIX_EPOCH.checked_add(distance) }
+    if distance.as_secs() > MAX_UNIX_SECONDS {
+        None
+    } else {
+        UNIX_EPOCH.checked_add(distance)
+    }
 }
 
 /// An instant as an RFC 3339 date, in whole seconds and UTC; `None` before 1970 and after the year 9999.
@@ -54,11 +61,18 @@ mod tests {
     #[test]
     fn dates_are_read_and_written() {
         let instant = at(1_234_567_890);
-        for text in ["2009-02-13T23:31:30Z", "2009-02-14T01:31:30+02:00", "2009-02-13T23:31:30UTC"] {
+        for text in [
+            "2009-02-13T23:31:30Z",
+            "2009-02-14T01:31:30+02:00",
+            "2009-02-13T23:31:30UTC",
+        ] {
             assert_eq!(time_of(text), Some(instant), "{text}");
         }
         assert_eq!(time_of("2009-02-13"), None);
-        assert_eq!(date_of(instant + Duration::from_millis(7)).as_deref(), Some("2009-02-13T23:31:30Z"));
+        assert_eq!(
+            date_of(instant + Duration::from_millis(7)).as_deref(),
+            Some("2009-02-13T23:31:30Z")
+        );
     }
 
     #[test]
@@ -76,7 +90,16 @@ mod tests {
         ] {
             assert_eq!(time_of(text), Some(at(1_893_456_000)), "{text}");
         }
-        for text in ["", "2030-01-01T00:00:00", "20300101", "1893456000", "soon", "Z", "UTC", "\u{0660}Z"] {
+        for text in [
+            "",
+            "2030-01-01T00:00:00",
+            "20300101",
+            "1893456000",
+            "soon",
+            "Z",
+            "UTC",
+            "\u{0660}Z",
+        ] {
             assert_eq!(time_of(text), None, "{text}");
         }
     }
@@ -84,15 +107,24 @@ mod tests {
     #[test]
     fn dates_at_the_ends_of_the_calendar_are_no_panic() {
         assert_eq!(time_of("9999-12-31T23:59:59Z"), Some(at(MAX_UNIX_SECONDS)));
-        assert_eq!(time_of("9999-12-31T23:59:59-23:59"), Some(at(MAX_UNIX_SECONDS + 86_340)));
+        assert_eq!(
+            time_of("9999-12-31T23:59:59-23:59"),
+            Some(at(MAX_UNIX_SECONDS + 86_340))
+        );
         assert!(time_of("1969-12-31T23:59:59.5Z").unwrap() < UNIX_EPOCH);
         // Before the range of the clock of Windows.
         let _ = time_of("0000-01-01T00:00:00+23:59");
-        assert_eq!(date_of(at(MAX_UNIX_SECONDS)).as_deref(), Some("9999-12-31T23:59:59Z"));
+        assert_eq!(
+            date_of(at(MAX_UNIX_SECONDS)).as_deref(),
+            Some("9999-12-31T23:59:59Z")
+        );
         assert_eq!(date_of(at(MAX_UNIX_SECONDS + 1)), None);
         assert_eq!(date_of(at(u64::MAX / 2)), None);
         assert_eq!(date_of(UNIX_EPOCH - Duration::from_secs(1)), None);
-        assert_eq!(time_after_1970(Duration::from_secs(MAX_UNIX_SECONDS)), Some(at(MAX_UNIX_SECONDS)));
+        assert_eq!(
+            time_after_1970(Duration::from_secs(MAX_UNIX_SECONDS)),
+            Some(at(MAX_UNIX_SECONDS))
+        );
         for distance in [Duration::from_millis(u64::MAX), Duration::MAX] {
             assert_eq!(time_after_1970(distance), None);
         }
@@ -111,7 +143,9 @@ mod tests {
         ];
         fuzz_text(&samples, |text| {
             let Some(instant) = time_of(text) else { return };
-            let Ok(since_1970) = instant.duration_since(UNIX_EPOCH) else { return };
+            let Ok(since_1970) = instant.duration_since(UNIX_EPOCH) else {
+                return;
+            };
             let whole_seconds = at(since_1970.as_secs());
             if let Some(date) = date_of(instant) {
                 assert_eq!(time_of(&date), Some(whole_seconds), "{date}");
@@ -128,7 +162,11 @@ mod tests {
         fuzz(&[[0; 8]], |_| {
             let distance = Duration::from_secs(random.next() >> random.below(64));
             let written = time_after_1970(distance).and_then(date_of);
-            assert_eq!(written.is_some(), distance.as_secs() <= MAX_UNIX_SECONDS, "{distance:?}");
+            assert_eq!(
+                written.is_some(),
+                distance.as_secs() <= MAX_UNIX_SECONDS,
+                "{distance:?}"
+            );
             if let Some(date) = written {
                 assert_eq!(time_of(&date), Some(UNIX_EPOCH + distance), "{date}");
             }

@@ -21,10 +21,15 @@ impl std::fmt::Debug for JsonDocument {
 
 impl JsonDocument {
     /// The error has no text of the input.
-    pub(in crate::credentials) fn parse(bytes: &[u8], what: &str) -> Result<Self, CredentialsError> {
+    pub(in crate::credentials) fn parse(
+        bytes: &[u8],
+        what: &str,
+    ) -> Result<Self, CredentialsError> {
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err(CredentialsError::new(format!("{what} is not a JSON object"))),
+            Ok(_) => Err(CredentialsError::new(format!(
+                "{what} is not a JSON object"
+            ))),
             Err(error) => {
                 let (line, column) = (error.line(), error.column());
                 let problem = format!("{what} is not JSON at line {line}, column {column}");
@@ -35,7 +40,9 @@ impl JsonDocument {
 
     /// The first nonempty text among these members.
     pub(in crate::credentials) fn text(&self, names: &[&str]) -> Option<&str> {
-        names.iter().find_map(|name| self.member(name)?.as_str().filter(|text| !text.is_empty()))
+        names
+            .iter()
+            .find_map(|name| self.member(name)?.as_str().filter(|text| !text.is_empty()))
     }
 
     /// Whether one of these members is neither a text nor null.
@@ -70,7 +77,11 @@ impl JsonDocument {
     fn key_of(&self, name: &str) -> Option<&str> {
         match self.0.get_key_value(name) {
             Some((key, _)) => Some(key),
-            None => self.0.keys().map(String::as_str).find(|key| key.eq_ignore_ascii_case(name)),
+            None => self
+                .0
+                .keys()
+                .map(String::as_str)
+                .find(|key| key.eq_ignore_ascii_case(name)),
         }
     }
 
@@ -81,14 +92,21 @@ impl JsonDocument {
         what: &str,
     ) -> Result<&str, CredentialsError> {
         self.text(names).ok_or_else(|| {
-            CredentialsError::new(format!("{what} has no {}", names.first().unwrap_or(&"member")))
+            CredentialsError::new(format!(
+                "{what} has no {}",
+                names.first().unwrap_or(&"member")
+            ))
         })
     }
 
     /// Key and secret key; session token and expiry if there are any.
-    pub(in crate::credentials) fn credentials(&self, what: &str) -> Result<Credentials, CredentialsError> {
+    pub(in crate::credentials) fn credentials(
+        &self,
+        what: &str,
+    ) -> Result<Credentials, CredentialsError> {
         let access_key_id = self.required(&["AccessKeyId"], what)?;
-        let mut credentials = Credentials::new(access_key_id, self.required(&["SecretAccessKey"], what)?);
+        let mut credentials =
+            Credentials::new(access_key_id, self.required(&["SecretAccessKey"], what)?);
         credentials.session_token = self.text(&["SessionToken", "Token"]).map(Into::into);
         let expiry = self.text(&["Expiration", "ExpiresAt"]);
         credentials.expires_at = expiry.map(|text| expiry_of(text, what)).transpose()?;
@@ -107,7 +125,8 @@ impl JsonDocument {
 }
 
 fn expiry_of(text: &str, what: &str) -> Result<SystemTime, CredentialsError> {
-    time_of(text).ok_or_else(|| CredentialsError::new(format!("{what} has an expiry that is not a date")))
+    time_of(text)
+        .ok_or_else(|| CredentialsError::new(format!("{what} has an expiry that is not a date")))
 }
 
 #[cfg(test)]
@@ -127,12 +146,18 @@ mod tests {
         let credentials = document.session_credentials("it").unwrap();
         assert_eq!(credentials.access_key_id, "id");
         assert_eq!(credentials.session_token.unwrap().expose(), "t");
-        assert_eq!(credentials.expires_at, Some(UNIX_EPOCH + Duration::from_secs(1_234_567_890)));
+        assert_eq!(
+            credentials.expires_at,
+            Some(UNIX_EPOCH + Duration::from_secs(1_234_567_890))
+        );
     }
 
     fn problem(json: &str) -> String {
         let document = JsonDocument::parse(json.as_bytes(), "the response");
-        document.and_then(|document| document.session_credentials("the response")).unwrap_err().to_string()
+        document
+            .and_then(|document| document.session_credentials("the response"))
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -142,13 +167,18 @@ mod tests {
             problem("{\"SecretAccessKey\":\"topsecret\","),
             "the response is not JSON at line 1, column 31"
         );
-        assert_eq!(problem(r#"{"Token":"t"}"#), "the response has no Expiration");
+        assert_eq!(
+            problem(r#"{"Token":"t"}"#),
+            "the response has no Expiration"
+        );
         assert_eq!(
             problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":7}"#),
             "the response has no SecretAccessKey"
         );
         assert_eq!(
-            problem(r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":"topsecret"}"#),
+            problem(
+                r#"{"Token":"t","Expiration":"x","AccessKeyId":"a","SecretAccessKey":"topsecret"}"#
+            ),
             "the response has an expiry that is not a date"
         );
     }

@@ -43,7 +43,9 @@ impl Replay {
     pub(super) fn new(events: &[Value], is_exact: bool) -> Self {
         let mut by_connection: BTreeMap<u64, Recorded> = BTreeMap::new();
         for event in events {
-            let recorded = by_connection.entry(event["connection_id"].as_u64().unwrap()).or_default();
+            let recorded = by_connection
+                .entry(event["connection_id"].as_u64().unwrap())
+                .or_default();
             let action = &event["action"];
             if let Some(request) = action.pointer("/Request/request") {
                 recorded.request = request.clone();
@@ -52,32 +54,54 @@ impl Replay {
             } else if let Some(data) = action.get("Data") {
                 let text = data["data"]["Utf8"].as_str().unwrap();
                 let is_request = data["direction"] == "Request";
-                if is_request { &mut recorded.request_body } else { &mut recorded.response_body }
-                    .push_str(text);
+                if is_request {
+                    &mut recorded.request_body
+                } else {
+                    &mut recorded.response_body
+                }
+                .push_str(text);
             }
         }
         let left = by_connection.into_values().rev().collect();
-        Self { is_exact, left: Mutex::new(left), faults: Mutex::default() }
+        Self {
+            is_exact,
+            left: Mutex::new(left),
+            faults: Mutex::default(),
+        }
     }
 
     /// Fails unless the requests were exactly the recorded ones.
     pub(super) fn is_used_up(&self) -> Result<(), String> {
         let (left, faults) = (self.left.lock().unwrap(), self.faults.lock().unwrap());
         // An official recording of one response that is retried stands for all attempts.
-        match faults.iter().find(|fault| self.is_exact || !fault.starts_with("not recorded")) {
+        match faults
+            .iter()
+            .find(|fault| self.is_exact || !fault.starts_with("not recorded"))
+        {
             Some(fault) => Err(fault.clone()),
             None if left.is_empty() => Ok(()),
             None => Err(format!("not requested: {left:?}")),
         }
     }
 
-    fn difference(&self, recorded: &Recorded, origin: &Origin, request: &Request<'_>) -> Option<String> {
+    fn difference(
+        &self,
+        recorded: &Recorded,
+        origin: &Origin,
+        request: &Request<'_>,
+    ) -> Option<String> {
         let url = format!("{}://{}{}", origin.scheme(), origin.authority, request.path);
         if recorded.request["method"] != request.method || recorded.request["uri"] != url.as_str() {
-            return Some(format!("{} {url} is not {:?}", request.method, recorded.request));
+            return Some(format!(
+                "{} {url} is not {:?}",
+                request.method, recorded.request
+            ));
         }
         if header(request, "host") != Some(&origin.authority) {
-            return Some(format!("the host header of {url} is {:?}", header(request, "host")));
+            return Some(format!(
+                "the host header of {url} is {:?}",
+                header(request, "host")
+            ));
         }
         for (name, values) in recorded.request["headers"].as_object().unwrap() {
             let name = name.to_ascii_lowercase();
@@ -95,14 +119,20 @@ impl Replay {
         if is_same_body {
             return None;
         }
-        Some(format!("the body sent to {url} is {body}, not {}", recorded.request_body))
+        Some(format!(
+            "the body sent to {url} is {body}, not {}",
+            recorded.request_body
+        ))
     }
 
     /// Notes a request without a recorded response.
     fn fail(&self, fault: String, origin: &Origin) -> TransportError {
         self.faults.lock().unwrap().push(fault);
         let failed = TransportError::before_sending(&origin.authority, Cause::Failed);
-        TransportError { phase: Phase::Wait, ..failed.with_source("the recording has no response") }
+        TransportError {
+            phase: Phase::Wait,
+            ..failed.with_source("the recording has no response")
+        }
     }
 }
 
@@ -112,7 +142,10 @@ impl Recorded {
         let response = self.response["Ok"].as_object()?;
         let mut headers = Headers::default();
         for (name, value) in response["headers"].as_object().unwrap() {
-            headers.push(name, value[0].as_str().or(value.as_str()).unwrap().as_bytes());
+            headers.push(
+                name,
+                value[0].as_str().or(value.as_str()).unwrap().as_bytes(),
+            );
         }
         Some(HttpResponse {
             status: response["status"].as_u64().unwrap().try_into().unwrap(),
@@ -123,12 +156,29 @@ impl Recorded {
 }
 
 fn header<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
-    request.headers.iter().find(|header| header.0 == name).map(|header| header.1)
+    request
+        .headers
+        .iter()
+        .find(|header| header.0 == name)
+        .map(|header| header.1)
 }
 
 fn fields(form: &str) -> Vec<(&str, &str)> {
-    let pairs = form.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.map(|(name, value)| (name, if OF_THE_RECORDING.contains(&name) { ".." } else { value })).collect()
+    let pairs = form
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs
+        .map(|(name, value)| {
+            (
+                name,
+                if OF_THE_RECORDING.contains(&name) {
+                    ".."
+                } else {
+                    value
+                },
+            )
+        })
+        .collect()
 }
 
 impl SendHttp for Arc<Replay> {
@@ -140,7 +190,10 @@ impl SendHttp for Arc<Replay> {
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
         let Some(recorded) = self.left.lock().unwrap().pop() else {
-            let fault = format!("not recorded: {} {}{}", request.method, origin.authority, request.path);
+            let fault = format!(
+                "not recorded: {} {}{}",
+                request.method, origin.authority, request.path
+            );
             return Err(self.fail(fault, origin));
         };
         if let Some(difference) = self.difference(&recorded, origin, request) {

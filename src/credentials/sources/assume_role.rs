@@ -39,7 +39,13 @@ pub(in crate::credentials) struct Role {
 
 impl Role {
     pub(super) fn new(arn: impl Into<String>, session_name: Option<String>) -> Self {
-        Self { arn: arn.into(), session_name, external_id: None, duration: None, has_mfa: false }
+        Self {
+            arn: arn.into(),
+            session_name,
+            external_id: None,
+            duration: None,
+            has_mfa: false,
+        }
     }
 }
 
@@ -70,15 +76,29 @@ pub(super) fn assume_role(
     let what = format!("{} of {}", proof.action(), shown(&role.arn));
     let region = context.region(&what)?;
     let (origin, base_path) = context.endpoint(Service::STS, region)?;
-    let keeps_time =
-        context.settings()?.flag("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "disable_clock_skew_correction")?;
-    let session_name = role.session_name.clone().unwrap_or_else(|| session_name(context.system.now()));
+    let keeps_time = context.settings()?.flag(
+        "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
+        "disable_clock_skew_correction",
+    )?;
+    let session_name = role
+        .session_name
+        .clone()
+        .unwrap_or_else(|| session_name(context.system.now()));
     let request = StsRequest {
-        call: SourceCall { context, what: &what, origin: &origin, settings: CallSettings::SERVICE },
+        call: SourceCall {
+            context,
+            what: &what,
+            origin: &origin,
+            settings: CallSettings::SERVICE,
+        },
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),
         signer: Signer::new(region, "sts"),
-        clock: if keeps_time { None } else { context.clocks.of(&origin.authority) },
+        clock: if keeps_time {
+            None
+        } else {
+            context.clocks.of(&origin.authority)
+        },
         has_corrected_clock: Cell::new(false),
         has_missed_key: Cell::new(false),
     };
@@ -103,7 +123,9 @@ impl StsRequest<'_> {
     fn send(&self, role: &Role, proof: Proof<'_>) -> Result<Credentials, FailedAttempt> {
         let sent_at = self.call.context.system.now();
         let response = match proof {
-            Proof::Credentials(credentials) => self.send_signed(credentials, self.service_time(sent_at))?,
+            Proof::Credentials(credentials) => {
+                self.send_signed(credentials, self.service_time(sent_at))?
+            }
             Proof::WebIdentity(_) => self.call.send(&self.unsigned())?,
         };
         if response.status == 200 {
@@ -117,25 +139,39 @@ impl StsRequest<'_> {
         } else {
             refusal.backoff_base()
         };
-        Err(FailedAttempt { error: refusal.into_error(role.has_mfa).into(), retry_base })
+        Err(FailedAttempt {
+            error: refusal.into_error(role.has_mfa).into(),
+            retry_base,
+        })
     }
 
     fn service_time(&self, now: SystemTime) -> SystemTime {
-        self.clock.as_ref().map_or(now, |clock| clock.service_time(now))
+        self.clock
+            .as_ref()
+            .map_or(now, |clock| clock.service_time(now))
     }
 
     /// Corrects the clock by a refusal; false if the clock was right, and after the first correction.
     fn correct_clock(&self, response: &HttpResponse, sent_at: SystemTime) -> bool {
-        let Some(clock) = &self.clock else { return false };
-        let (signed_for, received_at) = (clock.service_time(sent_at), self.call.context.system.now());
+        let Some(clock) = &self.clock else {
+            return false;
+        };
+        let (signed_for, received_at) =
+            (clock.service_time(sent_at), self.call.context.system.now());
         let was_far_off = clock.learn(&response.headers, signed_for, sent_at, received_at);
-        clock.may_sign_again(was_far_off, signed_for, sent_at) && !self.has_corrected_clock.replace(true)
+        clock.may_sign_again(was_far_off, signed_for, sent_at)
+            && !self.has_corrected_clock.replace(true)
     }
 
     fn unsigned(&self) -> Request<'_> {
         let content_type = ("content-type", "application/x-www-form-urlencoded");
         let headers = vec![content_type, ("host", self.call.origin.authority.as_str())];
-        Request { method: "POST", path: &self.path, headers, body: self.body.as_bytes() }
+        Request {
+            method: "POST",
+            path: &self.path,
+            headers,
+            body: self.body.as_bytes(),
+        }
     }
 
     fn send_signed(
@@ -162,9 +198,12 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, CredentialsErr
 fn credentials_of(document: &XmlDocument) -> Result<Credentials, CredentialsError> {
     let expires_at = time_of(member(document, "Expiration")?)
         .ok_or_else(|| CredentialsError::new("the response has an expiry that is not a date"))?;
-    Ok(Credentials::new(member(document, "AccessKeyId")?, member(document, "SecretAccessKey")?)
-        .with_session_token(member(document, "SessionToken")?)
-        .with_expiry(expires_at))
+    Ok(Credentials::new(
+        member(document, "AccessKeyId")?,
+        member(document, "SecretAccessKey")?,
+    )
+    .with_session_token(member(document, "SessionToken")?)
+    .with_expiry(expires_at))
 }
 
 fn member<'a>(document: &'a XmlDocument, name: &str) -> Result<&'a str, CredentialsError> {
@@ -194,8 +233,11 @@ fn form(role: &Role, proof: Proof<'_>, session_name: &str) -> String {
         ("DurationSeconds", role.duration.as_deref()),
         ("WebIdentityToken", token),
     ];
-    let present = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let fields: Vec<String> =
-        present.map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    let present = fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let fields: Vec<String> = present
+        .map(|(name, value)| format!("{name}={}", percent_encoded(value)))
+        .collect();
     fields.join("&")
 }

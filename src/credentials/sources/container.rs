@@ -30,11 +30,24 @@ const WHAT: &str = "the container's endpoint";
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
     let (origin, path) = endpoint(context)?;
     let token = token(context)?;
-    let mut headers = vec![("accept", "application/json"), ("host", origin.authority.as_str())];
+    let mut headers = vec![
+        ("accept", "application/json"),
+        ("host", origin.authority.as_str()),
+    ];
     headers.extend(token.as_deref().map(|token| ("authorization", token)));
-    let request = Request { method: "GET", path: &path, headers, body: &[] };
+    let request = Request {
+        method: "GET",
+        path: &path,
+        headers,
+        body: &[],
+    };
     let settings = CallSettings::container(is_container_address);
-    let call = SourceCall { context, what: WHAT, origin: &origin, settings };
+    let call = SourceCall {
+        context,
+        what: WHAT,
+        origin: &origin,
+        settings,
+    };
     call.run(|| credentials_in(&call.send(&request).map_err(unanswered)?))
 }
 
@@ -43,7 +56,8 @@ fn unanswered(error: TransportError) -> FailedAttempt {
     if error.phase != Phase::Lookup || error.cause != Cause::Permanent {
         return error.into();
     }
-    let advice = "; over plain HTTP the host must have loopback addresses only, or those of ECS and EKS";
+    let advice =
+        "; over plain HTTP the host must have loopback addresses only, or those of ECS and EKS";
     FailedAttempt::fatal(CredentialsError::from(error).followed_by(advice))
 }
 
@@ -72,13 +86,20 @@ fn checked_endpoint(setting: &str, url: &str) -> Result<(Origin, String), Creden
         }
         // The addresses of a name are checked when it is looked up for the connection.
         Some((origin, _))
-            if !origin.tls && origin.host().parse().is_ok_and(|it| !is_container_address(it)) =>
+            if !origin.tls
+                && origin
+                    .host()
+                    .parse()
+                    .is_ok_and(|it| !is_container_address(it)) =>
         {
-            let problem = "is an http:// URL of a host that is neither loopback nor ECS's nor EKS's";
+            let problem =
+                "is an http:// URL of a host that is neither loopback nor ECS's nor EKS's";
             Err(CredentialsError::new(format!("{setting} {problem}")))
         }
         Some((origin, path)) => Ok((origin, path)),
-        None => Err(CredentialsError::new(format!("{setting} is not a URL with a host"))),
+        None => Err(CredentialsError::new(format!(
+            "{setting} is not a URL with a host"
+        ))),
     }
 }
 
@@ -91,19 +112,22 @@ fn token(context: &Context<'_>) -> Result<Option<String>, CredentialsError> {
         return header_value(content, TOKEN_FILE).map(Some);
     }
     match context.system.variable(TOKEN) {
-        Some(token) if !token.trim().is_empty() => header_value(token.into_bytes(), TOKEN).map(Some),
+        Some(token) if !token.trim().is_empty() => {
+            header_value(token.into_bytes(), TOKEN).map(Some)
+        }
         _ => Ok(None),
     }
 }
 
 /// Refuses a token that is not a header value: a line break would begin another header.
 fn header_value(token: Vec<u8>, setting: &str) -> Result<String, CredentialsError> {
-    let is_valid = token.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
+    let is_valid = token
+        .iter()
+        .all(|byte| *byte == b' ' || byte.is_ascii_graphic());
     match String::from_utf8(token) {
         Ok(token) if is_valid && !token.is_empty() => Ok(token),
         _ => {
-            let problem =
-                "holds no token, or one with a line break or other characters that no header can have";
+            let problem = "holds no token, or one with a line break or other characters that no header can have";
             Err(CredentialsError::new(format!("{setting} {problem}")))
         }
     }
@@ -122,12 +146,16 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt>
             let problem = format!("it answered with the code {}", shown(code));
             Err(FailedAttempt::retryable(CredentialsError::new(problem)))
         }
-        _ => document.session_credentials(what).map_err(FailedAttempt::retryable),
+        _ => document
+            .session_credentials(what)
+            .map_err(FailedAttempt::retryable),
     }
 }
 
 fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
-    let details = ["code", "message"].into_iter().filter_map(|name| document?.text(&[name]));
+    let details = ["code", "message"]
+        .into_iter()
+        .filter_map(|name| document?.text(&[name]));
     let mut problem = format!("it answered HTTP {status}");
     for detail in details {
         problem.push_str(": ");
@@ -150,7 +178,10 @@ mod tests {
 
     /// The error texts of the official cases, and ours for the same problem.
     const PROBLEMS: [(&str, &str); 2] = [
-        ("No environment variables were set to configure ECS provider", "_RELATIVE_URI nor AWS_CONTAINER_"),
+        (
+            "No environment variables were set to configure ECS provider",
+            "_RELATIVE_URI nor AWS_CONTAINER_",
+        ),
         ("URI did not specify a host", "is not a URL with a host"),
     ];
 
@@ -165,9 +196,13 @@ mod tests {
     }
 
     fn url(variables: &[(&str, &str)]) -> Result<String, String> {
-        with_context(&FakeSystem::new(variables), |context| match endpoint(context) {
-            Ok((origin, path)) => Ok(format!("{}://{}{path}", origin.scheme(), origin.authority)),
-            Err(error) => Err(error.into_failure().to_string()),
+        with_context(&FakeSystem::new(variables), |context| {
+            match endpoint(context) {
+                Ok((origin, path)) => {
+                    Ok(format!("{}://{}{path}", origin.scheme(), origin.authority))
+                }
+                Err(error) => Err(error.into_failure().to_string()),
+            }
         })
     }
 
@@ -181,10 +216,14 @@ mod tests {
         assert_eq!(cases.len(), 11);
         for case in cases {
             let variables = case["env"].as_object().unwrap();
-            let variables: Vec<_> =
-                variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+            let variables: Vec<_> = variables
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+                .collect();
             match (url(&variables), &case["result"]["Ok"]) {
-                (Ok(url), Value::String(expected)) => assert_eq!(url, *expected, "{}", case["docs"]),
+                (Ok(url), Value::String(expected)) => {
+                    assert_eq!(url, *expected, "{}", case["docs"])
+                }
                 (Err(text), Value::Null) => {
                     let theirs = case["result"]["ErrorContains"].as_str().unwrap();
                     let ours = PROBLEMS.iter().find(|(it, _)| *it == theirs).unwrap().1;
@@ -197,11 +236,24 @@ mod tests {
 
     #[test]
     fn a_remote_endpoint_must_be_https() {
-        assert!(url(&[(FULL_URI, "http://192.0.2.1/x")]).unwrap_err().contains("neither loopback"));
-        assert_eq!(url(&[(FULL_URI, "https://192.0.2.1")]).unwrap(), "https://192.0.2.1/");
-        assert_eq!(url(&[(FULL_URI, "http://[::1]:8080?a=b")]).unwrap(), "http://[::1]:8080/?a=b");
+        assert!(
+            url(&[(FULL_URI, "http://192.0.2.1/x")])
+                .unwrap_err()
+                .contains("neither loopback")
+        );
+        assert_eq!(
+            url(&[(FULL_URI, "https://192.0.2.1")]).unwrap(),
+            "https://192.0.2.1/"
+        );
+        assert_eq!(
+            url(&[(FULL_URI, "http://[::1]:8080?a=b")]).unwrap(),
+            "http://[::1]:8080/?a=b"
+        );
         for bad in ["@192.0.2.1/x", ".example.com/x", ":80:80/", " x"] {
-            assert!(url(&[(RELATIVE_URI, bad)]).is_err() || bad.starts_with(' '), "{bad}");
+            assert!(
+                url(&[(RELATIVE_URI, bad)]).is_err() || bad.starts_with(' '),
+                "{bad}"
+            );
         }
     }
 
@@ -209,17 +261,32 @@ mod tests {
     fn a_token_cannot_add_a_header() {
         let file = ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t");
         let good = FakeSystem::new(&[file]).with_file("/t", "Bearer abc");
-        assert_eq!(with_context(&good, token).unwrap().as_deref(), Some("Bearer abc"));
+        assert_eq!(
+            with_context(&good, token).unwrap().as_deref(),
+            Some("Bearer abc")
+        );
         for bad in ["", "a\r\nx: y", "a\n", "\u{e9}"] {
             let system = FakeSystem::new(&[file]).with_file("/t", bad);
             let text = with_context(&system, token).unwrap_err().to_string();
-            assert!(text.starts_with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds no token"), "{text}");
+            assert!(
+                text.starts_with("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE holds no token"),
+                "{text}"
+            );
         }
-        let text = with_context(&FakeSystem::new(&[file]), token).unwrap_err().to_string();
-        assert_eq!(text, "the container's authorization token cannot be read from /t");
-        let two_lines = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t\nx\u{1b}[1m")]);
+        let text = with_context(&FakeSystem::new(&[file]), token)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            text,
+            "the container's authorization token cannot be read from /t"
+        );
+        let two_lines =
+            FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "/t\nx\u{1b}[1m")]);
         let text = with_context(&two_lines, token).unwrap_err().to_string();
-        assert_eq!(text, "the container's authorization token cannot be read from /t x [1m");
+        assert_eq!(
+            text,
+            "the container's authorization token cannot be read from /t x [1m"
+        );
         let variable = FakeSystem::new(&[("AWS_CONTAINER_AUTHORIZATION_TOKEN", "a\nb")]);
         assert!(with_context(&variable, token).is_err());
     }
@@ -232,7 +299,11 @@ mod tests {
         ];
         fuzz(&samples, |body| {
             for status in [200, 429] {
-                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                let response = HttpResponse {
+                    status,
+                    headers: Headers::default(),
+                    body: body.to_vec(),
+                };
                 if let Err(failed) = credentials_in(&response) {
                     assert_shown_safely(&failed.error.into_failure().to_string());
                 }
@@ -242,8 +313,12 @@ mod tests {
 
     #[test]
     fn fuzz_urls_and_tokens() {
-        let samples =
-            ["http://127.0.0.1:80/v2?a=b", "/v2/credentials", "https://[::1]", "Bearer abc\r\nx: y"];
+        let samples = [
+            "http://127.0.0.1:80/v2?a=b",
+            "/v2/credentials",
+            "https://[::1]",
+            "Bearer abc\r\nx: y",
+        ];
         fuzz_text(&samples, |text| {
             for name in [FULL_URI, RELATIVE_URI] {
                 if let Err(error) = url(&[(name, text)]) {
@@ -269,7 +344,11 @@ mod tests {
             ("10.0.0.1", false),
             ("::2", false),
         ] {
-            assert_eq!(is_container_address(address.parse().unwrap()), is_allowed, "{address}");
+            assert_eq!(
+                is_container_address(address.parse().unwrap()),
+                is_allowed,
+                "{address}"
+            );
         }
     }
 }

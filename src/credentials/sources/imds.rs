@@ -36,7 +36,10 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
     match (outcome, context.last_instance_credentials) {
         (Ok(credentials), _) => Ok(extend_expiry(context, credentials)),
         (Err(error), Some(last)) => {
-            log::warn!("the last credentials of the instance are still used: {}", error.into_failure());
+            log::warn!(
+                "the last credentials of the instance are still used: {}",
+                error.into_failure()
+            );
             Ok(extend_expiry(context, last.clone()))
         }
         (Err(error), None) => Err(error),
@@ -46,7 +49,9 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
 /// The region of the instance.
 pub(in crate::credentials) fn region(context: &Context<'_>) -> Result<String, ProviderError> {
     let service = Metadata::connect(context)?;
-    let region = service.get(REGION_PATH)?.ok_or_else(|| not_found(REGION_PATH))?;
+    let region = service
+        .get(REGION_PATH)?
+        .ok_or_else(|| not_found(REGION_PATH))?;
     match checked_region(region.trim()) {
         Ok(region) => Ok(region.to_owned()),
         Err(error) => Err(error.within(WHAT).into()),
@@ -60,7 +65,10 @@ fn not_found(path: &str) -> CredentialsError {
 /// Extends the expiry of expired credentials.
 fn extend_expiry(context: &Context<'_>, credentials: Credentials) -> Credentials {
     let now = context.system.now();
-    if credentials.expires_at.is_none_or(|expires_at| expires_at > now) {
+    if credentials
+        .expires_at
+        .is_none_or(|expires_at| expires_at > now)
+    {
         return credentials;
     }
     let extension = EXTENSION + EXTENSION_JITTER.mul_f64(fraction(context.system.random()));
@@ -82,22 +90,33 @@ impl<'a> Metadata<'a> {
     fn connect(context: &'a Context<'a>) -> Result<Self, ProviderError> {
         let disabled = context.variable("AWS_EC2_METADATA_DISABLED");
         if disabled.is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")) {
-            return Err(ProviderError::not_configured("AWS_EC2_METADATA_DISABLED is true"));
+            return Err(ProviderError::not_configured(
+                "AWS_EC2_METADATA_DISABLED is true",
+            ));
         }
         let (origin, base_path) = endpoint(context)?;
-        let mut service = Self { context, origin, base_path, token: String::new() };
+        let mut service = Self {
+            context,
+            origin,
+            base_path,
+            token: String::new(),
+        };
         service.token = service.new_token()?;
         Ok(service)
     }
 
     fn new_token(&self) -> Result<String, ProviderError> {
         let ttl = ("x-aws-ec2-metadata-token-ttl-seconds", TOKEN_TTL_SECONDS);
-        let response = self.call("PUT", "/latest/api/token", ttl, |response| match response.status {
-            200 => Ok(()),
-            status => Err(refusal_of_token(status)),
+        let response = self.call("PUT", "/latest/api/token", ttl, |response| {
+            match response.status {
+                200 => Ok(()),
+                status => Err(refusal_of_token(status)),
+            }
         })?;
         match String::from_utf8(response.body) {
-            Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(token),
+            Ok(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(token)
+            }
             _ => Err(CredentialsError::new(format!("{WHAT} gave no session token")).into()),
         }
     }
@@ -110,7 +129,11 @@ impl<'a> Metadata<'a> {
             status => Err(failed(status)),
         })?;
         let is_found = response.status == 200;
-        Ok(if is_found { Some(String::from_utf8_lossy(&response.body).into_owned()) } else { None })
+        Ok(if is_found {
+            Some(String::from_utf8_lossy(&response.body).into_owned())
+        } else {
+            None
+        })
     }
 
     fn call(
@@ -122,11 +145,23 @@ impl<'a> Metadata<'a> {
     ) -> Result<HttpResponse, ProviderError> {
         let path = format!("{}{path}", self.base_path);
         let headers = vec![("host", self.origin.authority.as_str()), header];
-        let request = Request { method, path: &path, headers, body: &[] };
+        let request = Request {
+            method,
+            path: &path,
+            headers,
+            body: &[],
+        };
         let settings = CallSettings::INSTANCE_METADATA;
-        let call = SourceCall { context: self.context, what: WHAT, origin: &self.origin, settings };
+        let call = SourceCall {
+            context: self.context,
+            what: WHAT,
+            origin: &self.origin,
+            settings,
+        };
         call.run(|| {
-            let response = call.send(&request).map_err(|error| unanswered(error, method))?;
+            let response = call
+                .send(&request)
+                .map_err(|error| unanswered(error, method))?;
             let retry_base = backoff_base(response.status);
             check(&response).map_err(|error| FailedAttempt { error, retry_base })?;
             Ok(response)
@@ -138,10 +173,14 @@ impl<'a> Metadata<'a> {
         let roles = self.get(ROLE_PATH)?;
         let first_line = roles.as_deref().and_then(|roles| roles.lines().next());
         let Some(role) = first_line.map(str::trim).filter(|role| !role.is_empty()) else {
-            return Err(ProviderError::not_configured("no role is attached to the instance"));
+            return Err(ProviderError::not_configured(
+                "no role is attached to the instance",
+            ));
         };
         if !is_role_name(role) {
-            return Err(CredentialsError::new(format!("{WHAT} gave an invalid name of a role")).into());
+            return Err(
+                CredentialsError::new(format!("{WHAT} gave an invalid name of a role")).into(),
+            );
         }
         let path = format!("{ROLE_PATH}{role}");
         let answer = self.get(&path)?.ok_or_else(|| not_found(&path))?;
@@ -151,7 +190,8 @@ impl<'a> Metadata<'a> {
 
 /// Source: the characters of IAM's role names. Anything else does not come from the metadata service.
 fn is_role_name(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte))
 }
 
 /// Outside EC2 the service does not exist. In a container one network hop too far away, it does not respond to the
@@ -177,13 +217,14 @@ fn reason_of(error: &dyn std::error::Error) -> String {
 fn refusal_of_token(status: u16) -> ProviderError {
     match status {
         403 => {
-            let problem =
-                "refused a session token (HTTP 403): it is switched off in the instance's metadata options";
+            let problem = "refused a session token (HTTP 403): it is switched off in the instance's metadata options";
             CredentialsError::new(problem).into()
         }
         404 | 405 => {
             let address = "the address of EC2's instance metadata service";
-            ProviderError::not_configured(format!("{address} answers HTTP {status}: it is another service"))
+            ProviderError::not_configured(format!(
+                "{address} answers HTTP {status}: it is another service"
+            ))
         }
         status => failed(status),
     }
@@ -203,9 +244,14 @@ fn backoff_base(status: u16) -> Option<Duration> {
 
 fn endpoint(context: &Context<'_>) -> Result<(Origin, String), CredentialsError> {
     let settings = context.settings()?;
-    let url = settings.text(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"], "ec2_metadata_service_endpoint");
-    let mode =
-        settings.text(&["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"], "ec2_metadata_service_endpoint_mode");
+    let url = settings.text(
+        &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
+        "ec2_metadata_service_endpoint",
+    );
+    let mode = settings.text(
+        &["AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE"],
+        "ec2_metadata_service_endpoint_mode",
+    );
     let url = match (url, mode) {
         (Some(url), _) => url,
         (None, None) => built_in(IPV4_URL),
@@ -217,7 +263,11 @@ fn endpoint(context: &Context<'_>) -> Result<(Origin, String), CredentialsError>
 }
 
 fn built_in(url: &str) -> Setting {
-    Setting { name: "endpoint", value: url.to_owned(), line: None }
+    Setting {
+        name: "endpoint",
+        value: url.to_owned(),
+        line: None,
+    }
 }
 
 fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
@@ -227,9 +277,14 @@ fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
         None | Some("Success") => document.session_credentials(what),
         Some("AssumeRoleUnauthorizedAccess") => {
             let problem = "EC2 may not assume the instance's role: check the role's trust policy";
-            Err(CredentialsError::new(format!("{problem} (AssumeRoleUnauthorizedAccess)")))
+            Err(CredentialsError::new(format!(
+                "{problem} (AssumeRoleUnauthorizedAccess)"
+            )))
         }
-        Some(code) => Err(CredentialsError::new(format!("it answered with the code {}", shown(code)))),
+        Some(code) => Err(CredentialsError::new(format!(
+            "it answered with the code {}",
+            shown(code)
+        ))),
     }
 }
 
@@ -249,23 +304,36 @@ mod tests {
 
     /// The official texts and ours for the same problem.
     const PROBLEMS: [(&str, &str); 3] = [
-        ("`error` is not a valid endpoint mode", "is \"error\": can only be IPv4 or IPv6"),
-        ("`IPv7` is not a valid endpoint mode", "set in config, line 2: can only be IPv4 or IPv6"),
+        (
+            "`error` is not a valid endpoint mode",
+            "is \"error\": can only be IPv4 or IPv6",
+        ),
+        (
+            "`IPv7` is not a valid endpoint mode",
+            "set in config, line 2: can only be IPv4 or IPv6",
+        ),
         ("invalid uri character", "is \"not a uri\": is not an http"),
     ];
 
     fn passes(case: &Value) -> Result<(), String> {
         let variables = case["env"].as_object().unwrap();
-        let variables: Vec<_> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap())).collect();
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str().unwrap()))
+            .collect();
         let mut system = FakeSystem::new(&variables);
         for (path, content) in case["fs"].as_object().unwrap() {
             system = system.with_file(path, content.as_str().unwrap());
         }
-        let (hosts, progress, clocks) = (AwsHosts::default(), Progress::default(), Clocks::default());
+        let (hosts, progress, clocks) =
+            (AwsHosts::default(), Progress::default(), Clocks::default());
         let context = Context::new(&system, &NoNetwork, &hosts, &progress, &clocks);
         let outcome = endpoint(&context).map(|(origin, path)| {
-            format!("{}://{}{path}/latest/api/token", origin.scheme(), origin.authority)
+            format!(
+                "{}://{}{path}/latest/api/token",
+                origin.scheme(),
+                origin.authority
+            )
         });
         let is_same = match (&outcome, &case["result"]["Ok"]) {
             (Ok(url), Value::String(expected)) => url == expected,
@@ -276,7 +344,11 @@ mod tests {
             }
             _ => false,
         };
-        if is_same { Ok(()) } else { Err(format!("{}: {outcome:?}", case["docs"])) }
+        if is_same {
+            Ok(())
+        } else {
+            Err(format!("{}: {outcome:?}", case["docs"]))
+        }
     }
 
     #[test]
@@ -297,7 +369,10 @@ mod tests {
     #[test]
     #[ignore = "reads ../shared, run by .ci/run"]
     fn the_official_endpoint_cases() {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/vectors/credential-chain");
+        let root = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../shared/vectors/credential-chain"
+        );
         let file = std::fs::read(format!("{root}/imds-config/imds-endpoint-tests.json")).unwrap();
         let cases: Value = serde_json::from_slice(&file).unwrap();
         let cases = cases["tests"].as_array().unwrap();

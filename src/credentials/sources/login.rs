@@ -31,8 +31,13 @@ pub(super) fn load(context: &Context<'_>, session: &str) -> Result<Credentials, 
         .object("accessToken")
         .ok_or_else(|| CredentialsError::new(format!("{what} has no accessToken")))?;
     let credentials = token.session_credentials(&what)?;
-    if credentials.expires_at.is_some_and(|expires_at| expires_at <= context.system.now()) {
-        return Err(CredentialsError::new(format!("{what} has expired: run `aws login`")));
+    if credentials
+        .expires_at
+        .is_some_and(|expires_at| expires_at <= context.system.now())
+    {
+        return Err(CredentialsError::new(format!(
+            "{what} has expired: run `aws login`"
+        )));
     }
     Ok(credentials)
 }

@@ -44,7 +44,10 @@ pub(in crate::credentials) enum NamedSource {
 }
 
 impl Plan {
-    pub(in crate::credentials) fn of(profiles: &Profiles, selected: &str) -> Result<Self, ProviderError> {
+    pub(in crate::credentials) fn of(
+        profiles: &Profiles,
+        selected: &str,
+    ) -> Result<Self, ProviderError> {
         let mut roles = Vec::new();
         let mut visited: Vec<&str> = Vec::new();
         let mut profile = Profile::selected(profiles, selected)?;
@@ -61,7 +64,9 @@ impl Plan {
             {
                 break Base::Keys(keys);
             }
-            let Some(role) = profile.role() else { break profile.base(is_source)? };
+            let Some(role) = profile.role() else {
+                break profile.base(is_source)?;
+            };
             roles.push(role);
             match profile.source()? {
                 Some(source) => profile = source,
@@ -69,14 +74,21 @@ impl Plan {
             }
         };
         roles.reverse();
-        Ok(Self { base, base_profile: profile.name.to_owned(), roles })
+        Ok(Self {
+            base,
+            base_profile: profile.name.to_owned(),
+            roles,
+        })
     }
 }
 
 /// Why the section of this profile does not count, if there is one.
 fn ignored_profile(profiles: &Profiles, name: &str) -> Option<String> {
     let fault = profiles.why_ignored(SectionKind::Profile, name)?;
-    Some(format!("the section of the profile {} is ignored: {fault}", quoted(name)))
+    Some(format!(
+        "the section of the profile {} is ignored: {fault}",
+        quoted(name)
+    ))
 }
 
 fn loop_at(name: &str) -> CredentialsError {
@@ -94,7 +106,11 @@ struct Profile<'a> {
 impl<'a> Profile<'a> {
     fn selected(profiles: &'a Profiles, name: &'a str) -> Result<Self, ProviderError> {
         if let Some(section) = profiles.profile(name)? {
-            return Ok(Self { profiles, name, section });
+            return Ok(Self {
+                profiles,
+                name,
+                section,
+            });
         }
         let files = profiles.files();
         let problem = ignored_profile(profiles, name)
@@ -144,7 +160,11 @@ impl<'a> Profile<'a> {
             return Ok(None);
         }
         if let Some(section) = self.profiles.profile(name)? {
-            return Ok(Some(Self { name, section, ..*self }));
+            return Ok(Some(Self {
+                name,
+                section,
+                ..*self
+            }));
         }
         let problem = ignored_profile(self.profiles, name)
             .unwrap_or_else(|| format!("its source_profile {} does not exist", quoted(name)));
@@ -188,7 +208,10 @@ impl<'a> Profile<'a> {
             "ec2instancemetadata" => Ok(NamedSource::InstanceMetadata),
             _ => {
                 let names = "Environment, EcsContainer or Ec2InstanceMetadata";
-                let problem = format!("credential_source is {}, and can only be {names}", quoted(value));
+                let problem = format!(
+                    "credential_source is {}, and can only be {names}",
+                    quoted(value)
+                );
                 Err(self.error(&problem))
             }
         }
@@ -205,15 +228,28 @@ impl<'a> Profile<'a> {
     }
 
     fn sso(&self) -> Result<Option<Sso>, CredentialsError> {
-        let all = ["sso_session", "sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
-        if all.into_iter().all(|property| self.text(property).is_none()) {
+        let all = [
+            "sso_session",
+            "sso_account_id",
+            "sso_role_name",
+            "sso_region",
+            "sso_start_url",
+        ];
+        if all
+            .into_iter()
+            .all(|property| self.text(property).is_none())
+        {
             return Ok(None);
         }
         let account_and_role = match (self.owned("sso_account_id"), self.owned("sso_role_name")) {
             (Some(account), Some(role)) => Some((account, role)),
             (None, None) => None,
-            (Some(_), None) => return Err(self.error("sso_account_id is set without sso_role_name")),
-            (None, Some(_)) => return Err(self.error("sso_role_name is set without sso_account_id")),
+            (Some(_), None) => {
+                return Err(self.error("sso_account_id is set without sso_role_name"));
+            }
+            (None, Some(_)) => {
+                return Err(self.error("sso_role_name is set without sso_account_id"));
+            }
         };
         Ok(Some(Sso {
             region: self.sso_property("sso_region")?,
@@ -247,15 +283,22 @@ impl<'a> Profile<'a> {
         if let Some(section) = self.profiles.section(SectionKind::SsoSession, name)? {
             return Ok(section);
         }
-        Err(self.error(&match self.profiles.why_ignored(SectionKind::SsoSession, name) {
-            Some(fault) => format!("the section of the sso-session {} is ignored: {fault}", quoted(name)),
-            None => format!("there is no section [sso-session {}]", shown(name)),
-        }))
+        Err(self.error(
+            &match self.profiles.why_ignored(SectionKind::SsoSession, name) {
+                Some(fault) => format!(
+                    "the section of the sso-session {} is ignored: {fault}",
+                    quoted(name)
+                ),
+                None => format!("there is no section [sso-session {}]", shown(name)),
+            },
+        ))
     }
 
     fn contradiction(&self, property: &str) -> CredentialsError {
         let rule = "sso_region and sso_start_url belong into the sso-session section that it names";
-        self.error(&format!("{rule}, and its own {property} is not the same as there"))
+        self.error(&format!(
+            "{rule}, and its own {property} is not the same as there"
+        ))
     }
 
     fn has_whole_keys(&self) -> bool {
@@ -266,17 +309,24 @@ impl<'a> Profile<'a> {
 
     /// A part of the keys. A line break in it means that the next line is indented by mistake.
     fn key(&self, name: &str) -> Result<Option<&'a str>, CredentialsError> {
-        let Some(property) = self.section.property(name) else { return Ok(None) };
+        let Some(property) = self.section.property(name) else {
+            return Ok(None);
+        };
         let value = property.value.trim();
         if value.contains(['\n', '\r']) {
             let line = &property.line;
-            return Err(self.error(&format!("{line}: {name} has a line break, as the next line is indented")));
+            return Err(self.error(&format!(
+                "{line}: {name} has a line break, as the next line is indented"
+            )));
         }
         Ok(Some(value))
     }
 
     fn keys(&self) -> Result<Option<Credentials>, CredentialsError> {
-        let (id, secret) = (self.key("aws_access_key_id")?, self.key("aws_secret_access_key")?);
+        let (id, secret) = (
+            self.key("aws_access_key_id")?,
+            self.key("aws_secret_access_key")?,
+        );
         let credentials = match (id, secret) {
             (None, None) => return Ok(None),
             (Some(_), None) => {

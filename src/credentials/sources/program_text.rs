@@ -22,12 +22,21 @@ pub(super) fn redacted(text: &[u8], command_line: &str) -> String {
 
 fn without_arguments(text: &str, command_line: &str) -> String {
     let mut arguments: Vec<&str> = vec![command_line.trim()];
-    let words = command_line.split(|letter: char| letter.is_whitespace() || "\"'`".contains(letter));
-    arguments.extend(words.flat_map(|word| [word].into_iter().chain(word.split('='))).map(trimmed));
+    let words =
+        command_line.split(|letter: char| letter.is_whitespace() || "\"'`".contains(letter));
+    arguments.extend(
+        words
+            .flat_map(|word| [word].into_iter().chain(word.split('=')))
+            .map(trimmed),
+    );
     arguments.retain(|argument| may_be_private(argument));
     // The longest first, because it may contain another.
     arguments.sort_by_key(|argument| std::cmp::Reverse(argument.len()));
-    arguments.into_iter().fold(text.to_owned(), |text, argument| text.replace(argument, REDACTED))
+    arguments
+        .into_iter()
+        .fold(text.to_owned(), |text, argument| {
+            text.replace(argument, REDACTED)
+        })
 }
 
 fn trimmed(word: &str) -> &str {
@@ -36,7 +45,8 @@ fn trimmed(word: &str) -> &str {
 
 /// Words of letters only are more often part of a message.
 fn may_be_private(argument: &str) -> bool {
-    argument.len() >= MIN_ARGUMENT_CHARACTERS && !argument.bytes().all(|byte| byte.is_ascii_alphabetic())
+    argument.len() >= MIN_ARGUMENT_CHARACTERS
+        && !argument.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 fn without_keys(text: &str) -> String {
@@ -46,7 +56,11 @@ fn without_keys(text: &str) -> String {
         let word = Word::at_start(rest);
         // Without a word, the piece is one character.
         let (piece, after) = rest.split_at(word.bytes.max(first.len_utf8()));
-        kept.push_str(if word.letters >= MIN_KEY_LETTERS { REDACTED } else { piece });
+        kept.push_str(if word.letters >= MIN_KEY_LETTERS {
+            REDACTED
+        } else {
+            piece
+        });
         rest = after;
     }
     kept
@@ -68,7 +82,10 @@ impl Word {
             match unit {
                 Unit::Letter(length) => {
                     bytes += length;
-                    word = Self { bytes, letters: word.letters + 1 };
+                    word = Self {
+                        bytes,
+                        letters: word.letters + 1,
+                    };
                 }
                 Unit::Break(_) if word.letters == 0 => break,
                 Unit::Break(length) => bytes += length,
@@ -86,7 +103,9 @@ enum Unit {
 
 fn unit(text: &str) -> Option<Unit> {
     match text.as_bytes() {
-        [byte, ..] if byte.is_ascii_alphanumeric() || b"+/_-".contains(byte) => Some(Unit::Letter(1)),
+        [byte, ..] if byte.is_ascii_alphanumeric() || b"+/_-".contains(byte) => {
+            Some(Unit::Letter(1))
+        }
         [b'%', code @ ..] if is_hex(code, 2) => Some(Unit::Letter(3)),
         [b'&', b'#', ..] => reference_length(text).map(Unit::Letter),
         [b'\\', b'/', ..] => Some(Unit::Letter(2)),
@@ -103,12 +122,16 @@ fn unit(text: &str) -> Option<Unit> {
 /// The length of a character reference. One without its end is not searched further: its text would be read once for each
 /// ampersand.
 fn reference_length(text: &str) -> Option<usize> {
-    let end = text.bytes().take(MAX_REFERENCE_BYTES).position(|byte| byte == b';')?;
+    let end = text
+        .bytes()
+        .take(MAX_REFERENCE_BYTES)
+        .position(|byte| byte == b';')?;
     Some(end + 1)
 }
 
 fn is_hex(code: &[u8], digits: usize) -> bool {
-    code.get(..digits).is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
+    code.get(..digits)
+        .is_some_and(|code| code.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The length of a line break and the indentation after it.
@@ -118,7 +141,10 @@ fn line_break(bytes: &[u8]) -> Option<usize> {
         [b'\r' | b'\n', ..] => 1,
         _ => return None,
     };
-    let indentation = bytes.iter().skip(length).take_while(|byte| matches!(byte, b' ' | b'\t'));
+    let indentation = bytes
+        .iter()
+        .skip(length)
+        .take_while(|byte| matches!(byte, b' ' | b'\t'));
     Some(length + indentation.count())
 }
 
@@ -131,8 +157,7 @@ mod tests {
 
     #[test]
     fn what_may_be_a_key_is_not_shown() {
-        let text =
-            "error: the session wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY= has ended,\nrun \"helper login\"";
+        let text = "error: the session wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY= has ended,\nrun \"helper login\"";
         let shown = "error: the session ..= has ended, run \"helper login\"";
         assert_eq!(redacted(text.as_bytes(), ""), shown);
         assert_eq!(
@@ -144,8 +169,11 @@ mod tests {
 
     /// The key with a break after each of these numbers of letters.
     fn wrapped(letters: usize, line_break: &str) -> String {
-        let lines: Vec<&str> =
-            KEY.as_bytes().chunks(letters).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let lines: Vec<&str> = KEY
+            .as_bytes()
+            .chunks(letters)
+            .map(|line| std::str::from_utf8(line).unwrap())
+            .collect();
         lines.join(line_break)
     }
 
@@ -161,7 +189,9 @@ mod tests {
             KEY.bytes().map(|byte| format!("\\u{byte:04X}")).collect(),
             KEY.chars().flat_map(|letter| [letter, '\0']).collect(),
         ];
-        for line_break in ["\n", "\r\n", "\\\n", "\\\r\n", "\n    ", "\\\n\t", "\\n", "\\r\\n"] {
+        for line_break in [
+            "\n", "\r\n", "\\\n", "\\\r\n", "\n    ", "\\\n\t", "\\n", "\\r\\n",
+        ] {
             forms.extend([1, 5, 12, 15, 16, 20, 39].map(|letters| wrapped(letters, line_break)));
         }
         for form in forms {
@@ -191,7 +221,10 @@ mod tests {
                 "invalid password \"hunter2\" of me@corp, run login",
                 "invalid password \"..\" of .., run login",
             ),
-            ("/opt/corp/helper --user=me@corp --password 'hunter2' login: failed", "..: failed"),
+            (
+                "/opt/corp/helper --user=me@corp --password 'hunter2' login: failed",
+                "..: failed",
+            ),
         ] {
             assert_eq!(redacted(text.as_bytes(), command_line), expected);
         }
@@ -203,7 +236,10 @@ mod tests {
         for text in ["&#", "\\u", "a\n", "\n ", "%2"] {
             let started_at = std::time::Instant::now();
             let _ = redacted(text.repeat(512 * 1024).as_bytes(), "");
-            assert!(started_at.elapsed() < std::time::Duration::from_secs(5), "{text:?}");
+            assert!(
+                started_at.elapsed() < std::time::Duration::from_secs(5),
+                "{text:?}"
+            );
         }
     }
 
@@ -215,10 +251,19 @@ mod tests {
             "{\"SecretAccessKey\":\"",
         ];
         fuzz_text(&samples, |text| {
-            let middle = text.char_indices().nth(text.len() / 3).map_or(0, |(index, _)| index);
+            let middle = text
+                .char_indices()
+                .nth(text.len() / 3)
+                .map_or(0, |(index, _)| index);
             let (before, after) = text.split_at(middle);
-            let shown = redacted(format!("{before}{KEY}{after}").as_bytes(), "helper --user=line");
-            assert!(!shown.contains("wJalr") && !shown.contains("EKEY"), "{shown:?}");
+            let shown = redacted(
+                format!("{before}{KEY}{after}").as_bytes(),
+                "helper --user=line",
+            );
+            assert!(
+                !shown.contains("wJalr") && !shown.contains("EKEY"),
+                "{shown:?}"
+            );
             assert_shown_safely(&shown);
         });
     }

@@ -30,9 +30,16 @@ pub(in crate::credentials) struct Sso {
 const WHAT: &str = "the SSO portal";
 
 impl Sso {
-    pub(in crate::credentials) fn token(&self, context: &Context<'_>) -> Result<Token, CredentialsError> {
+    pub(in crate::credentials) fn token(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Token, CredentialsError> {
         let key = self.session.as_deref().unwrap_or(&self.start_url);
-        let session = Session { key, region: &self.region, is_named: self.session.is_some() };
+        let session = Session {
+            key,
+            region: &self.region,
+            is_named: self.session.is_some(),
+        };
         sso_token::load(context, session)
     }
 
@@ -44,10 +51,24 @@ impl Sso {
         let token = self.token(context)?;
         let (origin, base_path) = context.endpoint(Service::SSO, &self.region)?;
         let (account, role) = (percent_encoded(account), percent_encoded(role));
-        let path = format!("{base_path}/federation/credentials?account_id={account}&role_name={role}");
-        let headers = vec![("host", &*origin.authority), ("x-amz-sso_bearer_token", token.text.expose())];
-        let request = Request { method: "GET", path: &path, headers, body: &[] };
-        let call = SourceCall { context, what: WHAT, origin: &origin, settings: CallSettings::SERVICE };
+        let path =
+            format!("{base_path}/federation/credentials?account_id={account}&role_name={role}");
+        let headers = vec![
+            ("host", &*origin.authority),
+            ("x-amz-sso_bearer_token", token.text.expose()),
+        ];
+        let request = Request {
+            method: "GET",
+            path: &path,
+            headers,
+            body: &[],
+        };
+        let call = SourceCall {
+            context,
+            what: WHAT,
+            origin: &origin,
+            settings: CallSettings::SERVICE,
+        };
         call.run(|| credentials_in(&call.send(&request)?))
     }
 }
@@ -58,11 +79,17 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt>
         let problem = refusal(response.status, document.ok().as_ref());
         return Err(FailedAttempt::refused(response.status, problem));
     }
-    document.and_then(|document| role_credentials(&document)).map_err(FailedAttempt::retryable)
+    document
+        .and_then(|document| role_credentials(&document))
+        .map_err(FailedAttempt::retryable)
 }
 
 fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
-    let advice = if status == 401 { ", run `aws sso login`" } else { "" };
+    let advice = if status == 401 {
+        ", run `aws sso login`"
+    } else {
+        ""
+    };
     let mut problem = format!("refused with HTTP {status}{advice}");
     if let Some(message) = document.and_then(|document| document.text(&["message"])) {
         problem.push_str(": ");
@@ -79,8 +106,9 @@ fn role_credentials(document: &JsonDocument) -> Result<Credentials, CredentialsE
     let milliseconds = found
         .number("expiration")
         .ok_or_else(|| CredentialsError::new(format!("{what} has no expiration")))?;
-    let expires_at = time_after_1970(Duration::from_millis(milliseconds))
-        .ok_or_else(|| CredentialsError::new(format!("{what} has an expiration that is not a date")))?;
+    let expires_at = time_after_1970(Duration::from_millis(milliseconds)).ok_or_else(|| {
+        CredentialsError::new(format!("{what} has an expiration that is not a date"))
+    })?;
     found.required(&["sessionToken"], what)?;
     Ok(found.credentials(what)?.with_expiry(expires_at))
 }
@@ -95,7 +123,11 @@ mod tests {
         let body = format!(
             r#"{{"roleCredentials":{{"accessKeyId":"a","secretAccessKey":"s","sessionToken":"t","expiration":{expiration}}}}}"#
         );
-        let response = HttpResponse { status: 200, headers: Headers::default(), body: body.into() };
+        let response = HttpResponse {
+            status: 200,
+            headers: Headers::default(),
+            body: body.into(),
+        };
         match credentials_in(&response) {
             Ok(credentials) => format!("{credentials:?}"),
             Err(failed) => failed.error.into_failure().to_string(),
@@ -105,7 +137,10 @@ mod tests {
     #[test]
     fn an_expiration_that_no_calendar_has_is_an_error() {
         for expiration in [253_402_300_800_000, u64::MAX - 1, u64::MAX] {
-            assert_eq!(problem(expiration), "its answer has an expiration that is not a date");
+            assert_eq!(
+                problem(expiration),
+                "its answer has an expiration that is not a date"
+            );
         }
     }
 
@@ -117,7 +152,11 @@ mod tests {
         ];
         fuzz(&samples, |body| {
             for status in [200, 401] {
-                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                let response = HttpResponse {
+                    status,
+                    headers: Headers::default(),
+                    body: body.to_vec(),
+                };
                 if let Err(failed) = credentials_in(&response) {
                     assert_shown_safely(&failed.error.into_failure().to_string());
                 }

@@ -52,26 +52,45 @@ pub(super) fn load(context: &Context<'_>, session: Session<'_>) -> Result<Token,
     let token = token_in(&cached, &path)?;
     let now = context.system.now();
     let is_expired = token.expires_at <= now;
-    if token.expires_at.duration_since(now).is_ok_and(|left| left > TOKEN_REFRESH_WINDOW) {
+    if token
+        .expires_at
+        .duration_since(now)
+        .is_ok_and(|left| left > TOKEN_REFRESH_WINDOW)
+    {
         return Ok(token);
     }
-    let refresh = if session.is_named { Refresh::of(&cached, now) } else { None };
-    let Some(refresh) = refresh else {
-        return if is_expired { Err(expired(&path)) } else { Ok(token) };
+    let refresh = if session.is_named {
+        Refresh::of(&cached, now)
+    } else {
+        None
     };
-    let refreshed = refresh.send(context, session.region).map_err(ProviderError::into_failure);
+    let Some(refresh) = refresh else {
+        return if is_expired {
+            Err(expired(&path))
+        } else {
+            Ok(token)
+        };
+    };
+    let refreshed = refresh
+        .send(context, session.region)
+        .map_err(ProviderError::into_failure);
     match refreshed.and_then(|refreshed| store(context, &path, cached, refreshed)) {
         Ok(token) => Ok(token),
         Err(error) if is_expired => Err(error.within(expired(&path))),
         Err(error) => {
-            log::warn!("the SSO token could not be refreshed and is used until it expires: {error}");
+            log::warn!(
+                "the SSO token could not be refreshed and is used until it expires: {error}"
+            );
             Ok(token)
         }
     }
 }
 
 fn expired(path: &Path) -> CredentialsError {
-    CredentialsError::new(format!("the SSO token in {} has expired: run `aws sso login`", shown_path(path)))
+    CredentialsError::new(format!(
+        "the SSO token in {} has expired: run `aws sso login`",
+        shown_path(path)
+    ))
 }
 
 fn read(context: &Context<'_>, path: &Path) -> Result<JsonDocument, CredentialsError> {
@@ -92,9 +111,13 @@ fn what(path: &Path) -> String {
 fn token_in(cached: &JsonDocument, path: &Path) -> Result<Token, CredentialsError> {
     let text = header_text(cached.required(&["accessToken"], &what(path))?, &what(path))?;
     let expiry = cached.required(&["expiresAt"], &what(path))?;
-    let expires_at = time_of(expiry)
-        .ok_or_else(|| CredentialsError::new(format!("{} has an expiry that is not a date", what(path))))?;
-    Ok(Token { text: text.into(), expires_at })
+    let expires_at = time_of(expiry).ok_or_else(|| {
+        CredentialsError::new(format!("{} has an expiry that is not a date", what(path)))
+    })?;
+    Ok(Token {
+        text: text.into(),
+        expires_at,
+    })
 }
 
 /// The token goes into a header.
@@ -102,7 +125,9 @@ fn header_text<'a>(token: &'a str, what: &str) -> Result<&'a str, CredentialsErr
     if token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(token);
     }
-    Err(CredentialsError::new(format!("{what} has characters that no token has")))
+    Err(CredentialsError::new(format!(
+        "{what} has characters that no token has"
+    )))
 }
 
 /// The request for a new token.
@@ -129,16 +154,31 @@ impl Refresh {
             "grantType": "refresh_token",
             "refreshToken": cached.text(&["refreshToken"])?,
         });
-        Some(Self { body: Zeroizing::new(body.to_string()) })
+        Some(Self {
+            body: Zeroizing::new(body.to_string()),
+        })
     }
 
     fn send(&self, context: &Context<'_>, region: &str) -> Result<Refreshed, ProviderError> {
         let (origin, base_path) = context.endpoint(Service::SSO_OIDC, region)?;
         let path = format!("{base_path}/token");
-        let headers = vec![("content-type", "application/json"), ("host", origin.authority.as_str())];
-        let request = Request { method: "POST", path: &path, headers, body: self.body.as_bytes() };
+        let headers = vec![
+            ("content-type", "application/json"),
+            ("host", origin.authority.as_str()),
+        ];
+        let request = Request {
+            method: "POST",
+            path: &path,
+            headers,
+            body: self.body.as_bytes(),
+        };
         let what = "refreshing the SSO token";
-        let call = SourceCall { context, what, origin: &origin, settings: CallSettings::SERVICE };
+        let call = SourceCall {
+            context,
+            what,
+            origin: &origin,
+            settings: CallSettings::SERVICE,
+        };
         call.run(|| {
             // The service accepts a refresh token once, so a request whose response was lost is not sent again.
             let response = call.send(&request).map_err(FailedAttempt::fatal)?;
@@ -151,16 +191,25 @@ fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed
     let document = JsonDocument::parse(&response.body, "the response");
     if response.status != 200 {
         let document = document.ok();
-        let code = document.as_ref().and_then(|document| document.text(&["error"])).unwrap_or("no code");
+        let code = document
+            .as_ref()
+            .and_then(|document| document.text(&["error"]))
+            .unwrap_or("no code");
         let problem = format!("refused with {} (HTTP {})", quoted(code), response.status);
         return Err(FailedAttempt::refused(response.status, problem));
     }
     let document = document.map_err(FailedAttempt::fatal)?;
     let refresh_token = document.text(&["refreshToken"]).map(Into::into);
-    Ok(Refreshed { token: token_in_response(context, &document), refresh_token })
+    Ok(Refreshed {
+        token: token_in_response(context, &document),
+        refresh_token,
+    })
 }
 
-fn token_in_response(context: &Context<'_>, document: &JsonDocument) -> Result<Token, CredentialsError> {
+fn token_in_response(
+    context: &Context<'_>,
+    document: &JsonDocument,
+) -> Result<Token, CredentialsError> {
     let what = "the response to the refresh of the SSO token";
     let text = header_text(document.required(&["accessToken"], what)?, what)?;
     let seconds = document
@@ -171,7 +220,10 @@ fn token_in_response(context: &Context<'_>, document: &JsonDocument) -> Result<T
         .now()
         .checked_add(Duration::from_secs(seconds).min(MAX_LIFETIME))
         .ok_or_else(|| CredentialsError::new("the system's clock is at the end of its range"))?;
-    Ok(Token { text: text.into(), expires_at })
+    Ok(Token {
+        text: text.into(),
+        expires_at,
+    })
 }
 
 /// Writes the new tokens where the AWS CLI and the other SDKs find them. A new refresh token is written also when the
@@ -191,8 +243,14 @@ fn store(
             cached.set("expiresAt", date);
         }
     }
-    if let Err(error) = context.system.replace_file(path, &Zeroizing::new(cached.to_bytes())) {
-        log::warn!("the new SSO token could not be written to {}: {error}", shown_path(path));
+    if let Err(error) = context
+        .system
+        .replace_file(path, &Zeroizing::new(cached.to_bytes()))
+    {
+        log::warn!(
+            "the new SSO token could not be written to {}: {error}",
+            shown_path(path)
+        );
     }
     refreshed.token
 }
@@ -215,11 +273,16 @@ mod tests {
             r#"{"error":"invalid_grant\n"}"#,
         ];
         let system = FakeSystem::default().at(1_700_000_000);
-        let (hosts, progress, clocks) = (AwsHosts::default(), Progress::default(), Clocks::default());
+        let (hosts, progress, clocks) =
+            (AwsHosts::default(), Progress::default(), Clocks::default());
         let context = Context::new(&system, &NoNetwork, &hosts, &progress, &clocks);
         fuzz(&samples, |body| {
             for status in [200, 400] {
-                let response = HttpResponse { status, headers: Headers::default(), body: body.to_vec() };
+                let response = HttpResponse {
+                    status,
+                    headers: Headers::default(),
+                    body: body.to_vec(),
+                };
                 match refreshed(&context, &response) {
                     Ok(refreshed) => check(refreshed.token),
                     Err(failed) => assert_shown_safely(&failed.error.into_failure().to_string()),

@@ -11,7 +11,9 @@ use crate::error::CredentialsError;
 /// The role and the token file of the environment variables.
 pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials, ProviderError> {
     let Some(token_file) = context.variable("AWS_WEB_IDENTITY_TOKEN_FILE") else {
-        return Err(ProviderError::not_configured("AWS_WEB_IDENTITY_TOKEN_FILE is not set"));
+        return Err(ProviderError::not_configured(
+            "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
+        ));
     };
     let arn = context.variable("AWS_ROLE_ARN").ok_or_else(|| {
         CredentialsError::new("AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not")

@@ -13,14 +13,19 @@ fn peer(respond: fn(usize, &mut TcpStream)) -> Origin {
     thread::spawn(move || {
         for (number, mut stream) in listener.incoming().flatten().enumerate() {
             thread::spawn(move || {
-                stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+                stream
+                    .set_read_timeout(Some(Duration::from_secs(10)))
+                    .unwrap();
                 while read_head(&mut stream) {
                     respond(number, &mut stream);
                 }
             });
         }
     });
-    Origin { tls: false, authority }
+    Origin {
+        tls: false,
+        authority,
+    }
 }
 
 /// Reads up to the empty line; `false` at the end of the connection. The requests of these tests have no body.
@@ -37,7 +42,13 @@ fn read_head(stream: &mut TcpStream) -> bool {
 }
 
 const LIMIT: Option<Duration> = Some(Duration::from_secs(5));
-const LIMITS: Limits = Limits { connect: LIMIT, send: LIMIT, response: LIMIT, read: LIMIT, poll: None };
+const LIMITS: Limits = Limits {
+    connect: LIMIT,
+    send: LIMIT,
+    response: LIMIT,
+    read: LIMIT,
+    poll: None,
+};
 
 fn transport(origin: &Origin) -> Transport {
     let system: Arc<dyn System> = Arc::new(OsSystem);
@@ -55,14 +66,27 @@ fn transport(origin: &Origin) -> Transport {
 
 fn send(transport: &Transport) -> (ResponseHead, Body) {
     let headers = vec![("host", transport.state.authority.as_str())];
-    transport.send(&Request { method: "POST", path: "/", headers, body: &[] }, &LIMITS, None).unwrap()
+    transport
+        .send(
+            &Request {
+                method: "POST",
+                path: "/",
+                headers,
+                body: &[],
+            },
+            &LIMITS,
+            None,
+        )
+        .unwrap()
 }
 
 fn answer(number: usize, stream: &mut TcpStream) {
     let body = number.to_string().repeat(100_000);
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
     // A client that has dropped the body closes the connection.
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+    let _ = stream
+        .write_all(head.as_bytes())
+        .and_then(|()| stream.write_all(body.as_bytes()));
 }
 
 #[test]
@@ -97,7 +121,10 @@ fn two_bodies_can_be_read_in_turns_on_one_thread() {
     while readers.iter().any(Option::is_some) {
         for (reader, content) in readers.iter_mut().zip(&mut contents) {
             let mut piece = [0; 1000];
-            match reader.as_mut().map(|body| body.read_before(&mut piece, None).unwrap()) {
+            match reader
+                .as_mut()
+                .map(|body| body.read_before(&mut piece, None).unwrap())
+            {
                 Some(0) => *reader = None,
                 Some(bytes) => content.extend_from_slice(&piece[..bytes]),
                 None => {}
@@ -121,7 +148,9 @@ fn a_body_that_is_dropped_half_way_closes_its_connection_only() {
 #[test]
 fn an_error_of_a_body_stays() {
     let transport = transport(&peer(|_, stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+            .unwrap();
         stream.shutdown(std::net::Shutdown::Both).unwrap();
     }));
     let (_, mut body) = send(&transport);
@@ -137,7 +166,9 @@ fn interim_responses_are_skipped() {
     let transport = transport(&peer(|_, stream| {
         let interim = "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
         stream.write_all(interim.repeat(3).as_bytes()).unwrap();
-        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+            .unwrap();
     }));
     assert_eq!(send(&transport).0.status, 204);
 }
@@ -149,8 +180,16 @@ fn reads_are_limited_behind_interim_responses() {
         // In one piece, and nothing more.
         stream.write_all(format!("{head}half").as_bytes()).unwrap();
     }));
-    let limits = Limits { read: Some(Duration::from_millis(100)), ..LIMITS };
-    let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
+    let limits = Limits {
+        read: Some(Duration::from_millis(100)),
+        ..LIMITS
+    };
+    let request = Request {
+        method: "POST",
+        path: "/",
+        headers: vec![("host", "h")],
+        body: &[],
+    };
     let (_, mut body) = transport.send(&request, &limits, None).unwrap();
     match body.read_whole(1_000_000) {
         Err(BodyError::Transport(error)) => assert!(error.is_timeout(), "{error:?}"),
@@ -162,7 +201,9 @@ fn reads_are_limited_behind_interim_responses() {
 #[test]
 fn an_exchange_waits_on_a_thread_that_does_not() {
     let transport = transport(&peer(|_, stream| {
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
+            .unwrap();
         for byte in b"whole" {
             thread::sleep(Duration::from_millis(20));
             stream.write_all(&[*byte]).unwrap();
@@ -178,7 +219,15 @@ fn an_exchange_waits_on_a_thread_that_does_not() {
 fn a_request_after_a_shutdown_is_refused() {
     let transport = transport(&peer(answer));
     transport.shut_down();
-    let request = Request { method: "POST", path: "/", headers: vec![("host", "h")], body: &[] };
+    let request = Request {
+        method: "POST",
+        path: "/",
+        headers: vec![("host", "h")],
+        body: &[],
+    };
     let error = transport.send(&request, &LIMITS, None).unwrap_err();
-    assert!(matches!(error.cause, Cause::ShutDown) && error.sent == Sent::Nothing, "{error:?}");
+    assert!(
+        matches!(error.cause, Cause::ShutDown) && error.sent == Sent::Nothing,
+        "{error:?}"
+    );
 }

@@ -60,13 +60,20 @@ impl Owned {
             let (name, value) = header.unwrap();
             (name.to_owned(), smithy_value(value))
         });
-        Self { headers: headers.collect(), payload: message.payload.to_vec() }
+        Self {
+            headers: headers.collect(),
+            payload: message.payload.to_vec(),
+        }
     }
 
     fn of_smithy(message: &SmithyMessage) -> Self {
         let headers = message.headers().iter();
-        let headers = headers.map(|header| (header.name().as_str().to_owned(), header.value().clone()));
-        Self { headers: headers.collect(), payload: message.payload().to_vec() }
+        let headers =
+            headers.map(|header| (header.name().as_str().to_owned(), header.value().clone()));
+        Self {
+            headers: headers.collect(),
+            payload: message.payload().to_vec(),
+        }
     }
 }
 
@@ -106,7 +113,9 @@ fn random_message(random: &mut Random) -> SmithyMessage {
         1..=20 => 0,
         _ => random.next() % 300,
     };
-    let payload: Vec<u8> = (0..payload_bytes).map(|_| random.next().to_le_bytes()[0]).collect();
+    let payload: Vec<u8> = (0..payload_bytes)
+        .map(|_| random.next().to_le_bytes()[0])
+        .collect();
     let headers = (0..random.next() % 20)
         .map(|index| SmithyHeader::new(format!("{index}:name"), random_value(random)))
         .collect();
@@ -133,8 +142,9 @@ fn what_the_sdk_encodes_is_decoded() {
 }
 
 fn sample() -> Vec<u8> {
-    let header =
-        |name: &'static str, value: &'static str| SmithyHeader::new(name, SmithyValue::String(value.into()));
+    let header = |name: &'static str, value: &'static str| {
+        SmithyHeader::new(name, SmithyValue::String(value.into()))
+    };
     encode(
         &SmithyMessage::new(&b"{\"token\":\"a\"}"[..])
             .add_header(header(":message-type", "event"))
@@ -150,7 +160,14 @@ fn sample() -> Vec<u8> {
 fn every_cut_leaves_bytes_behind() {
     let bytes = sample();
     for length in 1..bytes.len() {
-        assert_eq!(decode(&bytes[..length], || 7, |_| panic!("a message of {length} bytes")), Ok(length));
+        assert_eq!(
+            decode(
+                &bytes[..length],
+                || 7,
+                |_| panic!("a message of {length} bytes")
+            ),
+            Ok(length)
+        );
     }
 }
 
@@ -162,7 +179,10 @@ fn every_changed_byte_is_found() {
         for bit in 0..8 {
             let mut changed = bytes.clone();
             changed[place] ^= 1 << bit;
-            assert!(decode(&changed, || 7, |_| ()).is_err(), "byte {place}, bit {bit}");
+            assert!(
+                decode(&changed, || 7, |_| ()).is_err(),
+                "byte {place}, bit {bit}"
+            );
         }
     }
 }
@@ -171,7 +191,10 @@ fn every_changed_byte_is_found() {
 fn a_corrupted_length_is_found_with_the_prelude() {
     let mut bytes = sample();
     bytes[0] = 0x7f;
-    assert_eq!(decode(&bytes[..12], || 1, |_| ()), Err(FrameError::PreludeChecksum));
+    assert_eq!(
+        decode(&bytes[..12], || 1, |_| ()),
+        Err(FrameError::PreludeChecksum)
+    );
 }
 
 #[test]
@@ -199,9 +222,17 @@ fn memory_follows_what_arrives() {
 #[test]
 fn a_header_name_may_be_there_once() {
     for count in [2, 40] {
-        let header = |index: usize| SmithyHeader::new(format!("{}", index.max(1)), SmithyValue::Bool(true));
-        let bytes = encode(&SmithyMessage::new_from_parts((0..count).map(header).collect(), Vec::new()));
-        assert_eq!(decode_one(&bytes), Err(FrameError::DuplicateHeader), "{count} headers");
+        let header =
+            |index: usize| SmithyHeader::new(format!("{}", index.max(1)), SmithyValue::Bool(true));
+        let bytes = encode(&SmithyMessage::new_from_parts(
+            (0..count).map(header).collect(),
+            Vec::new(),
+        ));
+        assert_eq!(
+            decode_one(&bytes),
+            Err(FrameError::DuplicateHeader),
+            "{count} headers"
+        );
     }
 }
 
@@ -210,7 +241,10 @@ fn vectors() -> PathBuf {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     files
 }
@@ -226,8 +260,16 @@ fn the_vectors_of_botocore() {
         let decoded = decode_one(&hex::decode(test["frame_hex"].as_str().unwrap()).unwrap());
         let Some(error) = test["error"].as_str() else {
             let decoded = decoded.unwrap();
-            assert_eq!(hex::encode(decoded.payload), test["payload_hex"].as_str().unwrap(), "{test}");
-            assert_eq!(decoded.headers.len(), test["headers"].as_object().unwrap().len(), "{test}");
+            assert_eq!(
+                hex::encode(decoded.payload),
+                test["payload_hex"].as_str().unwrap(),
+                "{test}"
+            );
+            assert_eq!(
+                decoded.headers.len(),
+                test["headers"].as_object().unwrap().len(),
+                "{test}"
+            );
             for (name, value) in decoded.headers {
                 assert_eq!(json_of(&value), test["headers"][name], "{test}");
             }
@@ -274,14 +316,21 @@ fn the_vectors_of_aws_sdk_go() {
     assert_eq!(negative.len(), 4);
     for file in negative {
         let decoded = fs::read_to_string(
-            vectors().join("aws-sdk-go-testdata/decoded/negative").join(file.file_name().unwrap()),
+            vectors()
+                .join("aws-sdk-go-testdata/decoded/negative")
+                .join(file.file_name().unwrap()),
         );
         let expected = match decoded.unwrap().trim() {
             "Prelude checksum mismatch" => FrameError::PreludeChecksum,
             "Message checksum mismatch" => FrameError::MessageChecksum,
             other => panic!("{other}"),
         };
-        assert_eq!(decode_one(&fs::read(&file).unwrap()), Err(expected), "{}", file.display());
+        assert_eq!(
+            decode_one(&fs::read(&file).unwrap()),
+            Err(expected),
+            "{}",
+            file.display()
+        );
     }
 }
 
@@ -310,9 +359,13 @@ fn with_checksums(bytes: &[u8]) -> Vec<u8> {
     if let Some((lengths, [a, b, c, d, ..])) = bytes.split_first_chunk_mut::<8>() {
         [*a, *b, *c, *d] = crc32fast::hash(lengths).to_be_bytes();
     }
-    let length = bytes.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    let length = bytes
+        .first_chunk()
+        .map_or(0, |length| u32::from_be_bytes(*length));
     let message = bytes.get_mut(..usize::try_from(length).unwrap());
-    if let Some((content, checksum)) = message.and_then(|message| message.split_last_chunk_mut::<4>()) {
+    if let Some((content, checksum)) =
+        message.and_then(|message| message.split_last_chunk_mut::<4>())
+    {
         *checksum = crc32fast::hash(content).to_be_bytes();
     }
     bytes
@@ -321,14 +374,20 @@ fn with_checksums(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn fuzz_frames() {
     let mut random = Random(1);
-    let mut samples: Vec<Vec<u8>> = (0..20).map(|_| encode(&random_message(&mut random))).collect();
+    let mut samples: Vec<Vec<u8>> = (0..20)
+        .map(|_| encode(&random_message(&mut random)))
+        .collect();
     samples.retain(|sample| sample.len() < 2000);
     samples.push(sample());
     fuzz(&samples, |bytes| {
         for bytes in [bytes, &with_checksums(bytes)] {
             let whole = decode(bytes, || usize::MAX, |message| drop(Owned::new(message)));
             let mut pieces = Random(1);
-            let in_pieces = decode(bytes, || pieces.below(40), |message| drop(Owned::new(message)));
+            let in_pieces = decode(
+                bytes,
+                || pieces.below(40),
+                |message| drop(Owned::new(message)),
+            );
             assert_eq!(whole, in_pieces);
         }
     });

@@ -11,7 +11,9 @@ struct Pieces<'a> {
 
 impl Read for Pieces<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = usize::try_from(1 + self.random.next() % 5).unwrap().min(buffer.len());
+        let bytes = usize::try_from(1 + self.random.next() % 5)
+            .unwrap()
+            .min(buffer.len());
         self.left.read(&mut buffer[..bytes])
     }
 }
@@ -20,8 +22,15 @@ impl Read for Pieces<'_> {
 fn events(body: &[u8]) -> Vec<Event> {
     let whole = read_events(&mut &*body);
     for seed in 1..=300 {
-        let pieces = Pieces { left: body, random: Random(seed) };
-        assert_eq!(read_events(&mut BufReader::with_capacity(8, pieces)), whole, "seed {seed}");
+        let pieces = Pieces {
+            left: body,
+            random: Random(seed),
+        };
+        assert_eq!(
+            read_events(&mut BufReader::with_capacity(8, pieces)),
+            whole,
+            "seed {seed}"
+        );
     }
     whole
 }
@@ -32,22 +41,53 @@ fn read_events(body: &mut impl BufRead) -> Vec<Event> {
 }
 
 fn records(body: &str) -> Vec<String> {
-    events(body.as_bytes()).into_iter().map(|event| String::from_utf8(event.data).unwrap()).collect()
+    events(body.as_bytes())
+        .into_iter()
+        .map(|event| String::from_utf8(event.data).unwrap())
+        .collect()
 }
 
 /// What each model server sends.
 #[test]
 fn the_records_of_model_servers() {
     let cases: [(&str, &str, &[&str]); 12] = [
-        ("TGI", "data:{\"a\":1}\n\n:\n\ndata:{\"a\":2}\n\n", &["{\"a\":1}", "{\"a\":2}"]),
-        ("vLLM", "data: {\"a\":1}\n\n: keep-alive\n\ndata: [DONE]\n\n", &["{\"a\":1}"]),
-        ("an error before the end", "data: {\"error\":{}}\n\ndata: [DONE]\n\n", &["{\"error\":{}}"]),
+        (
+            "TGI",
+            "data:{\"a\":1}\n\n:\n\ndata:{\"a\":2}\n\n",
+            &["{\"a\":1}", "{\"a\":2}"],
+        ),
+        (
+            "vLLM",
+            "data: {\"a\":1}\n\n: keep-alive\n\ndata: [DONE]\n\n",
+            &["{\"a\":1}"],
+        ),
+        (
+            "an error before the end",
+            "data: {\"error\":{}}\n\ndata: [DONE]\n\n",
+            &["{\"error\":{}}"],
+        ),
         ("DJL", "{\"a\":1}\n{\"a\":2}\n", &["{\"a\":1}", "{\"a\":2}"]),
-        ("DJL, blank lines", "\n\n{\"a\":1}\n\n \n{\"a\":2}\n", &["{\"a\":1}", "{\"a\":2}"]),
+        (
+            "DJL, blank lines",
+            "\n\n{\"a\":1}\n\n \n{\"a\":2}\n",
+            &["{\"a\":1}", "{\"a\":2}"],
+        ),
         ("DJL, DONE as a line", "{\"a\":1}\n[DONE]\n", &["{\"a\":1}"]),
-        ("no line end", "data: {\"a\":1}\n\ndata: {\"a\":2}", &["{\"a\":1}", "{\"a\":2}"]),
-        ("no line end, JSON lines", "{\"a\":1}\n{\"a\":2}", &["{\"a\":1}", "{\"a\":2}"]),
-        ("CR LF", "data: {\"a\":1}\r\n\r\ndata: {\"a\":2}\r\n\r\n", &["{\"a\":1}", "{\"a\":2}"]),
+        (
+            "no line end",
+            "data: {\"a\":1}\n\ndata: {\"a\":2}",
+            &["{\"a\":1}", "{\"a\":2}"],
+        ),
+        (
+            "no line end, JSON lines",
+            "{\"a\":1}\n{\"a\":2}",
+            &["{\"a\":1}", "{\"a\":2}"],
+        ),
+        (
+            "CR LF",
+            "data: {\"a\":1}\r\n\r\ndata: {\"a\":2}\r\n\r\n",
+            &["{\"a\":1}", "{\"a\":2}"],
+        ),
         ("CR", "data: 1\r\rdata: 2\r\r", &["1", "2"]),
         ("byte order mark", "\u{feff}data: 1\n\n", &["1"]),
         ("not ASCII", "data: \"é\u{1f600}\"\n\n", &["\"é\u{1f600}\""]),
@@ -60,11 +100,24 @@ fn the_records_of_model_servers() {
 /// The examples of the HTML standard, section 9.2.6.
 #[test]
 fn the_examples_of_the_standard() {
-    assert_eq!(records("data: YHOO\ndata: +2\ndata: 10\n\n"), ["YHOO\n+2\n10"]);
+    assert_eq!(
+        records("data: YHOO\ndata: +2\ndata: 10\n\n"),
+        ["YHOO\n+2\n10"]
+    );
     let body = ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n";
     let found = events(body.as_bytes());
-    let found: Vec<_> = found.iter().map(|event| (event.id.as_str(), event.data.as_slice())).collect();
-    assert_eq!(found, [("1", &b"first event"[..]), ("", b"second event"), ("", b" third event")]);
+    let found: Vec<_> = found
+        .iter()
+        .map(|event| (event.id.as_str(), event.data.as_slice()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("1", &b"first event"[..]),
+            ("", b"second event"),
+            ("", b" third event")
+        ]
+    );
     assert_eq!(records("data\n\ndata\ndata\n\n"), ["", "\n"]);
     assert_eq!(records("data:test\n\ndata: test\n\n"), ["test", "test"]);
 }
@@ -80,7 +133,11 @@ fn an_event_has_its_fields() {
     };
     assert_eq!(
         events(body),
-        [event("token", b"a", Some(1500)), event("", b"b", None), event("", b"c", Some(5))]
+        [
+            event("token", b"a", Some(1500)),
+            event("", b"b", None),
+            event("", b"c", Some(5))
+        ]
     );
 }
 
@@ -98,7 +155,10 @@ fn an_event_without_data_is_none() {
 #[test]
 fn what_follows_the_last_record_is_read() {
     let mut body: &[u8] = b"data: [DONE]\n\ndata: late\n\n";
-    assert_eq!(RecordReader::default().next_record(&mut body).unwrap(), None);
+    assert_eq!(
+        RecordReader::default().next_record(&mut body).unwrap(),
+        None
+    );
     assert_eq!(body, b"");
 }
 
@@ -126,8 +186,14 @@ fn fuzz_records() {
     let mut seed = 0;
     fuzz(&samples, |body| {
         seed += 1;
-        let pieces = Pieces { left: body, random: Random(seed) };
-        assert_eq!(read_events(&mut BufReader::with_capacity(8, pieces)), read_events(&mut &*body));
+        let pieces = Pieces {
+            left: body,
+            random: Random(seed),
+        };
+        assert_eq!(
+            read_events(&mut BufReader::with_capacity(8, pieces)),
+            read_events(&mut &*body)
+        );
     });
 }
 
@@ -138,7 +204,11 @@ fn an_interrupted_read_is_tried_again() {
     impl std::io::Read for Interrupted<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.1 = !self.1;
-            if self.1 { Err(io::ErrorKind::Interrupted.into()) } else { self.0.read(buffer) }
+            if self.1 {
+                Err(io::ErrorKind::Interrupted.into())
+            } else {
+                self.0.read(buffer)
+            }
         }
     }
     let body = b"data: a\n\ndata: b\n\ndata: [DONE] \n\n";

@@ -17,7 +17,11 @@ impl Group {
     /// A process in a background group is stopped when it reads from the terminal, and the program may have to ask for
     /// a password there. So a new group is made only if there is no terminal.
     pub(super) fn suitable() -> Self {
-        if std::fs::File::open("/dev/tty").is_ok() { Self::OfProgram } else { Self::Own }
+        if std::fs::File::open("/dev/tty").is_ok() {
+            Self::OfProgram
+        } else {
+            Self::Own
+        }
     }
 
     pub(super) fn prepare(self, command: &mut Command) {
@@ -57,5 +61,9 @@ impl Group {
 fn run_quietly(command: &mut Command) {
     use std::process::Stdio;
 
-    let _ = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let _ = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
 }

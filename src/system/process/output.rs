@@ -20,12 +20,17 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(pipe: impl Into<Handle>) -> io::Result<Self> {
-        Ok(Self { bytes: Vec::new(), pipe: Some(Pipe::new(pipe.into())?) })
+        Ok(Self {
+            bytes: Vec::new(),
+            pipe: Some(Pipe::new(pipe.into())?),
+        })
     }
 
     /// Reads what is there, at most 1 MiB so that the caller sees its deadline. Returns whether this was the end.
     pub(super) fn poll(&mut self) -> io::Result<bool> {
-        let Some(pipe) = &mut self.pipe else { return Ok(true) };
+        let Some(pipe) = &mut self.pipe else {
+            return Ok(true);
+        };
         let mut chunk = Zeroizing::new([0_u8; CHUNK_BYTES]);
         for _ in 0..MAX_BYTES / CHUNK_BYTES {
             match pipe.read(&mut *chunk) {
@@ -97,21 +102,26 @@ mod pipe {
         pub(super) fn new(handle: Handle) -> io::Result<Self> {
             let mut file = File::from(handle);
             let (sender, chunks) = mpsc::sync_channel(1);
-            thread::Builder::new().name("sagemaker-invoke process".to_owned()).spawn(move || {
-                loop {
-                    let mut chunk = Zeroizing::new(vec![0; super::CHUNK_BYTES]);
-                    let read = file.read(&mut chunk);
-                    let is_last = !matches!(read, Ok(1..));
-                    let sent = sender.send(read.map(|length| {
-                        chunk.truncate(length);
-                        chunk
-                    }));
-                    if is_last || sent.is_err() {
-                        break;
+            thread::Builder::new()
+                .name("sagemaker-invoke process".to_owned())
+                .spawn(move || {
+                    loop {
+                        let mut chunk = Zeroizing::new(vec![0; super::CHUNK_BYTES]);
+                        let read = file.read(&mut chunk);
+                        let is_last = !matches!(read, Ok(1..));
+                        let sent = sender.send(read.map(|length| {
+                            chunk.truncate(length);
+                            chunk
+                        }));
+                        if is_last || sent.is_err() {
+                            break;
+                        }
                     }
-                }
-            })?;
-            Ok(Self { chunks, chunk: Zeroizing::default() })
+                })?;
+            Ok(Self {
+                chunks,
+                chunk: Zeroizing::default(),
+            })
         }
     }
 

@@ -41,17 +41,28 @@ fn main() {
 fn check_open_stream() {
     let port = serve(&Requests::default(), None);
     let client = client(&format!("http://localhost:{port}"), None);
-    let mut stream = client.invoke(&InvokeEndpointWithResponseStream::new("e", "no frames")).unwrap().body;
+    let mut stream = client
+        .invoke(&InvokeEndpointWithResponseStream::new("e", "no frames"))
+        .unwrap()
+        .body;
     // SAFETY: as in `check`.
     match unsafe { fork() }.unwrap() {
         ForkResult::Child => {
             let error = stream.next_part().unwrap_err();
-            std::process::exit(i32::from(!format!("{:?}", error.source()).contains("parent process")));
+            std::process::exit(i32::from(
+                !format!("{:?}", error.source()).contains("parent process"),
+            ));
         }
         ForkResult::Parent { child } => {
-            assert!(matches!(waitpid(child, None).unwrap(), WaitStatus::Exited(_, 0)), "the child's error");
+            assert!(
+                matches!(waitpid(child, None).unwrap(), WaitStatus::Exited(_, 0)),
+                "the child's error"
+            );
             let error = stream.next_part().unwrap_err().to_string();
-            assert!(error.contains("no frames"), "the parent reads what was sent: {error}");
+            assert!(
+                error.contains("no frames"),
+                "the parent reads what was sent: {error}"
+            );
         }
     }
 }
@@ -90,7 +101,10 @@ fn check(scheme: &str, certificate: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>
         }
         ForkResult::Parent { child } => {
             (0..CALLS).for_each(|number| call(&client, &format!("parent-{number}")));
-            assert!(matches!(waitpid(child, None).unwrap(), WaitStatus::Exited(_, 0)), "the child failed");
+            assert!(
+                matches!(waitpid(child, None).unwrap(), WaitStatus::Exited(_, 0)),
+                "the child failed"
+            );
             call(&client, "after");
         }
     }
@@ -100,11 +114,21 @@ fn check(scheme: &str, certificate: Option<&rcgen::CertifiedKey<rcgen::KeyPair>>
 fn check_requests(requests: &[(usize, String, String)]) {
     assert_eq!(requests.len(), 2 * CALLS + 2);
     let connections_of = |is_child: bool| -> HashSet<usize> {
-        let own = requests.iter().filter(|(_, _, body)| body.starts_with("child") == is_child);
+        let own = requests
+            .iter()
+            .filter(|(_, _, body)| body.starts_with("child") == is_child);
         own.map(|(connection, _, _)| *connection).collect()
     };
-    assert_eq!(connections_of(false), HashSet::from([0]), "the parent keeps its connection");
-    assert_eq!(connections_of(true), HashSet::from([1]), "the child makes another one");
+    assert_eq!(
+        connections_of(false),
+        HashSet::from([0]),
+        "the parent keeps its connection"
+    );
+    assert_eq!(
+        connections_of(true),
+        HashSet::from([1]),
+        "the child makes another one"
+    );
     let ids: HashSet<&str> = requests.iter().map(|(_, id, _)| id.as_str()).collect();
     assert_eq!(ids.len(), requests.len(), "an invocation id came twice");
 }
@@ -115,11 +139,19 @@ fn call(client: &Client, body: &str) {
 }
 
 fn server_config(certificate: &rcgen::CertifiedKey<rcgen::KeyPair>) -> Arc<rustls::ServerConfig> {
-    let key = rustls::pki_types::PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(certificate.signing_key.serialize_der())
+        .unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let chain = vec![certificate.cert.der().clone()];
-    Arc::new(builder.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap())
+    Arc::new(
+        builder
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap(),
+    )
 }
 
 /// Echoes the body of each request. Ends with the process.
@@ -134,7 +166,11 @@ fn serve(requests: &Requests, tls: Option<Arc<rustls::ServerConfig>>) -> u16 {
                 None => echo(stream, number, &requests),
                 Some(config) => {
                     let connection = rustls::ServerConnection::new(config).unwrap();
-                    echo(rustls::StreamOwned::new(connection, stream), number, &requests);
+                    echo(
+                        rustls::StreamOwned::new(connection, stream),
+                        number,
+                        &requests,
+                    );
                 }
             });
         }
@@ -148,7 +184,12 @@ fn echo(mut stream: impl Read + Write, number: usize, requests: &Requests) {
         requests.lock().unwrap().push((number, id, body.clone()));
         // Gives the other process time to take a response that is not its own.
         thread::sleep(Duration::from_millis(1));
-        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
         stream.flush().unwrap();
     }
 }
@@ -158,8 +199,15 @@ fn next_request(stream: &mut impl Read, received: &mut Vec<u8>) -> Option<(Strin
     loop {
         let text = String::from_utf8_lossy(received).into_owned();
         if let Some((head, rest)) = text.split_once("\r\n\r\n") {
-            let header =
-                |name: &str| Some(head.split_once(&format!("\r\n{name}: "))?.1.lines().next()?.to_owned());
+            let header = |name: &str| {
+                Some(
+                    head.split_once(&format!("\r\n{name}: "))?
+                        .1
+                        .lines()
+                        .next()?
+                        .to_owned(),
+                )
+            };
             let length: usize = header("content-length")?.parse().ok()?;
             if let Some(body) = rest.get(..length) {
                 received.drain(..head.len() + 4 + length);

@@ -28,7 +28,10 @@ const WARM_UP: usize = 5;
 
 /// Serves commands until standard input ends. `new_caller` is asked for one caller per thread.
 pub fn run(new_caller: impl Fn() -> Caller) {
-    run_with_streams(new_caller, Box::new(|_, _| panic!("this program reads no streams")));
+    run_with_streams(
+        new_caller,
+        Box::new(|_, _| panic!("this program reads no streams")),
+    );
 }
 
 /// The same for a program that reads streams too.
@@ -38,22 +41,37 @@ pub fn run_with_streams(new_caller: impl Fn() -> Caller, read_stream: StreamRead
 }
 
 /// The same for a program that has its own kind of threads.
-pub fn run_with(mut call: Caller, threads: impl Fn(usize, Duration) -> f64, mut read_stream: StreamReader) {
+pub fn run_with(
+    mut call: Caller,
+    threads: impl Fn(usize, Duration) -> f64,
+    mut read_stream: StreamReader,
+) {
     for line in std::io::stdin().lock().lines() {
         let line = line.expect("a command");
         let words: Vec<&str> = line.split(' ').collect();
-        let number = |at: usize| words.get(at).and_then(|it| it.parse().ok()).expect("a number");
+        let number = |at: usize| {
+            words
+                .get(at)
+                .and_then(|it| it.parse().ok())
+                .expect("a number")
+        };
         let answer = match words[0] {
             "calls" => measure(&mut call, number(1), number(2)),
             "threads" => threads(number(1), Duration::from_millis(number(2) as u64)).to_string(),
             "stream" => {
-                let wanted = StreamFigures { bytes: number(1), frames: number(2), is_paced: number(4) > 0 };
+                let wanted = StreamFigures {
+                    bytes: number(1),
+                    frames: number(2),
+                    is_paced: number(4) > 0,
+                };
                 measure_stream(&mut read_stream, &words[1..].join(" "), &wanted)
             }
             other => panic!("unknown command {other}"),
         };
         let mut output = std::io::stdout();
-        writeln!(output, "{answer}").and_then(|()| output.flush()).expect("an answer");
+        writeln!(output, "{answer}")
+            .and_then(|()| output.flush())
+            .expect("an answer");
     }
 }
 
@@ -99,9 +117,16 @@ fn measure_stream(read: &mut StreamReader, body: &str, wanted: &StreamFigures) -
     let cpu = (cpu_time() - cpu).as_nanos() as f64 / wanted.frames as f64;
     let change = INSTRUMENTED_SYSTEM.stats() - allocations;
     let allocations = (change.allocations + change.reallocations) as f64 / wanted.frames as f64;
-    assert_eq!((parts, bytes), (wanted.frames, wanted.frames * wanted.bytes), "the stream is not whole");
+    assert_eq!(
+        (parts, bytes),
+        (wanted.frames, wanted.frames * wanted.bytes),
+        "the stream is not whole"
+    );
     latencies.sort_unstable();
-    format!("{cpu} {allocations} {}", latencies.get(wanted.frames / 2).unwrap_or(&0))
+    format!(
+        "{cpu} {allocations} {}",
+        latencies.get(wanted.frames / 2).unwrap_or(&0)
+    )
 }
 
 /// Nanoseconds since the server took the time that the payload begins with. The clock is the same in all processes.
@@ -131,13 +156,18 @@ fn on_threads(new_caller: impl Fn() -> Caller, count: usize, time: Duration) -> 
                 })
             })
             .collect();
-        threads.into_iter().map(|it| it.join().expect("a caller")).sum()
+        threads
+            .into_iter()
+            .map(|it| it.join().expect("a caller"))
+            .sum()
     })
 }
 
 /// User and system time of the whole process.
 fn cpu_time() -> Duration {
-    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).expect("the process has a clock").into()
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)
+        .expect("the process has a clock")
+        .into()
 }
 
 /// A required variable of the environment.

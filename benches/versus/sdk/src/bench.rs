@@ -12,7 +12,12 @@ use tokio::runtime::{Builder, Runtime};
 
 pub fn main() {
     let endpoint = harness::variable("ENDPOINT_NAME");
-    let one = Arc::new(Builder::new_current_thread().enable_all().build().expect("a runtime"));
+    let one = Arc::new(
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime"),
+    );
     let client = one.block_on(client());
     let (for_one, for_streams) = (endpoint.clone(), endpoint.clone());
     let (streams, stream_client) = (Arc::clone(&one), client.clone());
@@ -29,13 +34,18 @@ async fn client() -> Client {
 }
 
 async fn call(client: &Client, endpoint: &str, body: &[u8]) -> usize {
-    let call = client.invoke_endpoint().endpoint_name(endpoint).content_type("application/json");
+    let call = client
+        .invoke_endpoint()
+        .endpoint_name(endpoint)
+        .content_type("application/json");
     let answer = call.body(Blob::new(body)).send().await.expect("an answer");
     answer.body().map_or(0, |body| body.as_ref().len())
 }
 
 async fn read_stream(client: &Client, endpoint: &str, body: &[u8], on_part: &mut dyn FnMut(&[u8])) {
-    let call = client.invoke_endpoint_with_response_stream().endpoint_name(endpoint);
+    let call = client
+        .invoke_endpoint_with_response_stream()
+        .endpoint_name(endpoint);
     let call = call.content_type("application/json").body(Blob::new(body));
     let mut stream = call.send().await.expect("a stream").body;
     while let Some(event) = stream.recv().await.expect("an event") {
@@ -46,7 +56,10 @@ async fn read_stream(client: &Client, endpoint: &str, body: &[u8], on_part: &mut
 }
 
 fn on_tasks(endpoint: &str, count: usize, time: Duration) -> f64 {
-    let many: Runtime = Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let many: Runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     many.block_on(async {
         let client = client().await;
         let tasks: Vec<_> = (0..count)

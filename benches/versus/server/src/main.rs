@@ -61,9 +61,14 @@ fn serve(mut stream: impl Read + Write, answers: &[Vec<u8>; 2]) {
     let mut filled = 0;
     while let Ok(bytes @ 1..) = stream.read(&mut buffer[filled..]) {
         filled += bytes;
-        let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) else { continue };
+        let Some((head_bytes, body_bytes)) = lengths(&buffer[..filled]) else {
+            continue;
+        };
         if is_for_stream(&buffer[..head_bytes]) {
-            let Some(body) = buffer.get(head_bytes..filled).filter(|body| body.len() == body_bytes) else {
+            let Some(body) = buffer
+                .get(head_bytes..filled)
+                .filter(|body| body.len() == body_bytes)
+            else {
                 continue;
             };
             let wanted = Stream::parse(body).expect("a stream that can be written");
@@ -82,7 +87,11 @@ fn serve(mut stream: impl Read + Write, answers: &[Vec<u8>; 2]) {
             }
         }
         filled = 0;
-        if stream.write_all(&answers[usize::from(is_large)]).and_then(|()| stream.flush()).is_err() {
+        if stream
+            .write_all(&answers[usize::from(is_large)])
+            .and_then(|()| stream.flush())
+            .is_err()
+        {
             return;
         }
     }
@@ -90,18 +99,27 @@ fn serve(mut stream: impl Read + Write, answers: &[Vec<u8>; 2]) {
 
 fn is_for_stream(head: &[u8]) -> bool {
     let mut words = head.split(|byte| *byte == b' ');
-    words.nth(1).is_some_and(|path| path.ends_with(b"/invocations-response-stream"))
+    words
+        .nth(1)
+        .is_some_and(|path| path.ends_with(b"/invocations-response-stream"))
 }
 
 /// Bytes of the head and of the body that it announces, once the head is whole.
 fn lengths(request: &[u8]) -> Option<(usize, usize)> {
-    let head_bytes = request.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head_bytes = request
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")?
+        + 4;
     let mut lines = request[..head_bytes].split(|byte| *byte == b'\n');
     let value = lines.find_map(|line| {
         let (name, value) = line.split_at_checked("content-length:".len())?;
-        name.eq_ignore_ascii_case(b"content-length:").then_some(value)
+        name.eq_ignore_ascii_case(b"content-length:")
+            .then_some(value)
     })?;
-    Some((head_bytes, std::str::from_utf8(value).ok()?.trim().parse().ok()?))
+    Some((
+        head_bytes,
+        std::str::from_utf8(value).ok()?.trim().parse().ok()?,
+    ))
 }
 
 /// What the service's answers look like.
@@ -118,19 +136,28 @@ fn answer(body_bytes: usize) -> Vec<u8> {
 fn certificates() -> (String, Arc<ServerConfig>) {
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
     // OpenSSL takes a certificate whose subject is its issuer for self-signed, and the default names are the same.
-    authority.distinguished_name.push(DnType::CommonName, "throw-away authority");
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "throw-away authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().expect("a key");
-    let pem = authority.self_signed(&authority_key).expect("an authority").pem();
+    let pem = authority
+        .self_signed(&authority_key)
+        .expect("an authority")
+        .pem();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().expect("a key");
     let certificate = CertificateParams::new(["localhost".to_owned()])
         .and_then(|leaf| leaf.signed_by(&key, &issuer))
         .expect("a certificate");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|it| it.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key))
-        .expect("a server configuration");
+    let config =
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|it| {
+                it.with_no_client_auth()
+                    .with_single_cert(vec![certificate.der().clone()], key)
+            })
+            .expect("a server configuration");
     (pem, Arc::new(config))
 }

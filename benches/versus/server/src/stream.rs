@@ -94,7 +94,10 @@ fn frame(payload: &[u8]) -> Vec<u8> {
         (":content-type", "application/octet-stream"),
         (":message-type", "event"),
     ];
-    let headers: Vec<u8> = headers.iter().flat_map(|(name, value)| header(name, value)).collect();
+    let headers: Vec<u8> = headers
+        .iter()
+        .flat_map(|(name, value)| header(name, value))
+        .collect();
     let mut frame = Vec::with_capacity(headers.len() + payload.len() + 16);
     frame.extend_from_slice(&number(headers.len() + payload.len() + 16));
     frame.extend_from_slice(&number(headers.len()));
@@ -109,7 +112,14 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 fn header(name: &str, value: &str) -> Vec<u8> {
     let name_length = u8::try_from(name.len()).expect("a short name");
     let value_length = u16::try_from(value.len()).expect("a short value");
-    [&[name_length], name.as_bytes(), &[7], &value_length.to_be_bytes(), value.as_bytes()].concat()
+    [
+        &[name_length],
+        name.as_bytes(),
+        &[7],
+        &value_length.to_be_bytes(),
+        value.as_bytes(),
+    ]
+    .concat()
 }
 
 fn append_checksum(frame: &mut Vec<u8>) {
@@ -118,9 +128,16 @@ fn append_checksum(frame: &mut Vec<u8>) {
 }
 
 fn number(length: usize) -> [u8; 4] {
-    u32::try_from(length).expect("a frame of less than 4 GiB").to_be_bytes()
+    u32::try_from(length)
+        .expect("a frame of less than 4 GiB")
+        .to_be_bytes()
 }
 
 fn chunk(content: &[u8]) -> Vec<u8> {
-    [format!("{:x}\r\n", content.len()).as_bytes(), content, b"\r\n"].concat()
+    [
+        format!("{:x}\r\n", content.len()).as_bytes(),
+        content,
+        b"\r\n",
+    ]
+    .concat()
 }

@@ -3,5 +3,8 @@
 mod straight;
 
 fn main() {
-    assert_eq!(straight::Straight::new().call("small", &[b'7'; 100]).len(), 16);
+    assert_eq!(
+        straight::Straight::new().call("small", &[b'7'; 100]).len(),
+        16
+    );
 }

@@ -29,8 +29,11 @@ impl Straight {
         let path = format!("/endpoints/{endpoint}/invocations");
         let host = self.base.split("://").nth(1).expect("a URL");
         let now = OffsetDateTime::now_utc();
-        let date =
-            now.format(format_description!("[year][month][day]T[hour][minute][second]Z")).expect("a date");
+        let date = now
+            .format(format_description!(
+                "[year][month][day]T[hour][minute][second]Z"
+            ))
+            .expect("a date");
         let authorization = self.authorization(&path, host, &date, body);
         let mut response = self
             .agent
@@ -40,7 +43,12 @@ impl Straight {
             .header("authorization", &authorization)
             .send(body)
             .expect("an answer");
-        response.body_mut().with_config().limit(64 << 20).read_to_vec().expect("a body")
+        response
+            .body_mut()
+            .with_config()
+            .limit(64 << 20)
+            .read_to_vec()
+            .expect("a body")
     }
 
     fn authorization(&self, path: &str, host: &str, date: &str, body: &[u8]) -> String {
@@ -53,7 +61,10 @@ impl Straight {
         let hash = hex::encode(Sha256::digest(&canonical));
         let to_sign = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{hash}");
         let key = hmac(format!("AWS4{}", self.secret_key).as_bytes(), &date[..8]);
-        let key = hmac(&hmac(&hmac(&key, &self.region), "sagemaker"), "aws4_request");
+        let key = hmac(
+            &hmac(&hmac(&key, &self.region), "sagemaker"),
+            "aws4_request",
+        );
         let signature = hex::encode(hmac(&key, &to_sign));
         let access_key = &self.access_key;
         format!(
@@ -65,7 +76,9 @@ impl Straight {
 fn agent() -> ureq::Agent {
     use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
-    let Ok(file) = std::env::var("AWS_CA_BUNDLE") else { return ureq::Agent::new_with_defaults() };
+    let Ok(file) = std::env::var("AWS_CA_BUNDLE") else {
+        return ureq::Agent::new_with_defaults();
+    };
     let pem = std::fs::read(file).expect("a bundle");
     let certificates: Vec<Certificate<'static>> = ureq::tls::parse_pem(&pem)
         .filter_map(|item| match item {

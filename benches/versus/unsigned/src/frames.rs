@@ -38,5 +38,8 @@ pub fn read(mut body: impl Read, on_part: &mut dyn FnMut(&[u8])) {
 fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     let (total, rest) = bytes.split_first_chunk()?;
     let headers = rest.first_chunk()?;
-    Some((u32::from_be_bytes(*total) as usize, u32::from_be_bytes(*headers) as usize))
+    Some((
+        u32::from_be_bytes(*total) as usize,
+        u32::from_be_bytes(*headers) as usize,
+    ))
 }

@@ -8,17 +8,27 @@ pub struct Plain {
 impl Plain {
     pub fn new() -> Self {
         let base = std::env::var("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME").expect("a URL");
-        Self { agent: agent(), base }
+        Self {
+            agent: agent(),
+            base,
+        }
     }
 
     pub fn call(&self, endpoint: &str, body: &[u8]) -> Vec<u8> {
         let mut answer = self.post(&format!("endpoints/{endpoint}/invocations"), body);
-        answer.with_config().limit(64 << 20).read_to_vec().expect("a body")
+        answer
+            .with_config()
+            .limit(64 << 20)
+            .read_to_vec()
+            .expect("a body")
     }
 
     pub fn post(&self, path: &str, body: &[u8]) -> ureq::Body {
         let url = format!("{}/{path}", self.base);
-        let request = self.agent.post(url).header("content-type", "application/json");
+        let request = self
+            .agent
+            .post(url)
+            .header("content-type", "application/json");
         request.send(body).expect("an answer").into_body()
     }
 }
@@ -26,7 +36,9 @@ impl Plain {
 fn agent() -> ureq::Agent {
     use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig};
 
-    let Ok(file) = std::env::var("AWS_CA_BUNDLE") else { return ureq::Agent::new_with_defaults() };
+    let Ok(file) = std::env::var("AWS_CA_BUNDLE") else {
+        return ureq::Agent::new_with_defaults();
+    };
     let pem = std::fs::read(file).expect("a bundle");
     let certificates: Vec<Certificate<'static>> = ureq::tls::parse_pem(&pem)
         .filter_map(|item| match item {

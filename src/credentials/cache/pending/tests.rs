@@ -27,7 +27,11 @@ fn sixteen_threads_without_credentials_share_one_search() {
     barrier.wait();
     rig.await_search();
     rig.will_answer(Some(3600));
-    assert!(threads.into_iter().all(|thread| thread.join().unwrap() == "id0"));
+    assert!(
+        threads
+            .into_iter()
+            .all(|thread| thread.join().unwrap() == "id0")
+    );
     assert_eq!(rig.searches(), 1);
 }
 
@@ -38,7 +42,10 @@ fn a_failure_serves_all_who_waited_for_it() {
     rig.cache.await_callers(8);
     rig.will_answer(None);
     for thread in threads {
-        assert_eq!(thread.join().unwrap().unwrap_err().to_string(), "the custom provider failed");
+        assert_eq!(
+            thread.join().unwrap().unwrap_err().to_string(),
+            "the custom provider failed"
+        );
     }
     assert_eq!(rig.searches(), 1);
 }
@@ -68,7 +75,12 @@ fn that_there_are_none_serves_all_who_waited_for_it() {
     cache.await_callers(8);
     answer.send(None).unwrap();
     for thread in threads {
-        assert!(thread.join().unwrap().starts_with("no source has credentials"));
+        assert!(
+            thread
+                .join()
+                .unwrap()
+                .starts_with("no source has credentials")
+        );
     }
     assert_eq!(searches.load(Ordering::SeqCst), 1);
 }
@@ -154,7 +166,10 @@ fn a_search_over_its_limit_is_an_error_and_not_started_twice() {
     rig.pass(66);
     let error = rig.cache.get(None).unwrap_err();
     assert!(!error.is_out_of_time);
-    assert_eq!(error.to_string(), "the custom provider was not done after 66.0s and still runs");
+    assert_eq!(
+        error.to_string(),
+        "the custom provider was not done after 66.0s and still runs"
+    );
     rig.will_answer(Some(3600));
     rig.cache.settle();
     assert_eq!((rig.id(), rig.searches()), ("id0".to_owned(), 1));
@@ -168,7 +183,9 @@ fn reentrant_cache(system: &Arc<FakeSystem>) -> (Arc<Cache>, Receiver<SearchOutc
         let cache = inner.get().unwrap().upgrade().unwrap();
         sender.send(cache.get(None))?;
         let expires_at = clock.now() + Duration::from_secs(3600);
-        Ok(Some(Credentials::new("id", "secret").with_expiry(expires_at)))
+        Ok(Some(
+            Credentials::new("id", "secret").with_expiry(expires_at),
+        ))
     });
     let cache = Arc::new(cache(provider, system));
     own.set(Arc::downgrade(&cache)).unwrap();
@@ -181,10 +198,22 @@ fn a_provider_that_calls_its_own_client_gets_an_error_or_the_valid_credentials()
     let (cache, returned) = reentrant_cache(&system);
     assert_eq!(cache.get(None).unwrap().access_key_id, "id");
     let error = returned.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(error.to_string().starts_with("the search for credentials needs its own result"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the search for credentials needs its own result"),
+        "{error}"
+    );
     system.sleep(Duration::from_secs(3400));
     cache.get(None).unwrap();
-    assert_eq!(returned.recv_timeout(PATIENCE).unwrap().unwrap().access_key_id, "id");
+    assert_eq!(
+        returned
+            .recv_timeout(PATIENCE)
+            .unwrap()
+            .unwrap()
+            .access_key_id,
+        "id"
+    );
 }
 
 #[test]
@@ -201,7 +230,13 @@ fn callers_that_waited_for_a_search_that_panicked_search_again() {
             }
             _ => Ok(Some(Credentials::new("id", "secret"))),
         });
-        let cache = Arc::new(Cache::new(Config { credentials: provider, ..Config::default() }.search()));
+        let cache = Arc::new(Cache::new(
+            Config {
+                credentials: provider,
+                ..Config::default()
+            }
+            .search(),
+        ));
         assert!(cache.get(None).is_err());
         let panicking = Arc::clone(&cache);
         let panicking = thread::spawn(move || drop(panicking.get(None)));
@@ -217,9 +252,15 @@ fn a_refresh_that_panics_is_no_callers_panic_and_pauses() {
     let (clock, searches) = (Arc::clone(&system), Arc::new(AtomicU64::new(0)));
     let count = Arc::clone(&searches);
     let provider = Provider::custom(move || {
-        assert_eq!(count.fetch_add(1, Ordering::SeqCst), 0, "the provider panics");
+        assert_eq!(
+            count.fetch_add(1, Ordering::SeqCst),
+            0,
+            "the provider panics"
+        );
         let expires_at = clock.now() + Duration::from_secs(3600);
-        Ok(Some(Credentials::new("id", "secret").with_expiry(expires_at)))
+        Ok(Some(
+            Credentials::new("id", "secret").with_expiry(expires_at),
+        ))
     });
     let cache = cache(provider, &system);
     cache.get(None).unwrap();
@@ -233,9 +274,15 @@ fn a_refresh_that_panics_is_no_callers_panic_and_pauses() {
 
 /// A system with keys, which can be watched, and a cache that uses it.
 fn system_with_keys() -> (Arc<FakeSystem>, Arc<Cache>) {
-    let variables = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
     let system = Arc::new(FakeSystem::new(&variables));
-    let config = Config { system: Arc::<FakeSystem>::clone(&system), ..Config::default() };
+    let config = Config {
+        system: Arc::<FakeSystem>::clone(&system),
+        ..Config::default()
+    };
     let cache = Arc::new(Cache::new(config.search()));
     (system, cache)
 }
@@ -243,10 +290,15 @@ fn system_with_keys() -> (Arc<FakeSystem>, Arc<Cache>) {
 #[test]
 fn no_lock_is_held_while_the_system_is_called() {
     let (system, cache) = system_with_keys();
-    let (shared, counts) = (Arc::downgrade(&cache.shared), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+    let (shared, counts) = (
+        Arc::downgrade(&cache.shared),
+        Arc::new([AtomicU64::new(0), AtomicU64::new(0)]),
+    );
     let counted = Arc::clone(&counts);
     system.watch(move |_| {
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         // Another thread may hold it for a moment.
         let is_free = (0..10_000).any(|_| {
             thread::yield_now();
@@ -270,10 +322,19 @@ fn a_panic_of_the_system_is_its_callers_and_the_next_one_searches_again() {
     let (system, cache) = system_with_keys();
     let is_first = AtomicBool::new(true);
     system.watch(move |method| {
-        assert!(method != "variable" || !is_first.swap(false, Ordering::SeqCst), "the system panics");
+        assert!(
+            method != "variable" || !is_first.swap(false, Ordering::SeqCst),
+            "the system panics"
+        );
     });
     assert!(panic::catch_unwind(AssertUnwindSafe(|| cache.get(None))).is_err());
-    assert_eq!(cache.get(Some(system.instant() + PATIENCE)).unwrap().access_key_id, "id");
+    assert_eq!(
+        cache
+            .get(Some(system.instant() + PATIENCE))
+            .unwrap()
+            .access_key_id,
+        "id"
+    );
 }
 
 #[test]
@@ -288,5 +349,10 @@ fn a_system_that_calls_the_client_gets_an_error() {
     });
     assert_eq!(cache.get(None).unwrap().access_key_id, "id");
     let error = returned.recv_timeout(PATIENCE).unwrap().unwrap_err();
-    assert!(error.to_string().starts_with("the search for credentials needs its own result"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the search for credentials needs its own result"),
+        "{error}"
+    );
 }

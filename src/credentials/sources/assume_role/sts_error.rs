@@ -34,7 +34,8 @@ impl StsError {
         match self.code.as_str() {
             "RequestExpired" => true,
             "SignatureDoesNotMatch" => {
-                self.message.contains("Signature expired") || self.message.contains("not yet current")
+                self.message.contains("Signature expired")
+                    || self.message.contains("not yet current")
             }
             _ => false,
         }
@@ -57,8 +58,13 @@ impl StsError {
     }
 
     pub(super) fn into_error(self, has_mfa: bool) -> CredentialsError {
-        let Self { status, code, message } = self;
-        let error = CredentialsError::new(format!("refused with {code} (HTTP {status}): {message}"));
+        let Self {
+            status,
+            code,
+            message,
+        } = self;
+        let error =
+            CredentialsError::new(format!("refused with {code} (HTTP {status}): {message}"));
         if has_mfa && code == "AccessDenied" {
             return error.followed_by("; the profile has mfa_serial, and MFA is not supported");
         }

@@ -28,24 +28,39 @@ impl SendHttp for Sts {
         _: &CallSettings,
         _: Option<Instant>,
     ) -> Result<HttpResponse, TransportError> {
-        let (_, date) = request.headers.iter().find(|(name, _)| *name == "x-amz-date").unwrap();
+        let (_, date) = request
+            .headers
+            .iter()
+            .find(|(name, _)| *name == "x-amz-date")
+            .unwrap();
         self.signed_for.lock().unwrap().push((*date).to_owned());
         let mut headers = Headers::default();
         headers.push("date", DATE.as_bytes());
         if *date != AMZ_DATE {
             let body = "<E><Error><Code>RequestExpired</Code></Error></E>";
-            return Ok(HttpResponse { status: 400, headers, body: body.into() });
+            return Ok(HttpResponse {
+                status: 400,
+                headers,
+                body: body.into(),
+            });
         }
         let body = "<R><R><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
                     <SessionToken>t</SessionToken><Expiration>2023-11-14T23:33:20Z</Expiration></Credentials></R></R>";
-        Ok(HttpResponse { status: 200, headers, body: body.into() })
+        Ok(HttpResponse {
+            status: 200,
+            headers,
+            body: body.into(),
+        })
     }
 }
 
 #[test]
 fn a_corrected_clock_stays_corrected_in_the_next_search() {
     let (system, sts) = (FakeSystem::default().at(1_700_000_000), Sts::default());
-    let hosts = AwsHosts { region: Some("eu-central-1".to_owned()), variant: None };
+    let hosts = AwsHosts {
+        region: Some("eu-central-1".to_owned()),
+        variant: None,
+    };
     let clocks = Clocks::default();
     for _ in 0..2 {
         let progress = Progress::default();
@@ -53,23 +68,38 @@ fn a_corrected_clock_stays_corrected_in_the_next_search() {
         let base = Credentials::new("AKIABASE", "secret");
         assume_role(&context, &Role::new("arn", None), Proof::Credentials(&base)).unwrap();
     }
-    assert_eq!(*sts.signed_for.lock().unwrap(), ["20231114T221320Z", AMZ_DATE, AMZ_DATE]);
+    assert_eq!(
+        *sts.signed_for.lock().unwrap(),
+        ["20231114T221320Z", AMZ_DATE, AMZ_DATE]
+    );
 }
 
 #[test]
 fn a_throttled_request_is_sent_again_and_a_refused_one_is_not() {
     let backoff_base = |code: &str| {
         let body = format!("<E><Error><Code>{code}</Code></Error></E>");
-        StsError::new(&HttpResponse { status: 400, headers: Headers::default(), body: body.into() })
-            .backoff_base()
+        StsError::new(&HttpResponse {
+            status: 400,
+            headers: Headers::default(),
+            body: body.into(),
+        })
+        .backoff_base()
     };
-    for code in
-        ["Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown"]
-    {
+    for code in [
+        "Throttling",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+    ] {
         assert_eq!(backoff_base(code), Some(THROTTLING_BACKOFF_BASE), "{code}");
     }
     assert_eq!(backoff_base("IDPCommunicationError"), Some(BACKOFF_BASE));
-    for code in ["AccessDenied", "PackedPolicyTooLarge", "RegionDisabledException"] {
+    for code in [
+        "AccessDenied",
+        "PackedPolicyTooLarge",
+        "RegionDisabledException",
+    ] {
         assert_eq!(backoff_base(code), None, "{code}");
     }
 }
@@ -83,12 +113,20 @@ fn fuzz_responses() {
         "<E><Error><Code>InvalidIdentityToken</Code><Message>Couldn't retrieve verification key</Message></Error></E>",
     ];
     fuzz(&samples, |body| {
-        let response = HttpResponse { status: 403, headers: Headers::default(), body: body.to_vec() };
+        let response = HttpResponse {
+            status: 403,
+            headers: Headers::default(),
+            body: body.to_vec(),
+        };
         if let Err(error) = credentials_in(&response) {
             assert_shown_safely(&error.to_string());
         }
         let refusal = StsError::new(&response);
-        let _ = (refusal.is_of_clock(), refusal.is_of_missing_key(), refusal.backoff_base());
+        let _ = (
+            refusal.is_of_clock(),
+            refusal.is_of_missing_key(),
+            refusal.backoff_base(),
+        );
         assert_shown_safely(&refusal.into_error(true).to_string());
     });
 }
