@@ -31,7 +31,7 @@ pub use self::response_too_large::ResponseTooLarge;
 pub use self::service::ServiceError;
 pub use self::service_error_kind::ServiceErrorKind;
 pub use self::stream::{StreamError, StreamErrorKind};
-use crate::http::{BodyError, Cause, ResponseHead};
+use crate::http::{BodyError, Cause, IncompleteResponse, ResponseHead};
 pub use crate::http::{Phase, Sent, TransportError};
 use crate::text::Redactor;
 
@@ -107,28 +107,31 @@ pub enum Error {
 impl Error {
     /// Whether the model may have run, so that sending the request again may run it twice.
     ///
-    /// `false` is a promise: nothing was sent, or the request did not leave whole, or *the service* refused it. It holds
-    /// for all attempts of the call. Being unsure counts as `true`: a 408, 499 or 504 of a gateway, a lost connection
-    /// behind the last byte of the request, 424 with any code.
+    /// `false` is a promise for all attempts of the call: nothing was sent, or the request did not leave completely and no
+    /// final response began, or *the service* refused the request. When in doubt this is `true`, for example for a
+    /// gateway's 408, 499 or 504, for 424 with any code, and for a connection lost after the last request byte.
+    ///
+    /// Once the head of a final response has begun to arrive, the model may have run, however much of the request had
+    /// been sent: a model can read its input while it responds. Only the status of that response can refute it.
     #[must_use]
     pub fn may_have_run(&self) -> bool {
         match self {
             Self::ResponseTooLarge(_) | Self::Stream(_) | Self::AsyncResult(_) => true,
             Self::Service(error) => error.may_have_run(),
-            _ => self.transport().is_some_and(|error| error.sent.is_whole()),
+            _ => self.transport().is_some_and(TransportError::may_have_run),
         }
     }
 
     /// Whether the service refused the request because there are too many.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
-        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::Throttling)
+        self.kind() == Some(ServiceErrorKind::Throttling)
     }
 
     /// Whether the model is still being loaded, so that a later request may find it ready.
     #[must_use]
     pub fn is_not_ready(&self) -> bool {
-        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::ModelNotReady)
+        self.kind() == Some(ServiceErrorKind::ModelNotReady)
     }
 
     /// The id under which AWS Support finds the request; `None` when the service did not answer.
@@ -139,7 +142,7 @@ impl Error {
             Self::ResponseTooLarge(error) => error.request_id.as_deref(),
             Self::Stream(error) => error.request_id.as_deref(),
             Self::AsyncResult(error) => error.request_id.as_deref(),
-            _ => None,
+            _ => self.transport()?.response.as_ref()?.request_id.as_deref(),
         }
     }
 
@@ -150,14 +153,17 @@ impl Error {
             Self::Service(error) => Some(error.status),
             Self::ResponseTooLarge(error) => Some(error.status),
             Self::AsyncResult(error) => error.status,
-            _ => None,
+            _ => Some(self.transport()?.response.as_ref()?.status),
         }
     }
 
     /// The service's code for its error, without namespace and link: at most 128 visible ASCII characters.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
-        self.service()?.code.as_deref()
+        match self {
+            Self::Service(error) => error.code.as_deref(),
+            _ => self.transport()?.response.as_ref()?.code.as_deref(),
+        }
     }
 
     /// How long the service asks to wait, `x-amz-retry-after`.
@@ -242,12 +248,34 @@ impl Error {
         }
     }
 
-    /// The error of a response whose body could not be read whole.
-    pub(crate) fn of_body(error: BodyError, head: &ResponseHead, limit: u64) -> Self {
+    /// The error of a response whose body could not be read completely.
+    pub(crate) fn of_body(
+        error: BodyError,
+        head: &ResponseHead,
+        limit: u64,
+        is_container: bool,
+        redactor: &Redactor,
+    ) -> Self {
         match error {
-            BodyError::Transport(error) => error.into(),
+            BodyError::Transport(error) => of_head(error, head, is_container, redactor).into(),
             BodyError::TooLarge(announced) => {
                 Self::ResponseTooLarge(Box::new(ResponseTooLarge::new(head, limit, announced)))
+            }
+        }
+    }
+
+    /// The kind of the service's error, also if only the head of its response arrived.
+    pub(crate) fn kind(&self) -> Option<ServiceErrorKind> {
+        match self {
+            Self::Service(error) => Some(error.kind.clone()),
+            _ => {
+                let response = self.transport()?.response.as_ref()?;
+                let kind = ServiceErrorKind::of_head(response.status, response.code.as_deref())?;
+                // A container's own code can respond 429 after it ran the model.
+                if response.refused || kind.may_have_run() {
+                    return Some(kind);
+                }
+                Some(ServiceErrorKind::Unknown)
             }
         }
     }
@@ -277,8 +305,45 @@ impl Error {
     }
 
     pub(crate) fn is_expired_token(&self) -> bool {
-        matches!(self.service(), Some(error) if error.kind == ServiceErrorKind::ExpiredToken)
+        self.kind() == Some(ServiceErrorKind::ExpiredToken)
     }
+}
+
+/// Adds what the response head says to the error of its body.
+fn of_head(
+    error: TransportError,
+    head: &ResponseHead,
+    is_container: bool,
+    redactor: &Redactor,
+) -> TransportError {
+    let response = if is_container {
+        ServiceError::from_container(head, b"", redactor)
+    } else {
+        ServiceError::from_service(head, b"", redactor)
+    };
+    error.with_response(IncompleteResponse {
+        status: head.status,
+        refused: !is_success(head.status) && !response.may_have_run(),
+        code: response.code,
+        request_id: response.request_id,
+    })
+}
+
+impl TransportError {
+    /// Whether the model may have run: the complete request may have reached the peer, or a final response began to
+    /// arrive whose status does not prove a refusal.
+    #[must_use]
+    pub fn may_have_run(&self) -> bool {
+        let refused = self
+            .response
+            .as_ref()
+            .is_some_and(|response| response.refused);
+        self.sent.is_whole() && !refused
+    }
+}
+
+pub(crate) fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 impl From<ServiceError> for Error {

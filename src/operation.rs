@@ -30,7 +30,7 @@ pub(crate) mod sealed {
     use std::time::{Duration, Instant};
 
     use crate::error::{Error, InvalidInput};
-    use crate::http::{Body, Request, ResponseHead, Timings};
+    use crate::http::{Body, BodyError, Request, ResponseHead, Timings};
     use crate::sigv4::percent_encode;
     use crate::system::System;
     use crate::text::{Redactor, is_secret_header};
@@ -102,6 +102,13 @@ pub(crate) mod sealed {
     }
 
     impl ReadOptions<'_> {
+        /// The error of a response body that could not be read completely.
+        pub(crate) fn body_error(&self, failed: BodyError, head: &ResponseHead) -> Error {
+            let redactor = self.redactor();
+            Error::of_body(failed, head, self.max_bytes, self.is_container, &redactor)
+                .redacted(&redactor)
+        }
+
         /// Removes the secrets of the request from what a server writes about it.
         pub(crate) fn redactor(&self) -> Redactor {
             Redactor::new(self.request.headers.iter().filter_map(|&(name, value)| {
@@ -140,7 +147,7 @@ fn read_whole(
 ) -> Result<(Vec<u8>, Timings), Error> {
     let reading_at = options.system.instant();
     let content = body.read_whole(options.max_bytes);
-    let content = content.map_err(|failed| Error::of_body(failed, head, options.max_bytes))?;
+    let content = content.map_err(|failed| options.body_error(failed, head))?;
     let timings = Timings {
         read: options
             .system

@@ -38,8 +38,7 @@ use crate::error::Error;
 ///
 /// It can be read as bytes ([`Read`], [`BufRead`]), as [parts](Self::next_part), as [records](Self::next_record) or as
 /// [events](Self::next_event), on any thread; each reader goes on at the byte where the last one stopped. It owns its
-/// connection, which is used again when the end is read, and closed when the stream is dropped early, unless its end has
-/// arrived and little is left.
+/// connection, which is used again when the end is read, and closed when the stream is dropped early.
 ///
 /// ```
 /// use sagemaker_invoke::ResponseStream;

@@ -436,3 +436,261 @@ fn send_slowly(connection: &mut Connection, cell: Cell) {
     }
     connection.respond_to_all(response(200, &[], "answer"));
 }
+
+/// A final response that begins after the complete request, or within its body.
+mod responses {
+    use std::collections::BTreeMap;
+
+    use sagemaker_invoke::error::Sent;
+
+    use super::*;
+
+    /// Larger than the socket buffers of both ends.
+    const EARLY_BODY_BYTES: usize = 12 * 1024 * 1024;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Ending {
+        Complete,
+        /// Closed within the response body.
+        Fin,
+        Reset,
+        NoLastChunk,
+        Stalled,
+        /// Closed after the head.
+        HeadOnly,
+    }
+
+    const ENDINGS: [Ending; 6] = [
+        Ending::Complete,
+        Ending::Fin,
+        Ending::Reset,
+        Ending::NoLastChunk,
+        Ending::Stalled,
+        Ending::HeadOnly,
+    ];
+    const STATUSES: [u16; 7] = [200, 424, 500, 504, 400, 413, 429];
+
+    #[derive(Clone, Copy, Debug)]
+    struct Cell {
+        status: u16,
+        end: Ending,
+        /// Whether the peer responds before it has the complete request.
+        is_early: bool,
+        is_reused: bool,
+        is_tls: bool,
+        resend: Resend,
+    }
+
+    impl Cell {
+        fn all() -> Vec<Self> {
+            let mut cells = Vec::new();
+            for status in STATUSES {
+                for end in ENDINGS {
+                    for (is_early, is_reused, is_tls) in product() {
+                        cells.extend(POLICIES.map(|resend| Self {
+                            status,
+                            end,
+                            is_early,
+                            is_reused,
+                            is_tls,
+                            resend,
+                        }));
+                    }
+                }
+            }
+            cells.retain(|cell| !cell.is_tls || cfg!(feature = "rustls"));
+            cells
+        }
+
+        /// The status alone proves that the model has not run.
+        fn is_refused(self) -> bool {
+            matches!(self.status, 413 | 429)
+        }
+
+        fn is_resent(self) -> bool {
+            match self.status {
+                // A refusal for now.
+                429 => self.resend >= Resend::Rejected,
+                500 | 504 => self.resend >= Resend::Any,
+                // A success that was lost.
+                200 => self.resend >= Resend::Any && self.end != Ending::Complete,
+                _ => false,
+            }
+        }
+    }
+
+    fn product() -> impl Iterator<Item = (bool, bool, bool)> {
+        (0..8).map(|bits| (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0))
+    }
+
+    #[test]
+    fn no_request_is_answered_twice_unless_the_policy_allows_it() {
+        let cells = Cell::all();
+        let transports = if cfg!(feature = "rustls") { 2 } else { 1 };
+        assert_eq!(cells.len(), 7 * 6 * 2 * 2 * 4 * transports);
+        let next = AtomicUsize::new(0);
+        let table = std::sync::Mutex::new(BTreeMap::new());
+        thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    while let Some(cell) = cells.get(next.fetch_add(1, Ordering::SeqCst)) {
+                        let row = check(*cell);
+                        table.lock().unwrap().insert(format!("{cell:?}"), row);
+                    }
+                });
+            }
+        });
+        for (cell, row) in table.into_inner().unwrap() {
+            println!("{cell} {row}");
+        }
+    }
+
+    fn check(cell: Cell) -> String {
+        let (answered, result) = run(cell);
+        let context = format!("{cell:?}: {answered} answered, {result:?}");
+        if cell.status == 200 && cell.end == Ending::Complete {
+            assert!(result.is_ok() && answered == 1, "{context}");
+            return "none".to_owned();
+        }
+        assert_eq!(answered, if cell.is_resent() { 2 } else { 1 }, "{context}");
+        if cell.is_resent() {
+            // The second request is answered completely.
+            assert!(result.is_ok(), "{context}");
+            return "none".to_owned();
+        }
+        let error = result.unwrap_err();
+        assert_eq!(error.may_have_run(), !cell.is_refused(), "{context}");
+        assert_eq!(error.status(), Some(cell.status), "{context}");
+        let code = if cell.status == 400 {
+            None
+        } else {
+            Some("ACode")
+        };
+        assert_eq!(error.code(), code, "{context}");
+        assert_eq!(error.request_id(), Some("id-1"), "{context}");
+        if let Some(failed) = error.transport() {
+            assert_eq!(failed.sent, Sent::ResponseBegun, "{context}");
+        }
+        error.to_string()
+    }
+
+    /// The number of requests that the peer began to answer, and the result of the call.
+    fn run(cell: Cell) -> (usize, Result<(), Error>) {
+        let is_armed = Arc::new(AtomicBool::new(false));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let certificates = CERTIFICATES.get_or_init(Certificates::trusted);
+        let peer = Peer::new({
+            let is_armed = Arc::clone(&is_armed);
+            let answered = Arc::clone(&answered);
+            move |connection| {
+                let connection = if cell.is_tls {
+                    connection.accept_tls(&certificates.server)
+                } else {
+                    Some(connection)
+                };
+                if let Some(connection) = connection {
+                    serve(connection, cell, &is_armed, &answered);
+                }
+            }
+        });
+        let base = if cell.is_tls {
+            certificates.config(&peer)
+        } else {
+            peer.config()
+        };
+        let mut timeouts = base.timeouts;
+        if cell.is_early {
+            timeouts.send = Some(LIMIT);
+        }
+        if cell.end == Ending::Stalled {
+            timeouts.read = Some(LIMIT);
+        }
+        let retry = RetryPolicy {
+            resend: cell.resend,
+            max_attempts: 2,
+            max_backoff: Duration::from_millis(10),
+            ..RetryPolicy::default()
+        };
+        let client = Client::new(Config {
+            timeouts,
+            retry,
+            ..base
+        })
+        .unwrap();
+        if cell.is_reused {
+            client.invoke(&InvokeEndpoint::new("warm-up", b"")).unwrap();
+        }
+        let before = answered.load(Ordering::SeqCst);
+        is_armed.store(true, Ordering::SeqCst);
+        let body = vec![7; if cell.is_early { EARLY_BODY_BYTES } else { 100 }];
+        let result = client.invoke(&InvokeEndpoint::new("faulty", &body));
+        is_armed.store(false, Ordering::SeqCst);
+        let answered = answered.load(Ordering::SeqCst) - before;
+        let next = client.invoke(&InvokeEndpoint::new("next", b"")).unwrap();
+        assert_eq!(next.body, b"answer", "{cell:?}");
+        (answered, result.map(drop))
+    }
+
+    /// Answers each request, except that the first answer after `is_armed` was set ends as the cell says.
+    fn serve(
+        mut connection: Connection,
+        cell: Cell,
+        is_armed: &AtomicBool,
+        answered: &AtomicUsize,
+    ) {
+        while connection.wire.has_more() {
+            if is_armed.swap(false, Ordering::SeqCst) {
+                if cell.is_early {
+                    connection.read_bytes(100_000);
+                } else {
+                    drop(connection.request());
+                }
+                answered.fetch_add(1, Ordering::SeqCst);
+                return answer(connection, cell, answered);
+            }
+            if connection.request().is_none() {
+                return;
+            }
+            answered.fetch_add(1, Ordering::SeqCst);
+            connection.send(response(200, &[], "answer"));
+        }
+    }
+
+    fn answer(mut connection: Connection, cell: Cell, answered: &AtomicUsize) {
+        let head = format!(
+            "HTTP/1.1 {} Status\r\nx-amzn-requestid: id-1\r\n{}transfer-encoding: chunked\r\n\r\n",
+            cell.status,
+            // A code in the header would itself prove a refusal of a 400.
+            if cell.status == 400 {
+                ""
+            } else {
+                "x-amzn-errortype: ACode\r\n"
+            },
+        );
+        let body = match cell.end {
+            Ending::Complete => "6\r\nanswer\r\n0\r\n\r\n",
+            Ending::NoLastChunk => "6\r\nanswer\r\n",
+            Ending::HeadOnly => "",
+            Ending::Fin | Ending::Reset | Ending::Stalled => "6\r\nans",
+        };
+        connection.send(head + body);
+        match cell.end {
+            Ending::Stalled => stall(&connection),
+            // The client may still be sending: it reads the response after its write has failed.
+            Ending::Complete if cell.is_early => stall(&connection),
+            Ending::Complete => serve(connection, cell, &AtomicBool::new(false), answered),
+            Ending::Reset => connection.reset(),
+            Ending::Fin | Ending::NoLastChunk | Ending::HeadOnly => {
+                let _ = connection.stream.shutdown(std::net::Shutdown::Write);
+                stall(&connection);
+            }
+        }
+    }
+
+    /// Reads nothing more.
+    fn stall(connection: &Connection) {
+        while !connection.peer_is_dropped() {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}

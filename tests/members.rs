@@ -13,10 +13,10 @@ type Setter = for<'a> fn(&mut InvokeEndpoint<'a>, &'a str);
 /// Member, header and setter, in the order of AWS's API reference.
 const OPTIONAL_MEMBERS: [(&str, &str, Setter); 11] = [
     ("ContentType", "content-type", |request, value| {
-        request.content_type = Some(value)
+        request.content_type = Some(value);
     }),
     ("Accept", "accept", |request, value| {
-        request.accept = Some(value)
+        request.accept = Some(value);
     }),
     (
         "CustomAttributes",

@@ -17,6 +17,7 @@ use super::{Client, Inner};
 use crate::aws::clock_skew::is_clock_code;
 use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
 use crate::http::{BodyError, Cause, TransportError};
+use crate::text::Redactor;
 
 /// The wait after the first look; it doubles up to [`MAX_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -195,7 +196,9 @@ impl<'a> Look<'a> {
         let limit = self.inner.config.max_response_bytes;
         object.body.read_whole(limit).map_err(|error| match error {
             BodyError::Transport(error) => self.connection_error(error),
-            too_large @ BodyError::TooLarge(_) => Error::of_body(too_large, &object.head, limit),
+            too_large @ BodyError::TooLarge(_) => {
+                Error::of_body(too_large, &object.head, limit, false, &Redactor::default())
+            }
         })
     }
 

@@ -9,8 +9,8 @@ use super::process_state::ProcessState;
 use super::target::{Prepared, Target};
 use crate::aws::clock_skew::is_clock_code;
 use crate::aws::{Credentials, SignatureHeaders, Signer};
-use crate::error::{Error, ServiceError};
-use crate::http::{Body, Limits, Request, ResponseHead};
+use crate::error::{Error, ServiceError, is_success};
+use crate::http::{Body, BodyError, Limits, Request, ResponseHead};
 use crate::operation::Operation;
 use crate::operation::sealed::{Output, ReadOptions};
 
@@ -133,13 +133,14 @@ fn read<O: Output>(
     mut body: Body,
     options: &ReadOptions<'_>,
 ) -> Result<O, Error> {
-    if (200..300).contains(&head.status) {
+    let framing = body.check_framing().map_err(BodyError::Transport);
+    framing.map_err(|failed| options.body_error(failed, &head))?;
+    if is_success(head.status) {
         return O::read(head, body, options).map_err(|error| error.redacted(&options.redactor()));
     }
-    let redactor = options.redactor();
     let content = body.read_whole(options.max_bytes);
-    let content = content
-        .map_err(|failed| Error::of_body(failed, &head, options.max_bytes).redacted(&redactor))?;
+    let content = content.map_err(|failed| options.body_error(failed, &head))?;
+    let redactor = options.redactor();
     let error = if options.is_container {
         ServiceError::from_container(&head, &content, &redactor)
     } else {

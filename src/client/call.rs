@@ -235,21 +235,31 @@ fn failure_kind(error: &Error, is_corrected: bool) -> FailureKind {
         Error::Connect(_) => FailureKind::NotSent,
         // The call's own deadline, before there was an attempt.
         Error::Timeout(error) if error.is_before_attempt() => FailureKind::Final,
-        Error::Timeout(error) | Error::ConnectionLost(error) | Error::InvalidResponse(error) => {
-            if error.sent.is_whole() {
-                FailureKind::MayHaveRun
-            } else {
-                FailureKind::NotSent
+        Error::Timeout(failed) | Error::ConnectionLost(failed) | Error::InvalidResponse(failed) => {
+            if !failed.sent.is_whole() {
+                return FailureKind::NotSent;
+            }
+            // An error response that is incomplete counts like a complete one.
+            match error.kind() {
+                Some(kind) => refusal_kind(&kind, error, is_corrected),
+                None => FailureKind::MayHaveRun,
             }
         }
-        Error::Service(error) => match error.kind {
-            ServiceErrorKind::Throttling => FailureKind::Throttled,
-            ServiceErrorKind::ModelNotReady => FailureKind::NotReady,
-            _ if is_corrected && !error.may_have_run() => FailureKind::Corrected,
-            // A ModelError, with status 424, is not transient.
-            _ if is_transient(error.status) && error.may_have_run() => FailureKind::MayHaveRun,
-            _ => FailureKind::Final,
-        },
+        Error::Service(service) => refusal_kind(&service.kind, error, is_corrected),
+        _ => FailureKind::Final,
+    }
+}
+
+/// The same for an error response.
+fn refusal_kind(kind: &ServiceErrorKind, error: &Error, is_corrected: bool) -> FailureKind {
+    match kind {
+        ServiceErrorKind::Throttling => FailureKind::Throttled,
+        ServiceErrorKind::ModelNotReady => FailureKind::NotReady,
+        _ if is_corrected && !error.may_have_run() => FailureKind::Corrected,
+        // A ModelError, with status 424, is not transient.
+        _ if error.status().is_some_and(is_transient) && error.may_have_run() => {
+            FailureKind::MayHaveRun
+        }
         _ => FailureKind::Final,
     }
 }

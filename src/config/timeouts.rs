@@ -7,10 +7,6 @@ use super::{
 use crate::error::ConfigError;
 use crate::http::Limits;
 
-/// A waiting read of a stream looks at the clock at intervals of an eighth of the limit, within these bounds.
-const MIN_POLL_INTERVAL: Duration = Duration::from_millis(10);
-const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
-
 /// Time limits of the steps of a call. `None` is no limit; zero is refused. Made with update syntax: a new field is a
 /// minor release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,28 +74,16 @@ impl Timeouts {
             send,
             response,
             read,
-            poll: None,
+            streamed: false,
         }
     }
 
-    /// The limits of a streamed response. Its reads look at the clock often enough to keep the limit of a part.
+    /// The limits of a streamed response.
     pub(crate) fn stream_limits(&self) -> Limits {
-        let Self {
-            connect,
-            send,
-            read,
-            stream,
-            ..
-        } = *self;
-        let poll = stream.map_or(MAX_POLL_INTERVAL, |limit| {
-            (limit / 8).min(MAX_POLL_INTERVAL)
-        });
         Limits {
-            connect,
-            send,
-            response: stream,
-            read,
-            poll: Some(poll.max(MIN_POLL_INTERVAL)),
+            response: self.stream,
+            streamed: true,
+            ..self.limits()
         }
     }
 }

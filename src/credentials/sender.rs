@@ -70,7 +70,7 @@ impl CallSettings {
             send: response,
             response,
             read: response,
-            poll: None,
+            streamed: false,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::code::Code;
 use super::content::Content;
+use super::is_success;
 use super::model_error::ModelError;
 use super::refusal;
 use super::service::ServiceError;
@@ -77,6 +78,20 @@ impl ServiceErrorKind {
                 .map(|message| redactor.redact(&message)),
             log_stream_arn: error.log_stream_arn.map(|arn| redactor.redact(&arn)),
         })
+    }
+}
+
+impl ServiceErrorKind {
+    /// The kind of a response of which only the head arrived; `None` for a success.
+    pub(super) fn of_head(status: u16, code: Option<&str>) -> Option<Self> {
+        if is_success(status) {
+            return None;
+        }
+        let code = code.map(|name| Code {
+            name: name.to_owned(),
+            is_in_header: true,
+        });
+        Some(kind_of(status, code.as_ref(), &Content::Other))
     }
 }
 

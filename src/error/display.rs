@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Error, Sent, TransportError};
+use crate::text::OneLine;
 
 /// A request body over this size and not taken by the peer was likely over the payload limit: 4 MB for serverless
 /// endpoints, 25 MB for real-time endpoints.
@@ -69,13 +70,20 @@ struct Ending<'a>(&'a TransportError);
 impl fmt::Display for Ending<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = self.0;
+        if let Some(response) = &error.response {
+            write!(f, " (HTTP {}", response.status)?;
+            for detail in [&response.code, &response.request_id].into_iter().flatten() {
+                write!(f, ", {}", OneLine::long(detail))?;
+            }
+            f.write_str(")")?;
+        }
         if error.connection_reused {
             f.write_str(" on a reused connection")?;
         }
         if error.attempts > 1 {
             write!(f, " in attempt {}", error.attempts)?;
         }
-        let has_run = if error.sent.is_whole() {
+        let has_run = if error.may_have_run() {
             "may have run"
         } else {
             "has not run"

@@ -9,7 +9,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Agent, http};
 
 use super::connector::EndpointConnector;
-use super::readers::Readers;
+use super::deadlines::Deadlines;
 use super::{Origin, SettingError, TransportSettings, proxy, tls};
 
 /// Size of a connection's output buffer. More saves no time over loopback; ureq fills the whole of it at its first use.
@@ -20,14 +20,14 @@ const INPUT_BYTES: usize = 65 * 1024;
 pub(super) fn build(
     settings: &TransportSettings<'_>,
     origin: &Origin,
-    readers: &Arc<Readers>,
+    deadlines: &Arc<Deadlines>,
 ) -> Result<Agent, SettingError> {
     let proxy = proxy::resolve(settings.proxy, origin, &*settings.system)?;
     let connector = EndpointConnector {
         resolver: settings.resolver.clone(),
         has_proxy: proxy.is_some(),
         tls: tls::TlsConnector::default(),
-        readers: Arc::clone(readers),
+        deadlines: Arc::clone(deadlines),
     };
     let config = ureq::config::Config::builder()
         .http_status_as_error(false)

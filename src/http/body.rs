@@ -8,9 +8,9 @@ use std::time::Instant;
 use ureq::BodyReader;
 use ureq::http::uri::Authority;
 
+use super::deadlines::{Deadlines, Waiting};
 use super::exchange_error::untagged;
 use super::limits::Limits;
-use super::readers::Readers;
 use super::transport_error::{Cause, Phase, Sent, TransportError};
 use crate::system::System;
 
@@ -26,6 +26,8 @@ const FIRST_READ_BYTES: usize = 16 * 1024;
 pub struct Body {
     reader: BodyReader<'static>,
     announced_bytes: Option<u64>,
+    /// The problem if the end of the body is ambiguous.
+    framing: Result<(), &'static str>,
     is_reused: bool,
     limits: Limits,
     deadline: Option<Instant>,
@@ -39,7 +41,7 @@ pub struct Body {
 pub(super) struct TransportState {
     pub(super) authority: Authority,
     pub(super) is_shut_down: AtomicBool,
-    pub(super) readers: Arc<Readers>,
+    pub(super) deadlines: Arc<Deadlines>,
     pub(super) system: Arc<dyn System>,
     /// The process that the connections belong to.
     pub(super) process_id: u32,
@@ -56,6 +58,7 @@ pub(crate) enum BodyError {
 impl Body {
     pub(super) fn new(
         body: ureq::Body,
+        framing: Result<(), &'static str>,
         is_reused: bool,
         limits: &Limits,
         deadline: Option<Instant>,
@@ -66,6 +69,7 @@ impl Body {
         Self {
             reader,
             announced_bytes,
+            framing,
             is_reused,
             limits: *limits,
             deadline,
@@ -74,12 +78,25 @@ impl Body {
         }
     }
 
+    /// An error if the end of the body is ambiguous. Each read checks this too.
+    pub(crate) fn check_framing(&self) -> Result<(), TransportError> {
+        let Err(problem) = self.framing else {
+            return Ok(());
+        };
+        let mut failed = self.error(io::Error::other(problem).into());
+        failed.phase = Phase::Wait;
+        failed.cause = Cause::InvalidResponse;
+        failed.source = Some(problem.into());
+        Err(failed)
+    }
+
     /// Reads into one buffer, which grows with what arrives, never with what was announced.
     #[expect(
         clippy::expect_used,
         reason = "a reader fills no more than the buffer that it was given"
     )]
     pub(crate) fn read_whole(&mut self, max_bytes: u64) -> Result<Vec<u8>, BodyError> {
+        self.check_framing().map_err(BodyError::Transport)?;
         if self.announced_bytes.is_some_and(|bytes| bytes > max_bytes) {
             return Err(BodyError::TooLarge(self.announced_bytes));
         }
@@ -99,10 +116,11 @@ impl Body {
             let room = content
                 .get_mut(filled..)
                 .expect("what is filled is inside the buffer");
-            // With `poll`, the limit of a read is kept here, not by ureq.
-            let limit = self.limits.poll.and(self.limits.read);
-            let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
-            match self.read_until(room, until).map_err(BodyError::Transport)? {
+            let waiting = self.waiting_for_bytes();
+            match self
+                .read_some(room, waiting)
+                .map_err(BodyError::Transport)?
+            {
                 0 => break,
                 bytes => filled += bytes,
             }
@@ -114,7 +132,8 @@ impl Body {
         Ok(content)
     }
 
-    /// Reads some bytes, or none at the end. Waits until `until` if the limits have `poll`, and else under `read`.
+    /// Reads some bytes of a streamed body, or none at the end. Waits until `until` at most, under no other limit but the
+    /// deadline of the call.
     ///
     /// A body that is read in pieces can be open at a fork, and the child must leave it to its parent.
     pub(crate) fn read_before(
@@ -123,52 +142,44 @@ impl Body {
         until: Option<Instant>,
     ) -> Result<usize, TransportError> {
         self.check_process()?;
-        self.read_until(buffer, until)
-    }
-
-    /// Reads to the end if it has arrived and little is left, so that the connection can be used again. Waits a few
-    /// milliseconds at most.
-    pub(crate) fn end_if_arrived(&mut self) {
-        if self.is_failed || self.check_process().is_err() {
-            return;
+        self.check_framing()?;
+        let until = [until, self.deadline].into_iter().flatten().min();
+        // Bytes that keep coming never let a read time out.
+        if until.is_some_and(|until| self.state.system.instant() >= until) {
+            self.is_failed = true;
+            return Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
         }
-        let _mode = self.state.readers.look();
-        let mut rest = [0; 1024];
-        while let Ok(1..) = self.reader.read(&mut rest) {}
+        let waiting = if self.limits.streamed {
+            Waiting::OnlyUntil(until)
+        } else {
+            Waiting::Until(until)
+        };
+        self.read_some(buffer, waiting)
     }
 
-    fn read_until(
-        &mut self,
-        buffer: &mut [u8],
-        until: Option<Instant>,
-    ) -> Result<usize, TransportError> {
+    /// The limits of the next read of a body that is read to its end.
+    fn waiting_for_bytes(&self) -> Waiting {
+        if !self.limits.streamed {
+            return Waiting::Until(self.deadline);
+        }
+        let limit = self.limits.read;
+        let until = limit.and_then(|limit| self.state.system.instant().checked_add(limit));
+        Waiting::OnlyUntil([until, self.deadline].into_iter().flatten().min())
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8], waiting: Waiting) -> Result<usize, TransportError> {
         if self.is_failed {
             return Err(self.error(io::Error::other("an earlier read failed").into()));
         }
-        let until = [until, self.deadline].into_iter().flatten().min();
-        // ureq's limit of a read is only the interval of looking at the clock.
-        let is_polled = self.limits.poll.is_some();
-        let _mode = self.state.readers.wait();
-        let outcome = loop {
-            // Bytes that keep coming never let a read time out.
-            if is_polled && until.is_some_and(|until| self.state.system.instant() >= until) {
-                break Err(self.error(ureq::Error::Timeout(ureq::Timeout::RecvBody)));
-            }
-            match self
-                .reader
-                .read(buffer)
-                .map_err(|error| self.error(error.into()))
-            {
-                Err(error) if error.is_timeout() && is_polled && !self.is_shut_down() => {}
-                outcome => break outcome,
-            }
-        };
-        // ureq's shutdown wakes a reader with an end of file, which ends a body without a length.
+        let deadline = self.state.deadlines.set(waiting);
+        let outcome = self.reader.read(buffer);
+        drop(deadline);
         let outcome = match outcome {
+            // ureq's shutdown wakes a reader with an end of file, which ends a body without a length.
             Ok(0) if !buffer.is_empty() && self.is_shut_down() => {
                 Err(self.error(io::Error::from(io::ErrorKind::UnexpectedEof).into()))
             }
-            outcome => outcome,
+            outcome => outcome.map_err(|error| self.error(error.into())),
         };
         self.is_failed = outcome.is_err();
         outcome
@@ -189,6 +200,8 @@ impl Body {
         let authority = self.state.authority.as_str();
         let mut failed = untagged(error, authority, Phase::Read, Sent::ResponseBegun);
         failed.phase = failed.phase.max(Phase::Read);
+        // A body exists only after a complete head, whatever failed first below: a write of the request, for example.
+        failed.sent = Sent::ResponseBegun;
         failed.connection_reused = self.is_reused;
         if self.is_shut_down() {
             (failed.cause, failed.source) = (Cause::ShutDown, None);

@@ -11,10 +11,10 @@ use ureq::unversioned::transport::{
 
 use super::addresses::Resolver;
 use super::connection::Connection;
+use super::deadlines::Deadlines;
 use super::exchange_error::{NoIdleConnection, connecting};
 use super::held_writes::HeldWrites;
 use super::message::default_port;
-use super::readers::Readers;
 use super::tls::TlsConnector;
 use super::transport_error::Phase;
 
@@ -24,7 +24,7 @@ pub(super) struct EndpointConnector {
     pub(super) resolver: Resolver,
     pub(super) has_proxy: bool,
     pub(super) tls: TlsConnector,
-    pub(super) readers: Arc<Readers>,
+    pub(super) deadlines: Arc<Deadlines>,
 }
 
 impl EndpointConnector {
@@ -55,7 +55,7 @@ impl EndpointConnector {
         let connected = Connector::<()>::connect(&TcpConnector::default(), details, None);
         let tcp = connected.inspect_err(|_| self.resolver.forget(name, port));
         match tcp.map_err(|error| connecting(Phase::Connect, error))? {
-            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.readers)))),
+            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.deadlines)))),
             _ => Err(connecting(Phase::Connect, Error::ConnectionFailed)),
         }
     }

@@ -6,7 +6,7 @@ use ureq::unversioned::transport::time::Duration as UreqDuration;
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-use super::readers::Readers;
+use super::deadlines::Deadlines;
 
 /// A write up to this size is held until something is read, so that the head and a small body leave together. Larger
 /// ones gain nothing: they fill packets by themselves.
@@ -14,6 +14,13 @@ const MAX_HELD_BYTES: usize = 16 * 1024;
 
 /// Longest wait for the peer's answer after a write has failed. The peer sent it before it closed, so it is usually there.
 const LAST_WORDS_LIMIT: UreqDuration = UreqDuration::from_millis(250);
+
+/// The shortest wait of a socket, a tick of the kernel's clock. Given no time at all, ureq does not read.
+const ONE_TICK: UreqDuration = UreqDuration::from_millis(1);
+
+/// Maximum number of reads after a failed write once the deadline has passed, so that a peer that sends without end cannot
+/// prolong the call. One read brings up to 64 KiB.
+const MAX_LATE_READS: u32 = 16;
 
 /// Joins writes until something is read. A failed write is remembered instead of reported: a server that refuses a
 /// large body answers and closes, and its answer is worth more than "broken pipe". Once nothing is left to read, the
@@ -26,7 +33,9 @@ pub(super) struct HeldWrites<T> {
     failed: Option<Error>,
     /// Whether the write that failed was one of the request.
     has_lost_request: bool,
-    readers: Arc<Readers>,
+    deadlines: Arc<Deadlines>,
+    /// Reads after a failed write and after the deadline.
+    late_reads: u32,
 }
 
 /// The reason of the time limit of a write by which the request is told from what TLS writes of itself, such as an alert
@@ -39,14 +48,15 @@ pub(super) const REQUEST: Timeout = Timeout::SendBody;
 pub(super) struct WriteFailed(#[source] pub(super) Error);
 
 impl<T: Transport> HeldWrites<T> {
-    pub(super) fn new(inner: T, readers: Arc<Readers>) -> Self {
+    pub(super) fn new(inner: T, deadlines: Arc<Deadlines>) -> Self {
         Self {
             inner,
             held: Vec::new(),
             holds_request: false,
             failed: None,
             has_lost_request: false,
-            readers,
+            deadlines,
+            late_reads: 0,
         }
     }
 
@@ -68,13 +78,23 @@ impl<T: Transport> HeldWrites<T> {
 
     fn write(&mut self, amount: usize, timeout: NextTimeout, is_request: bool) {
         if self.failed.is_none() {
-            self.failed = self.inner.transmit_output(amount, timeout).err();
+            let timeout = self.deadlines.limit(timeout);
+            self.failed = if timeout.after.is_zero() {
+                Some(Error::Timeout(timeout.reason))
+            } else {
+                self.inner.transmit_output(amount, timeout).err()
+            };
         }
         self.has_lost_request |= is_request && self.failed.is_some();
     }
 
-    /// What the peer sent before the write failed; the failure, when there is nothing.
+    /// Reads the response that the peer sent before the write failed; the failure, when there is none.
     fn last_words(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
+        if timeout.after.is_zero() && self.late_reads < MAX_LATE_READS {
+            // The deadline ended the write. A response that has arrived still counts.
+            self.late_reads += 1;
+            timeout.after = ONE_TICK;
+        }
         if timeout.after > LAST_WORDS_LIMIT {
             timeout.after = LAST_WORDS_LIMIT;
         }
@@ -143,15 +163,17 @@ impl<T: Transport> Transport for HeldWrites<T> {
                 Ok(false)
             };
         }
-        let timeout = in_whole_milliseconds(self.readers.limit(timeout)?);
+        let timeout = in_whole_milliseconds(self.deadlines.limit(timeout));
         if !self.held.is_empty() {
             self.flush(timeout);
         }
         if self.failed.is_some() {
-            self.last_words(timeout)
-        } else {
-            self.inner.await_input(timeout)
+            return self.last_words(timeout);
         }
+        if timeout.after.is_zero() {
+            return Err(Error::Timeout(timeout.reason));
+        }
+        self.inner.await_input(timeout)
     }
 
     /// Whether every write of the request has succeeded; the rest is looked at by [`await_input`](Self::await_input).
@@ -216,7 +238,7 @@ mod tests {
                 writes,
                 reads,
             },
-            Arc::default(),
+            Arc::new(Deadlines::new(Arc::new(crate::system::OsSystem))),
         )
     }
 

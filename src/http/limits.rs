@@ -11,7 +11,7 @@ pub(crate) struct Limits {
     pub(crate) response: Option<Duration>,
     /// Each read, from the first byte of the final response on.
     pub(crate) read: Option<Duration>,
-    /// For a body that is read until a deadline: how long one read waits before it looks at the clock. It takes the place
-    /// of `read` in the configuration of ureq.
-    pub(crate) poll: Option<Duration>,
+    /// Whether the response body is streamed: then the head has the limit `response` alone, each part has a deadline, and
+    /// `read` applies to an error body only.
+    pub(crate) streamed: bool,
 }

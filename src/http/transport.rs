@@ -14,6 +14,7 @@ use ureq::http::{HeaderMap, Uri, Version};
 use ureq::{Agent, AsSendBody, SendBody, http};
 
 use super::body::{Body, TransportState};
+use super::deadlines::{Deadlines, Waiting};
 use super::exchange_error::{is_no_idle_connection, tagged, untagged};
 use super::limits::Limits;
 use super::request_reader::RequestReader;
@@ -51,15 +52,15 @@ impl Transport {
         origin: &Origin,
         settings: &TransportSettings<'_>,
     ) -> Result<Self, SettingError> {
-        let readers = Arc::default();
-        let agent = agent::build(settings, origin, &readers)?;
+        let deadlines = Arc::new(Deadlines::new(Arc::clone(&settings.system)));
+        let agent = agent::build(settings, origin, &deadlines)?;
         let authority = origin.authority.parse();
         let state = TransportState {
             authority: authority.map_err(|error| {
                 SettingError::new("endpoint URL", "is invalid").with_source(error)
             })?,
             is_shut_down: AtomicBool::new(false),
-            readers,
+            deadlines,
             system: Arc::clone(&settings.system),
             process_id: settings.system.process_id(),
         };
@@ -93,20 +94,7 @@ impl Transport {
         }
         let response = outcome.map_err(|error| self.failed(error, &body, is_reused))?;
         let (parts, response_body) = response.into_parts();
-        if let Err(problem) = check_framing(parts.version, &parts.headers) {
-            let failed = TransportError::before_sending(
-                self.state.authority.as_str(),
-                Cause::InvalidResponse,
-            );
-            let (phase, sent, source) = (Phase::Wait, Sent::ResponseBegun, Some(problem.into()));
-            return Err(TransportError {
-                phase,
-                sent,
-                connection_reused: is_reused,
-                source,
-                ..failed
-            });
-        }
+        let framing = check_framing(parts.version, &parts.headers);
         let timings = body.timings(begun_at, is_reused, head_bytes(request));
         let head = ResponseHead {
             status: parts.status.as_u16(),
@@ -115,6 +103,7 @@ impl Transport {
         };
         let body = Body::new(
             response_body,
+            framing,
             is_reused,
             limits,
             deadline,
@@ -171,26 +160,23 @@ impl Transport {
         limits: &Limits,
         deadline: Option<Instant>,
     ) -> Result<http::Response<ureq::Body>, ureq::Error> {
-        let readers = &self.state.readers;
-        let _mode = if limits.poll.is_some() {
-            Some(readers.await_head())
-        } else {
-            readers.wait()
-        };
-        if deadline.is_none() && *limits == self.agent_limits {
-            return self.agent.run(message);
-        }
         let left = deadline.map(|it| it.saturating_duration_since(self.state.system.instant()));
         if left == Some(Duration::ZERO) {
             let timed_out = ureq::Error::Timeout(ureq::Timeout::Global);
             return Err(tagged(timed_out, Phase::Prepare, Sent::Nothing));
         }
-        let message = self.agent.configure_request(message).timeout_global(left);
-        let message = message
-            .timeout_connect(limits.connect)
+        // Not as ureq's own global limit: ureq would end a write without a read of the response that may have arrived.
+        let _deadline = self.state.deadlines.set(Waiting::Until(deadline));
+        if *limits == self.agent_limits {
+            return self.agent.run(message);
+        }
+        let message = self
+            .agent
+            .configure_request(message)
+            .timeout_connect([limits.connect, left].into_iter().flatten().min())
             .timeout_per_write(limits.send)
             .timeout_recv_response(limits.response)
-            .timeout_per_read(limits.poll.or(limits.read));
+            .timeout_per_read(if limits.streamed { None } else { limits.read });
         self.agent.run(message.build())
     }
 

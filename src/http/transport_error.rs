@@ -18,10 +18,23 @@ pub struct TransportError {
     pub attempts: u32,
     /// Time since the call began, earlier attempts and the waits between them included.
     pub elapsed: Duration,
+    /// The response, if its head arrived before the exchange failed.
+    pub(crate) response: Option<Box<IncompleteResponse>>,
     /// Length of the request's body.
     pub(crate) body_bytes: u64,
     pub(crate) cause: Cause,
     pub(crate) source: Option<BoxedError>,
+}
+
+/// A response without a complete body.
+#[derive(Clone, Debug)]
+pub(crate) struct IncompleteResponse {
+    pub(crate) status: u16,
+    /// The error code in the head.
+    pub(crate) code: Option<String>,
+    pub(crate) request_id: Option<String>,
+    /// Whether status and code prove that the request was refused.
+    pub(crate) refused: bool,
 }
 
 /// Why an exchange failed.
@@ -51,6 +64,7 @@ impl TransportError {
             connection_reused: false,
             attempts: 0,
             elapsed: Duration::ZERO,
+            response: None,
             body_bytes: 0,
             cause,
             source: None,
@@ -64,11 +78,19 @@ impl TransportError {
         }
     }
 
+    pub(crate) fn with_response(self, response: IncompleteResponse) -> Self {
+        Self {
+            response: Some(Box::new(response)),
+            ..self
+        }
+    }
+
     /// The same error; of its source only the text is left.
     pub(crate) fn repeated(&self) -> Self {
         let source = self.source.as_ref().map(|source| source.to_string().into());
         Self {
             authority: self.authority.clone(),
+            response: self.response.clone(),
             source,
             ..*self
         }
@@ -152,12 +174,13 @@ pub enum Sent {
     Partly,
     /// All of it, or it is not certain that a part is missing. From here on the peer may act on it.
     Whole,
-    /// All of it, and a part of the response has arrived.
+    /// A part of the final response has arrived, however much of the request had been sent: a server may respond, and a
+    /// model may run, before the request is complete.
     ResponseBegun,
 }
 
 impl Sent {
-    /// Whether the peer may have the whole request.
+    /// Whether the peer may act on the request: it may have all of it, or has begun to respond.
     #[must_use]
     pub fn is_whole(self) -> bool {
         self >= Self::Whole

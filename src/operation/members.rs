@@ -203,9 +203,11 @@ pub(super) fn fmt_request(
         match (member.name, member.value) {
             (_, None) => {}
             ("CustomAttributes", Some(value)) => {
-                drop(fields.field(member.name, &Bytes(value.len())))
+                fields.field(member.name, &Bytes(value.len()));
             }
-            (name, Some(value)) => drop(fields.field(name, &value)),
+            (name, Some(value)) => {
+                fields.field(name, &value);
+            }
         }
     }
     fields.finish()

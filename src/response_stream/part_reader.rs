@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::error::reader_failed;
 use crate::http::{Body, TransportError};
 
-/// A source of bytes that can give up.
+/// A source of bytes.
 pub(crate) trait PartReader: Send {
     /// Reads some bytes, or none at the end. Gives up at `deadline`.
     fn read_some(
@@ -14,9 +14,6 @@ pub(crate) trait PartReader: Send {
         buffer: &mut [u8],
         deadline: Option<Instant>,
     ) -> Result<usize, TransportError>;
-
-    /// Called when the stream is dropped before its end.
-    fn give_up(&mut self) {}
 }
 
 impl PartReader for Body {
@@ -26,10 +23,6 @@ impl PartReader for Body {
         deadline: Option<Instant>,
     ) -> Result<usize, TransportError> {
         self.read_before(buffer, deadline)
-    }
-
-    fn give_up(&mut self) {
-        self.end_if_arrived();
     }
 }
 

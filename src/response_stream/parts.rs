@@ -10,7 +10,7 @@ use super::classify::{Meaning, failure, frame_error, meaning_of};
 use super::event_stream::{Decoder, FrameError, Message};
 use super::part_reader::PartReader;
 use crate::error::{Error, StreamError, StreamErrorKind};
-use crate::http::TransportError;
+use crate::http::{IncompleteResponse, TransportError};
 use crate::system::{OsSystem, System};
 use crate::text::Redactor;
 
@@ -321,6 +321,12 @@ impl Parts {
     fn transport_error(&self, error: TransportError) -> Error {
         let now = self.options.system.instant();
         let elapsed = now.saturating_duration_since(self.options.call_began_at);
+        let error = error.with_response(IncompleteResponse {
+            status: self.options.status,
+            code: None,
+            request_id: self.options.request_id.clone(),
+            refused: false,
+        });
         Error::from(error).after(self.options.attempts, elapsed)
     }
 
@@ -329,14 +335,6 @@ impl Parts {
             .system
             .instant()
             .saturating_duration_since(self.options.sent_at)
-    }
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        if self.end.is_none() {
-            self.reader.give_up();
-        }
     }
 }
 

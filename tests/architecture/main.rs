@@ -192,11 +192,11 @@ fn only_system_touches_the_environment() {
 #[test]
 fn no_state_is_kept_beside_the_arguments() {
     assert!(files_with(&["thread_local", "static mut", "LazyLock"]).is_empty());
-    // What is kept for a thread: that it runs a search, which it must not wait for; and that it looks for the end of a
-    // stream, since ureq's reader takes no limit for one read.
+    // What is kept for a thread: that it runs a search, which it must not wait for; and its deadline, since ureq's
+    // connections do not know which call they serve.
     assert_eq!(
         files_with(&["ThreadId"]),
-        ["credentials/cache/pending.rs", "http/readers.rs"]
+        ["credentials/cache/pending.rs", "http/deadlines.rs"]
     );
 }
 

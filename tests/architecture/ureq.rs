@@ -35,7 +35,7 @@ ureq::unversioned::transport::time: Instant::Exact
 methods: accept accept_encoding append authority build clone configure_request headers_mut http_status_as_error
 methods: input_buffer_size max_idle_age max_idle_connections max_idle_connections_per_host max_redirects
 methods: max_redirects_will_error method_mut output_buffer_size path_and_query provider proxy root_certs run scheme
-methods: shutdown timeout_await_100 timeout_connect timeout_global timeout_per_read timeout_per_write
+methods: shutdown timeout_await_100 timeout_connect timeout_per_read timeout_per_write
 methods: timeout_recv_response tls_config uri_mut user_agent";
 
 #[test]

@@ -144,7 +144,7 @@ fn a_stream_dropped_early_closes_its_connection() {
 }
 
 #[test]
-fn a_stream_dropped_after_its_end_has_arrived_frees_its_connection() {
+fn a_finished_stream_frees_its_connection_and_a_dropped_one_closes_it() {
     let certificates = Certificates::trusted();
     let server = Arc::clone(&certificates.server);
     let (sender, sent) = mpsc::channel();
@@ -161,9 +161,16 @@ fn a_stream_dropped_after_its_end_has_arrived_frees_its_connection() {
             let mut stream = open(&client, "e").unwrap();
             sent.recv_timeout(Duration::from_secs(5)).unwrap();
             (0..parts).for_each(|_| assert!(stream.next_part().unwrap().is_some()));
-            drop(stream);
+            stream.finish().unwrap();
         }
         assert_eq!(peer.connections(), 1);
+        for connections in [1, 2] {
+            let mut stream = open(&client, "e").unwrap();
+            sent.recv_timeout(Duration::from_secs(5)).unwrap();
+            assert!(stream.next_part().unwrap().is_some());
+            drop(stream);
+            assert_eq!(peer.connections(), connections);
+        }
     }
 }
 

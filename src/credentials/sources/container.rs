@@ -222,7 +222,7 @@ mod tests {
                 .collect();
             match (url(&variables), &case["result"]["Ok"]) {
                 (Ok(url), Value::String(expected)) => {
-                    assert_eq!(url, *expected, "{}", case["docs"])
+                    assert_eq!(url, *expected, "{}", case["docs"]);
                 }
                 (Err(text), Value::Null) => {
                     let theirs = case["result"]["ErrorContains"].as_str().unwrap();

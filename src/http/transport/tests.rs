@@ -47,7 +47,7 @@ const LIMITS: Limits = Limits {
     send: LIMIT,
     response: LIMIT,
     read: LIMIT,
-    poll: None,
+    streamed: false,
 };
 
 fn transport(origin: &Origin) -> Transport {
@@ -194,24 +194,6 @@ fn reads_are_limited_behind_interim_responses() {
     match body.read_whole(1_000_000) {
         Err(BodyError::Transport(error)) => assert!(error.is_timeout(), "{error:?}"),
         other => panic!("{other:?}"),
-    }
-}
-
-/// As when a log sink uses the client while its thread looks for the end of a stream.
-#[test]
-fn an_exchange_waits_on_a_thread_that_does_not() {
-    let transport = transport(&peer(|_, stream| {
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n")
-            .unwrap();
-        for byte in b"whole" {
-            thread::sleep(Duration::from_millis(20));
-            stream.write_all(&[*byte]).unwrap();
-        }
-    }));
-    let _mode = transport.state.readers.look();
-    for _ in 0..2 {
-        assert_eq!(send(&transport).1.read_whole(1_000_000).unwrap(), b"whole");
     }
 }
 
