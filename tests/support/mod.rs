@@ -33,6 +33,7 @@ pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, veri
 pub(crate) use peer::{Connection, Peer, Received, Wire};
 pub(crate) use process::{
     descriptors, in_own_process, own_threads, peak_kilobytes, resident_kilobytes, test_command,
+    turn,
 };
 
 /// The example key of AWS's documentation.

@@ -1,12 +1,20 @@
-//! Tests in a process of their own, and numbers of the running process.
+//! Tests that run one at a time or in a process of their own, and numbers of the running process.
 
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The environment variable with the name of the test that a process is for.
 const TEST_VARIABLE: &str = "SAGEMAKER_INVOKE_OWN_PROCESS";
 
+/// Waits until no other test of this process holds the guard: for measurements, and for tests that share a server.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A failed test poisons it, which does not concern the next one.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs the body of a test in a process of its own: other tests of its binary would disturb what belongs to a process,
-/// for example its logger, threads and memory. `name` is the name of the test, with its modules.
+/// for example its logger, threads and memory. Takes a [`turn`]. `name` is the name of the test, with its modules.
 ///
 /// # Panics
 /// If the test fails in its process, or the binary has no test with this name.
@@ -14,6 +22,7 @@ pub(crate) fn in_own_process(name: &str, test: impl FnOnce()) {
     if std::env::var(TEST_VARIABLE).is_ok_and(|value| value == name) {
         return test();
     }
+    let _turn = turn();
     let output = test_command(name)
         .env(TEST_VARIABLE, name)
         .output()

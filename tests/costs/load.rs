@@ -1,12 +1,5 @@
 //! Many threads share one client while the peer fails at random. Each response must belong to its request, and threads,
-//! descriptors and memory must not leak.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
+//! descriptors and memory must not leak. In a process of its own, because these belong to the process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,8 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::{Client, Config, InvokeEndpoint, Resend, RetryPolicy, Timeouts};
-use support::random::Random;
-use support::{Connection, Peer, own_threads, response};
+
+use super::support::random::Random;
+use super::support::{
+    Connection, Peer, descriptors, in_own_process, own_threads, resident_kilobytes, response,
+};
 
 const THREADS: usize = 64;
 const CALLS_PER_THREAD: usize = 1000;
@@ -50,6 +46,13 @@ fn serve(mut connection: Connection, random: &Mutex<Random>) {
 
 #[test]
 fn every_response_belongs_to_its_request_and_nothing_leaks() {
+    in_own_process(
+        "load::every_response_belongs_to_its_request_and_nothing_leaks",
+        make_all_calls,
+    );
+}
+
+fn make_all_calls() {
     let before = descriptors();
     let peer = Peer::new({
         let random = Mutex::new(Random(0));
@@ -141,20 +144,4 @@ fn assert_no_growth(memory: &[(usize, usize)]) {
         last < first + 16 * 1024,
         "{first} kB after a tenth of the calls, {last} kB at the end"
     );
-}
-
-fn resident_kilobytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmRSS:"))
-        .unwrap_or("VmRSS: 0 kB");
-    line.split_whitespace().collect::<Vec<_>>()[1]
-        .parse()
-        .unwrap()
-}
-
-/// Number of open file descriptors; 0 on systems without `/proc`.
-fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }

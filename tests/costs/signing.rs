@@ -1,5 +1,4 @@
 //! Signing with a cached key does not allocate.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::{Duration, SystemTime};
 
@@ -59,7 +58,9 @@ fn signing_with_a_cached_key_does_not_allocate() {
     let expected = text.clone();
 
     let warm = allocation_counter::measure(|| {
-        (0..1000).for_each(|_| sign(now, Some(&key), &headers, &mut text))
+        for _ in 0..1000 {
+            sign(now, Some(&key), &headers, &mut text);
+        }
     });
     assert_eq!((warm.count_total, warm.bytes_total), (0, 0));
     assert_eq!(text, expected);

@@ -1,22 +1,16 @@
 //! Reading a stream allocates nothing per frame, and its memory does not grow with its length.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::io::{BufRead, Read};
-use std::sync::{Mutex, PoisonError};
 
 use sagemaker_invoke::{Client, InvokeEndpointWithResponseStream, ResponseStream};
-use support::Peer;
-use support::event_stream::{LAST_CHUNK, STREAM_HEAD, chunk, part};
+
+use super::support::event_stream::{LAST_CHUNK, STREAM_HEAD, chunk, part};
+use super::support::{Peer, in_own_process, peak_kilobytes, turn};
 
 /// A record of 64 bytes, as server-sent event.
 const RECORD: &str =
     "data: {\"token\":{\"id\":12345,\"text\":\" word\",\"logprob\":-0.25}}    \n\n";
 const FRAMES_PER_BLOCK: usize = 1000;
-
-/// One test at a time: the peak of the memory is that of the process.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A peer that sends as many blocks of frames as the name of the endpoint says.
 fn peer(payload: &str) -> Peer {
@@ -90,7 +84,7 @@ fn allocations(client: &Client, blocks: usize, reader: Reader) -> u64 {
 
 #[test]
 fn frames_do_not_allocate() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let peer = peer(RECORD);
     let client = Client::new(peer.config()).unwrap();
     let readers: [(&str, Reader); 4] = [
@@ -110,10 +104,17 @@ fn frames_do_not_allocate() {
     }
 }
 
-/// Reads 64 MiB, or 1 GiB if `SAGEMAKER_INVOKE_SLOW_TESTS` is set.
 #[test]
 fn memory_does_not_grow_with_the_stream() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    in_own_process(
+        "streams::memory_does_not_grow_with_the_stream",
+        read_long_stream,
+    );
+}
+
+/// Reads 64 MiB, or 1 GiB if `SAGEMAKER_INVOKE_SLOW_TESTS` is set. Peak memory is that of the process.
+#[expect(clippy::print_stdout, reason = "the tester reads it")]
+fn read_long_stream() {
     let is_long = std::env::var_os("SAGEMAKER_INVOKE_SLOW_TESTS").is_some();
     let mebibytes = if is_long { 1024 } else { 64 };
     let peer = peer(&"x".repeat(1024));
@@ -138,7 +139,7 @@ fn memory_does_not_grow_with_the_stream() {
 /// A record that spans parts is collected in a reused buffer.
 #[test]
 fn records_across_parts_do_not_allocate() {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let (begin, end) = RECORD.split_at(RECORD.len() / 2);
     let block = [part(begin), part(end)].concat().repeat(FRAMES_PER_BLOCK);
     let peer = Peer::new(move |mut connection| {
@@ -148,14 +149,4 @@ fn records_across_parts_do_not_allocate() {
     });
     let client = Client::new(peer.config()).unwrap();
     assert!(allocations(&client, 1, records) < 20);
-}
-
-/// The peak of the resident memory of this process; 0 on systems without `/proc`.
-fn peak_kilobytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap_or("VmHWM: 0 kB");
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

@@ -1,15 +1,21 @@
-//! Threads and lookups of warm calls. A separate test, because the calls of other tests start threads too.
-
-mod support;
+//! Threads and lookups of warm calls. In a process of its own, because the calls of other tests start threads too.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, Endpoint, InvokeEndpoint};
-use support::{FakeSystem, Peer, own_threads, response};
+
+use super::support::{FakeSystem, Peer, in_own_process, own_threads, response};
 
 #[test]
 fn warm_calls_start_no_thread_and_do_no_lookup() {
+    in_own_process(
+        "warm_calls::warm_calls_start_no_thread_and_do_no_lookup",
+        make_warm_calls,
+    );
+}
+
+fn make_warm_calls() {
     let peer = Peer::responding(response(200, &[], "answer"));
     let system = FakeSystem::on_loopback(&[])
         .with_lookup(|_, port| Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]));
