@@ -1,15 +1,13 @@
 //! A log sink that uses the client whose lines it receives, as one that ships logs to an endpoint does.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 
 use log::{LevelFilter, Log, Metadata, Record};
 use sagemaker_invoke::{Client, InvokeEndpoint, InvokeEndpointWithResponseStream};
-use support::event_stream::{part, stream_response};
-use support::{Peer, response};
+
+use super::support::event_stream::{part, stream_response};
+use super::support::{Peer, in_own_process, response};
 
 static CLIENT: OnceLock<Client> = OnceLock::new();
 
@@ -61,6 +59,13 @@ fn respond(path: &str) -> Vec<u8> {
 
 #[test]
 fn the_sink_calls_the_client_within_its_calls() {
+    in_own_process(
+        "calling_sink::the_sink_calls_the_client_within_its_calls",
+        log_to_the_sink,
+    );
+}
+
+fn log_to_the_sink() {
     let peer = Peer::new(|mut connection| {
         while let Some(request) = connection.request() {
             connection.send(respond(request.path()));

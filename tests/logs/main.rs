@@ -1,14 +1,33 @@
-//! The log of a call: a line for each attempt, at level debug.
+//! Log records: one for each attempt, none with a secret, and log sinks that call the client or panic.
+//!
+//! A process has one logger, so each test with a logger runs in a process of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
+mod calling_sink;
+mod panicking_sink;
+mod secrets;
+#[path = "../support/mod.rs"]
 mod support;
 
 use log::LevelFilter;
 use sagemaker_invoke::{Client, InvokeEndpoint};
 use support::log::{capture, take};
-use support::{Peer, response};
+use support::{Peer, in_own_process, response};
 
 #[test]
 fn each_attempt_is_logged_with_its_result() {
+    in_own_process(
+        "each_attempt_is_logged_with_its_result",
+        check_lines_of_two_attempts,
+    );
+}
+
+fn check_lines_of_two_attempts() {
     capture(LevelFilter::Debug);
     let headers = [("x-amzn-errortype", "ThrottlingException")];
     let peer = Peer::new(move |mut connection| {

@@ -1,14 +1,13 @@
 //! A log sink that panics: the search for credentials in which it does ends, and the next call searches again.
 
-mod support;
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::{CallOptions, Client, Config, Credentials, InvokeEndpoint};
-use support::{Peer, response};
+
+use super::support::{Peer, in_own_process, response};
 
 static PANICS: AtomicBool = AtomicBool::new(true);
 
@@ -31,6 +30,13 @@ impl Log for Sink {
 
 #[test]
 fn a_search_ends_although_the_log_panics_with_it() {
+    in_own_process(
+        "panicking_sink::a_search_ends_although_the_log_panics_with_it",
+        search_with_panics,
+    );
+}
+
+fn search_with_panics() {
     log::set_logger(&Sink).unwrap();
     log::set_max_level(LevelFilter::Debug);
     let peer = Peer::responding(response(200, &[], "answer"));
