@@ -1,6 +1,6 @@
 //! Shared code of the integration tests: one loopback server with optional TLS, an independent check of signatures, a
-//! fake system, a random generator, a log capture, an encoder of event streams, a client of moto, and processes for
-//! single tests.
+//! fake system, a random generator, a log capture, an encoder of event streams, and processes for single
+//! tests.
 #![allow(dead_code, unused_imports, reason = "each test crate uses a part")]
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,6 @@ pub(crate) mod event_stream;
 #[path = "../../src/testing/fake_system.rs"]
 mod fake_system;
 pub(crate) mod log;
-pub(crate) mod moto;
 mod oracle;
 mod peer;
 mod process;

@@ -1,18 +1,24 @@
 //! Requests to moto's server, which checks signatures with botocore. Needs a running `moto_server`, whose URL is in the
-//! environment variable `MOTO_URL`.
+//! environment variable `MOTO_URL`, and its Python, whose path is in `MOTO_PYTHON`.
 //!
 //! Differences to AWS: moto does not check the date of a signature; its errors are XML, so only their status can be
 //! compared; it refuses valid signatures if the body or the Content-Type is empty or the body is not UTF-8.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
+mod async_inference;
+mod server;
+mod streams;
+mod sts;
+#[path = "../support/mod.rs"]
 mod support;
 
 use sagemaker_invoke::credentials::Credentials;
-use sagemaker_invoke::{
-    Client, Config, Endpoint, Error, InvokeEndpoint, InvokeEndpointResponse, Proxy,
-};
-use support::REGION;
-use support::moto::{Moto, element};
+use sagemaker_invoke::{Error, InvokeEndpoint, InvokeEndpointResponse};
+use server::{Moto, element};
 
 /// Allows the one action of the client.
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sagemaker:InvokeEndpoint","Resource":"*"}]}"#;
@@ -36,30 +42,6 @@ impl Moto {
             element(&answer, "SecretAccessKey"),
         )
         .with_session_token(element(&answer, "SessionToken"))
-    }
-
-    /// Sets the next response of the endpoint.
-    fn set_response(&self, result: &str) {
-        let body =
-            format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{result}]}}"#);
-        let headers = [("content-type", "application/json")];
-        let (status, response) = self.post(
-            "/moto-api/static/sagemaker/endpoint-results",
-            &headers,
-            &body,
-        );
-        assert_eq!(status, 201, "{response}");
-    }
-
-    fn client(&self, credentials: &Credentials) -> Client {
-        Client::new(Config {
-            region: Some(REGION.to_owned()),
-            credentials: credentials.clone().into(),
-            endpoint: Endpoint::Url(self.url()),
-            proxy: Proxy::Off,
-            ..Config::default()
-        })
-        .unwrap()
     }
 
     fn invoke(
@@ -173,7 +155,8 @@ fn moto_accepts_valid_signatures_only() {
     let user = moto.user("caller", Some(POLICY));
     let without_permission = moto.user("without-permission", None);
     let session = moto.session("caller-role");
-    moto.set_response(
+    moto.set_results(
+        "endpoint-results",
         r#"{"Body":"churn","ContentType":"text/plain","InvokedProductionVariant":"blue","CustomAttributes":"a"}"#,
     );
     moto.check_signatures(true);

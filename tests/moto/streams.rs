@@ -1,15 +1,12 @@
-//! Streams whose frames are made by moto's encoder, an implementation independent of AWS's. Needs the Python of an
-//! environment with moto, whose path is in the environment variable `MOTO_PYTHON`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! Streams whose frames are made by moto's encoder, an implementation independent of AWS's.
 
 use std::io::Read;
 use std::process::Command;
 
 use sagemaker_invoke::error::StreamErrorKind;
 use sagemaker_invoke::{Client, Error, InvokeEndpointWithResponseStream};
-use support::{Peer, response};
+
+use super::support::{Peer, response};
 
 /// Writes three lines of hex: 1,000 parts in frames, their payloads, and an exception in a frame.
 const SCRIPT: &str = r#"

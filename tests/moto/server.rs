@@ -3,19 +3,21 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::TcpStream;
+use std::sync::MutexGuard;
 use std::time::{Duration, SystemTime};
 
-use sagemaker_invoke::Credentials;
 use sagemaker_invoke::sigv4::{
     AmzDate, Authorization, CanonicalRequest, Payload, Request, Scope, SigningKey, StringToSign,
     percent_encode,
 };
+use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Proxy};
 
-use super::REGION;
+use super::support::{REGION, turn};
 
-/// Drop disables the check of signatures.
+/// One user at a time, because all share the state of the server. Drop disables the check of signatures.
 pub(crate) struct Moto {
     authority: String,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Drop for Moto {
@@ -34,6 +36,7 @@ impl Moto {
     pub(crate) fn connect() -> Self {
         let moto = Self {
             authority: moto_url().strip_prefix("http://").unwrap().to_owned(),
+            _turn: turn(),
         };
         moto.check_signatures(false);
         moto.post("/moto-api/reset", &[], "");
@@ -42,6 +45,29 @@ impl Moto {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.authority)
+    }
+
+    /// A client of SageMaker and Amazon S3 on this server.
+    pub(crate) fn client(&self, credentials: &Credentials) -> Client {
+        Client::new(Config {
+            region: Some(REGION.to_owned()),
+            credentials: credentials.clone().into(),
+            endpoint: Endpoint::Url(self.url()),
+            s3_endpoint_url: Some(self.url()),
+            proxy: Proxy::Off,
+            ..Config::default()
+        })
+        .unwrap()
+    }
+
+    /// Sets the next results of requests of one kind.
+    pub(crate) fn set_results(&self, kind: &str, results: &str) {
+        let body =
+            format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{results}]}}"#);
+        let headers = [("content-type", "application/json")];
+        let path = format!("/moto-api/static/sagemaker/{kind}");
+        let (status, response) = self.post(&path, &headers, &body);
+        assert_eq!(status, 201, "{response}");
     }
 
     /// One exchange on a new connection: status and body of the response.

@@ -1,54 +1,22 @@
-//! Asynchronous requests and their results against moto's server, which checks signatures with botocore and permissions.
-//! Needs a running `moto_server`, whose URL is in the environment variable `MOTO_URL`.
+//! Asynchronous requests and their results. Here moto checks permissions, too.
 //!
 //! Differences to AWS: moto answers 200 instead of 202 and writes the result at once; a missing object is 404 also
 //! without the permission `s3:ListBucket`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::time::Duration;
 
 use sagemaker_invoke::error::AsyncResultErrorKind;
 use sagemaker_invoke::{
-    AsyncInput, AsyncResult, AsyncTicket, Client, Config, Credentials, Endpoint, Error,
-    InvokeEndpointAsync, Proxy,
+    AsyncInput, AsyncResult, AsyncTicket, Client, Credentials, Error, InvokeEndpointAsync,
 };
-use support::REGION;
-use support::moto::Moto;
+
+use super::server::Moto;
 
 const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sagemaker:InvokeEndpointAsync","s3:GetObject","s3:ListBucket"],"Resource":"*"}]}"#;
 const READ_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const SUBMIT_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sagemaker:InvokeEndpointAsync","Resource":"*"}]}"#;
 
 const WAIT: Duration = Duration::from_secs(20);
-
-impl Moto {
-    fn client(&self, credentials: &Credentials) -> Client {
-        Client::new(Config {
-            region: Some(REGION.to_owned()),
-            credentials: credentials.clone().into(),
-            endpoint: Endpoint::Url(self.url()),
-            s3_endpoint_url: Some(self.url()),
-            proxy: Proxy::Off,
-            ..Config::default()
-        })
-        .unwrap()
-    }
-
-    /// Sets the next results of asynchronous requests.
-    fn set_async_results(&self, results: &str) {
-        let body =
-            format!(r#"{{"account_id":"123456789012","region":"{REGION}","results":[{results}]}}"#);
-        let headers = [("content-type", "application/json")];
-        let (status, response) = self.post(
-            "/moto-api/static/sagemaker/async-endpoint-results",
-            &headers,
-            &body,
-        );
-        assert_eq!(status, 201, "{response}");
-    }
-}
 
 fn submit(client: &Client, endpoint_name: &str) -> AsyncTicket {
     let request = InvokeEndpointAsync {
@@ -75,7 +43,8 @@ fn results_are_collected_from_moto() {
     );
     let reader = moto.user("reader", Some(READ_ONLY));
     let stranger = moto.user("without-permission", None);
-    moto.set_async_results(
+    moto.set_results(
+        "async-endpoint-results",
         r#"{"data":"churn"},{"is_failure":true,"data":"it failed"},{"data":"third"}"#,
     );
     moto.check_signatures(true);

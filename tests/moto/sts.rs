@@ -1,14 +1,11 @@
-//! AssumeRole and instance metadata of moto, which checks signatures with botocore. Needs a running `moto_server`, whose
-//! URL is in the environment variable `MOTO_URL`.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! AssumeRole and instance metadata.
 
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, Credentials, Error, InvokeEndpoint};
-use support::FakeSystem;
-use support::moto::{Moto, moto_url};
+
+use super::server::{Moto, moto_url};
+use super::support::{FakeSystem, turn};
 
 const ALLOW_ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
@@ -66,6 +63,7 @@ fn credentials_of_an_assumed_role_are_accepted() {
 #[test]
 #[ignore = "needs a moto_server, run by .ci/run"]
 fn instance_metadata_has_credentials() {
+    let _turn = turn();
     let url = moto_url();
     let on = ("AWS_EC2_METADATA_DISABLED", "false");
     let region = ("AWS_REGION", "eu-central-1");
