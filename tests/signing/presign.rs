@@ -1,13 +1,6 @@
 //! Presigned URLs compared with AWS's own signer for Rust, and with botocore, the signer of AWS's SDK for Python.
 //!
 //! The tests with botocore need a Python that has it, whose path is in the environment variable `MOTO_PYTHON`.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -21,8 +14,9 @@ use sagemaker_invoke::sigv4::{
     AmzDate, Payload, Presign, Request, Scope, SigningKey, percent_encoded,
 };
 use serde_json::{Value, json};
-use support::ACCESS_KEY_ID;
-use support::random::Random;
+
+use super::support::ACCESS_KEY_ID;
+use super::support::random::Random;
 
 const REQUESTS: usize = 1_000;
 const HOST: &str = "sagemaker.amazonaws.com";

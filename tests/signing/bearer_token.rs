@@ -1,7 +1,4 @@
 //! Bearer tokens compared with those of AWS's generator for Python.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -9,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use sagemaker_invoke::client::MAX_BEARER_TOKEN_LIFETIME;
 use sagemaker_invoke::system::System;
 use sagemaker_invoke::{BearerToken, Client, Config, Credentials, Endpoint, Error};
-use support::{ACCESS_KEY_ID, FakeSystem, SECRET_ACCESS_KEY};
+
+use super::support::{ACCESS_KEY_ID, FakeSystem, SECRET_ACCESS_KEY};
 
 /// Session token, lifetime in seconds, and the token. Source: `_generate_token` of sagemaker-core 2.27.0 with botocore
 /// 1.44.8, at 20150830T123600Z in eu-central-1.

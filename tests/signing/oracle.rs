@@ -1,11 +1,4 @@
 //! The signer compared with AWS's own signer for Rust, and single steps with naive implementations.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,8 +10,9 @@ use sagemaker_invoke::sigv4::{
 };
 use sagemaker_invoke::system::System;
 use sagemaker_invoke::{Client, Config, Credentials, InvokeEndpoint, SignedRequest};
-use support::random::Random;
-use support::{
+
+use super::support::random::Random;
+use super::support::{
     ACCESS_KEY_ID, FakeSystem, Oracle, REGION, SECRET_ACCESS_KEY, aws_signature, aws_signature_with,
 };
 

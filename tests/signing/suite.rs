@@ -1,12 +1,4 @@
 //! AWS's signing test suite, read from the files of AWS and compared stage by stage.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +10,8 @@ use sagemaker_invoke::sigv4::{
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use support::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, time_of};
+
+use super::support::{ACCESS_KEY_ID, SECRET_ACCESS_KEY, time_of};
 
 const CANONICAL_REQUEST: &str = "header-canonical-request.txt";
 const STRING_TO_SIGN: &str = "header-string-to-sign.txt";
