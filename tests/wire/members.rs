@@ -1,11 +1,9 @@
 //! Each member of request and response: its place on the wire, and the values refused before sending.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use httpmock::{HttpMockRequest, MockServer};
 use sagemaker_invoke::{Client, Error, InvokeEndpoint, InvokeEndpointResponse};
-use support::{Peer, response};
+
+use super::support::{Peer, config, response};
 
 /// Sets one member of a request to a text.
 type Setter = for<'a> fn(&mut InvokeEndpoint<'a>, &'a str);
@@ -13,10 +11,10 @@ type Setter = for<'a> fn(&mut InvokeEndpoint<'a>, &'a str);
 /// Member, header and setter, in the order of AWS's API reference.
 const OPTIONAL_MEMBERS: [(&str, &str, Setter); 11] = [
     ("ContentType", "content-type", |request, value| {
-        request.content_type = Some(value)
+        request.content_type = Some(value);
     }),
     ("Accept", "accept", |request, value| {
-        request.accept = Some(value)
+        request.accept = Some(value);
     }),
     (
         "CustomAttributes",
@@ -104,7 +102,7 @@ fn received(request: &InvokeEndpoint<'_>) -> HttpMockRequest {
         when.is_true(move |request| sender.send(request.clone()).is_ok());
         then.status(200);
     });
-    Client::new(support::config(&server.base_url()))
+    Client::new(config(&server.base_url()))
         .unwrap()
         .invoke(request)
         .unwrap();
@@ -345,7 +343,7 @@ fn respond_with(status: u16, headers: &[(&str, &str)], body: &[u8]) -> InvokeEnd
             .iter()
             .fold(then, |then, (name, value)| then.header(*name, *value));
     });
-    let client = Client::new(support::config(&server.base_url())).unwrap();
+    let client = Client::new(config(&server.base_url())).unwrap();
     client.invoke(&InvokeEndpoint::new("e", b"")).unwrap()
 }
 

@@ -1,7 +1,13 @@
-//! Requests on the wire: headers, body and signature.
+//! Requests on the wire: members, headers, body and signature, TLS and proxies.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod members;
+#[cfg(feature = "rustls")]
+mod proxies;
+#[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use std::sync::Arc;
 use std::time::SystemTime;
