@@ -157,7 +157,7 @@ impl Case {
         move || {
             self.sign(&headers, &mut authorization, |_, string_to_sign| {
                 key.sign(string_to_sign)
-            })
+            });
         }
     }
 
@@ -324,7 +324,7 @@ fn measure(criterion: &mut Criterion, case: &Case) {
         .throughput(Throughput::Bytes(case.body.len() as u64));
     for (name, mut run) in case.contenders() {
         group.bench_function(BenchmarkId::new(name, case.name), |bencher| {
-            bencher.iter(&mut run)
+            bencher.iter(&mut run);
         });
     }
     group.finish();

@@ -23,7 +23,7 @@ const TEXT_MEMBERS: [(&str, &str, usize, Setter); 6] = [
         |it, value| it.content_type = Some(value),
     ),
     ("Accept", "x-amzn-sagemaker-accept", 1024, |it, value| {
-        it.accept = Some(value)
+        it.accept = Some(value);
     }),
     (
         "CustomAttributes",
@@ -48,7 +48,7 @@ const TEXT_MEMBERS: [(&str, &str, usize, Setter); 6] = [
         },
     ),
     ("Filename", "x-amzn-sagemaker-filename", 32, |it, value| {
-        it.file_name = Some(value)
+        it.file_name = Some(value);
     }),
 ];
 

@@ -53,13 +53,13 @@ const FAULTS: [(&str, Serve); 9] = [
         connection.reset();
     }),
     ("sends no HTTP", |mut connection| {
-        connection.respond_to_all("topsecretgarbage\n\n")
+        connection.respond_to_all("topsecretgarbage\n\n");
     }),
     ("sends HTML", |mut connection| {
         connection.respond_to_all(response(200, &[], "<html>topsecretpage</html>\n"));
     }),
     ("sends an empty body", |mut connection| {
-        connection.respond_to_all(response(200, &[], ""))
+        connection.respond_to_all(response(200, &[], ""));
     }),
     ("sends other JSON", |mut connection| {
         connection.respond_to_all(response(
@@ -82,7 +82,7 @@ const FAULTS: [(&str, Serve); 9] = [
         }
     }),
     ("responds with 500", |mut connection| {
-        connection.respond_to_all(response(500, &[], "topsecretfailure"))
+        connection.respond_to_all(response(500, &[], "topsecretfailure"));
     }),
 ];
 
