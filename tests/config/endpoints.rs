@@ -1,18 +1,12 @@
 //! Endpoints resolved by a client from its environment: AWS's test cases, and cases of every partition.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
-mod support;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use sagemaker_invoke::{Client, Config, InvokeEndpoint};
 use serde_json::Value;
-use support::FakeSystem;
+
+use super::support::FakeSystem;
 
 const CASES: usize = 47;
 

@@ -1,56 +1,20 @@
-//! The look for the result of an asynchronous request, against a peer in place of Amazon S3.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
+//! Polls for a result: its two locations, its body, and refusals, redirects and the clock of Amazon S3.
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sagemaker_invoke::client::AsyncResultOptions;
 use sagemaker_invoke::error::AsyncResultErrorKind;
 use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error, RetryPolicy};
-use support::{FakeSystem, Peer, Received, SECRET_ACCESS_KEY, response, sources, verify_for};
 
-const NO_SUCH_KEY: &str = "<Error><Code>NoSuchKey</Code><Message>No such key.</Message></Error>";
+use super::support::{FakeSystem, Peer, SECRET_ACCESS_KEY, response, verify_for};
+use super::{NO_SUCH_KEY, client, kind, missing, ticket};
+
 const ACCESS_DENIED: &str =
     "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
 
-fn ticket() -> AsyncTicket {
-    AsyncTicket {
-        inference_id: Some("i-1".to_owned()),
-        failure_location: Some("s3://bucket/failures/1.out".to_owned()),
-        ..AsyncTicket::new("s3://bucket/results/1.out")
-    }
-}
-
-/// A client of Amazon S3 at the peer, whose sleeps return at once.
-fn client(peer: &Peer) -> (Client, Arc<FakeSystem>) {
-    let system = Arc::new(FakeSystem::on_loopback(&[]));
-    let config = Config {
-        s3_endpoint_url: Some(peer.url()),
-        system: Arc::<FakeSystem>::clone(&system),
-        ..peer.config()
-    };
-    (Client::new(config).unwrap(), system)
-}
-
-/// A peer that answers by request and its number, from 0.
-fn peer(answer: impl Fn(&Received, usize) -> Vec<u8> + Send + Sync + 'static) -> Peer {
-    let count = AtomicUsize::new(0);
-    Peer::new(move |mut connection| {
-        while let Some(received) = connection.request() {
-            connection.send(answer(&received, count.fetch_add(1, Ordering::SeqCst)));
-        }
-    })
-}
-
-fn missing() -> Vec<u8> {
-    response(404, &[], NO_SUCH_KEY)
-}
-
-fn look(peer: &Peer) -> Result<AsyncResult, Error> {
+fn poll(peer: &Peer) -> Result<AsyncResult, Error> {
     client(peer).0.async_result(&ticket())
 }
 
@@ -61,17 +25,9 @@ fn paths(peer: &Peer) -> Vec<String> {
         .collect()
 }
 
-fn kind(error: &Error) -> AsyncResultErrorKind {
-    let Error::AsyncResult(error) = error else {
-        unreachable!("{error:?}")
-    };
-    assert_eq!(error.ticket, ticket());
-    error.kind
-}
-
 #[test]
-fn the_failure_location_is_looked_at_first() {
-    let both = peer(|received, _| {
+fn the_failure_location_is_polled_first() {
+    let both = Peer::responding_with(|received, _| {
         let is_failure = received.path().contains("failures");
         if is_failure {
             response(200, &[], "it failed")
@@ -80,7 +36,7 @@ fn the_failure_location_is_looked_at_first() {
         }
     });
     assert_eq!(
-        look(&both).unwrap(),
+        poll(&both).unwrap(),
         AsyncResult::Failed("it failed".to_owned())
     );
     assert_eq!(paths(&both), ["/bucket/failures/1.out"]);
@@ -88,7 +44,7 @@ fn the_failure_location_is_looked_at_first() {
 
 #[test]
 fn a_result_comes_with_its_type_and_every_request_is_signed() {
-    let peer = peer(|_, number| match number {
+    let peer = Peer::responding_with(|_, number| match number {
         0 => missing(),
         _ => response(200, &[("content-type", "text/csv")], "1,2"),
     });
@@ -96,7 +52,7 @@ fn a_result_comes_with_its_type_and_every_request_is_signed() {
         body: b"1,2".to_vec(),
         content_type: Some("text/csv".to_owned()),
     };
-    assert_eq!(look(&peer).unwrap(), expected);
+    assert_eq!(poll(&peer).unwrap(), expected);
     assert_eq!(
         paths(&peer),
         ["/bucket/failures/1.out", "/bucket/results/1.out"]
@@ -112,7 +68,7 @@ fn a_result_comes_with_its_type_and_every_request_is_signed() {
 
 #[test]
 fn keys_are_encoded_once() {
-    let peer = peer(|_, _| missing());
+    let peer = Peer::responding_with(|_, _| missing());
     let ticket = AsyncTicket::new("s3://bucket/a b//../ü+.out");
     assert_eq!(
         client(&peer).0.async_result(&ticket).unwrap(),
@@ -122,67 +78,10 @@ fn keys_are_encoded_once() {
 }
 
 #[test]
-fn a_wait_goes_on_until_there_is_a_result() {
-    // Each look makes two requests.
-    let peer = peer(|_, number| {
-        if number < 13 {
-            missing()
-        } else {
-            response(200, &[], "done")
-        }
-    });
-    let (client, system) = client(&peer);
-    let result = client
-        .wait_for_async_result(&ticket(), Duration::from_secs(900))
-        .unwrap();
-    assert_eq!(
-        result,
-        AsyncResult::Ready {
-            body: b"done".to_vec(),
-            content_type: None
-        }
-    );
-    assert_eq!(system.slept(), Duration::from_secs(1 + 2 + 4 + 8 + 15 + 15));
-    assert!(
-        peer.requests()
-            .iter()
-            .all(|received| received.request_line.starts_with("GET "))
-    );
-}
-
-#[test]
-fn a_wait_that_runs_out_of_time_returns_the_ticket() {
-    let peer = peer(|_, _| missing());
-    let (client, system) = client(&peer);
-    let error = client
-        .wait_for_async_result(&ticket(), Duration::from_secs(100))
-        .unwrap_err();
-    assert!(
-        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
-        "{error}"
-    );
-    assert!(
-        error.may_have_run() && error.to_string().starts_with("no result after 99."),
-        "{error}"
-    );
-    assert!(
-        system.slept() < Duration::from_secs(99),
-        "{:?}",
-        system.slept()
-    );
-    let error = client
-        .wait_for_async_result(&ticket(), Duration::from_millis(900))
-        .unwrap_err();
-    assert!(
-        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
-        "{error}"
-    );
-}
-
-#[test]
 fn access_denied_names_the_permissions_or_is_not_yet() {
-    let peer = peer(|_, _| response(403, &[("x-amz-request-id", "r-1")], ACCESS_DENIED));
-    let error = look(&peer).unwrap_err();
+    let peer =
+        Peer::responding_with(|_, _| response(403, &[("x-amz-request-id", "r-1")], ACCESS_DENIED));
+    let error = poll(&peer).unwrap_err();
     assert_eq!(
         (kind(&error), error.status()),
         (AsyncResultErrorKind::AccessDenied, Some(403))
@@ -225,7 +124,7 @@ fn wrong_credentials_are_never_not_yet() {
         (404, "NoSuchBucket"),
     ] {
         let body = format!("<Error><Code>{code}</Code></Error>");
-        let peer = peer(move |_, _| response(status, &[], &body));
+        let peer = Peer::responding_with(move |_, _| response(status, &[], &body));
         let tolerant = AsyncResultOptions {
             access_denied_is_not_yet: true,
         };
@@ -250,7 +149,9 @@ fn the_region_of_the_bucket_is_found_and_remembered() {
         response(400, &[], body)
     };
     for redirect in [in_header, in_body] {
-        let peer = peer(move |_, number| if number == 0 { redirect() } else { missing() });
+        let peer = Peer::responding_with(
+            move |_, number| if number == 0 { redirect() } else { missing() },
+        );
         let (client, _) = client(&peer);
         for _ in 0..2 {
             assert_eq!(client.async_result(&ticket()).unwrap(), AsyncResult::NotYet);
@@ -270,10 +171,11 @@ fn the_region_of_the_bucket_is_found_and_remembered() {
 
 #[test]
 fn one_redirect_is_followed_at_most() {
-    let regions =
-        peer(|_, number| response(307, &[("x-amz-bucket-region", &format!("r-{number}"))], ""));
+    let regions = Peer::responding_with(|_, number| {
+        response(307, &[("x-amz-bucket-region", &format!("r-{number}"))], "")
+    });
     assert_eq!(
-        kind(&look(&regions).unwrap_err()),
+        kind(&poll(&regions).unwrap_err()),
         AsyncResultErrorKind::Refused
     );
     assert_eq!(regions.requests().len(), 2);
@@ -281,42 +183,12 @@ fn one_redirect_is_followed_at_most() {
         ("location", "http://127.0.0.1:1/"),
         ("x-amz-bucket-region", "evil.com/"),
     ];
-    let invalid = peer(move |_, _| response(307, &elsewhere, ""));
+    let invalid = Peer::responding_with(move |_, _| response(307, &elsewhere, ""));
     assert_eq!(
-        kind(&look(&invalid).unwrap_err()),
+        kind(&poll(&invalid).unwrap_err()),
         AsyncResultErrorKind::Refused
     );
     assert_eq!(invalid.requests().len(), 1);
-}
-
-#[test]
-fn a_wait_goes_on_after_errors_that_can_pass() {
-    let count = AtomicUsize::new(0);
-    let peer = Peer::new(move |mut connection| {
-        while connection.request().is_some() {
-            match count.fetch_add(1, Ordering::SeqCst) {
-                0 => connection.send(response(503, &[], "<Error><Code>SlowDown</Code></Error>")),
-                1 => return connection.reset(),
-                2 => connection.send(response(500, &[], "no XML")),
-                3 => connection.send(response(521, &[], "a gateway's own status")),
-                4 => connection.send(response(429, &[], "")),
-                5 => connection.send(missing()),
-                _ => connection.send(response(200, &[], "done")),
-            }
-        }
-    });
-    let result = client(&peer)
-        .0
-        .wait_for_async_result(&ticket(), Duration::from_secs(900))
-        .unwrap();
-    assert_eq!(
-        result,
-        AsyncResult::Ready {
-            body: b"done".to_vec(),
-            content_type: None
-        }
-    );
-    assert_eq!(peer.requests().len(), 7);
 }
 
 /// A process that only collects results learns the time from Amazon S3.
@@ -324,7 +196,7 @@ fn a_wait_goes_on_after_errors_that_can_pass() {
 fn a_wrong_clock_is_corrected_by_the_date_of_s3() {
     let date = ("date", "Tue, 14 Nov 2023 22:13:20 GMT");
     for (correct_clock, expected) in [(true, 5), (false, 1)] {
-        let peer = peer(move |received, _| {
+        let peer = Peer::responding_with(move |received, _| {
             let is_right = received.header("x-amz-date") == Some("20231114T221320Z");
             match (is_right, received.path().contains("failures")) {
                 (false, _) => response(
@@ -358,21 +230,6 @@ fn a_wrong_clock_is_corrected_by_the_date_of_s3() {
 }
 
 #[test]
-fn the_last_error_of_a_wait_is_its_source() {
-    let peer = peer(|_, _| response(500, &[], ""));
-    let error = client(&peer)
-        .0
-        .wait_for_async_result(&ticket(), Duration::from_secs(5))
-        .unwrap_err();
-    assert!(
-        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
-        "{error}"
-    );
-    let source = sources(&error).next().unwrap().to_string();
-    assert!(source.contains("HTTP 500"), "{source}");
-}
-
-#[test]
 fn a_truncated_object_is_an_error() {
     let truncated = |path: &str| match path.contains("failures") {
         true => missing(),
@@ -387,7 +244,7 @@ fn a_truncated_object_is_an_error() {
         }
     });
     assert_eq!(
-        kind(&look(&peer).unwrap_err()),
+        kind(&poll(&peer).unwrap_err()),
         AsyncResultErrorKind::Connection
     );
     let AsyncResult::Ready { mut body, .. } =
@@ -400,7 +257,7 @@ fn a_truncated_object_is_an_error() {
 
 #[test]
 fn a_large_result_is_read_in_pieces() {
-    let peer = peer(|_, number| {
+    let peer = Peer::responding_with(|_, number| {
         if number % 2 == 0 {
             missing()
         } else {
@@ -428,7 +285,7 @@ fn a_large_result_is_read_in_pieces() {
 /// The parent reads from the same socket.
 #[test]
 fn a_result_that_is_open_at_a_fork_is_not_read_by_the_child() {
-    let peer = peer(|_, number| {
+    let peer = Peer::responding_with(|_, number| {
         if number % 2 == 0 {
             missing()
         } else {
@@ -449,49 +306,8 @@ fn a_result_that_is_open_at_a_fork_is_not_read_by_the_child() {
 }
 
 #[test]
-fn a_slow_answer_ends_with_the_wait() {
-    let peer = Peer::new(|mut connection| connection.stall());
-    let config = Config {
-        s3_endpoint_url: Some(peer.url()),
-        ..peer.config()
-    };
-    let client = Client::new(config).unwrap();
-    let error = client
-        .wait_for_async_result(&ticket(), Duration::from_millis(300))
-        .unwrap_err();
-    assert!(
-        matches!(kind(&error), AsyncResultErrorKind::NotReady(_)),
-        "{error}"
-    );
-    assert!(sources(&error).count() >= 2, "{error:?}");
-}
-
-#[test]
-fn a_shutdown_ends_a_wait() {
-    let peer = Peer::new(|mut connection| connection.stall());
-    let config = Config {
-        s3_endpoint_url: Some(peer.url()),
-        ..peer.config()
-    };
-    let client = Client::new(config).unwrap();
-    let waiting = client.clone();
-    let thread = std::thread::spawn(move || {
-        waiting.wait_for_async_result(&ticket(), Duration::from_secs(60))
-    });
-    while peer.connections() == 0 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    client.shutdown();
-    assert!(matches!(thread.join().unwrap(), Err(Error::ShutDown(_))));
-    assert!(matches!(
-        client.async_result(&ticket()),
-        Err(Error::ShutDown(_))
-    ));
-}
-
-#[test]
 fn other_locations_are_refused_before_sending() {
-    let peer = peer(|_, _| missing());
+    let peer = Peer::responding_with(|_, _| missing());
     let (client, _) = client(&peer);
     for location in [
         "",
@@ -527,7 +343,7 @@ fn other_locations_are_refused_before_sending() {
 
 #[test]
 fn debug_hides_the_body() {
-    let peer = peer(|_, number| {
+    let peer = Peer::responding_with(|_, number| {
         if number % 2 == 0 {
             missing()
         } else {

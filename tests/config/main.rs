@@ -1,6 +1,12 @@
-//! The configuration from the environment and the shared files: precedence, and errors for invalid values.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The configuration from the environment and the shared files: precedence, errors for invalid values, and endpoints.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
+mod endpoints;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,4 @@
 //! Each member of `InvokeEndpointAsync` and its response: its place on the wire, and the values refused before sending.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +6,8 @@ use std::time::Duration;
 use sagemaker_invoke::{
     AsyncInput, Client, Config, Endpoint, Error, InvokeEndpointAsync, InvokeEndpointAsyncResponse,
 };
-use support::{Peer, Received, response};
+
+use super::support::{Peer, REGION, Received, SECRET_ACCESS_KEY, response, verify};
 
 /// Sets one member of a request to a text.
 type Setter = for<'a> fn(&mut InvokeEndpointAsync<'a>, &'a str);
@@ -85,7 +83,7 @@ fn received(request: &InvokeEndpointAsync<'_>) -> Arc<Received> {
     let peer = Peer::responding(response(202, &[], ""));
     Client::new(peer.config()).unwrap().invoke(request).unwrap();
     let received = peer.requests().pop().unwrap();
-    support::verify(&received, support::SECRET_ACCESS_KEY, support::REGION).unwrap();
+    verify(&received, SECRET_ACCESS_KEY, REGION).unwrap();
     received
 }
 
