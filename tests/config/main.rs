@@ -11,8 +11,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Error, InvokeEndpoint};
+use sagemaker_invoke::{
+    Client, Config, Credentials, Endpoint, Error, InvokeEndpoint, Proxy, Timeouts,
+};
 use support::FakeSystem;
 
 /// The configuration, or the text of its error with `/` as separator of paths.
@@ -354,5 +357,46 @@ fn the_url_of_s3_has_a_variable_of_its_own() {
 fn every_retry_mode_of_the_sdks_is_accepted() {
     for mode in ["standard", "Adaptive", "legacy"] {
         config(&[("AWS_RETRY_MODE", mode), ("AWS_MAX_ATTEMPTS", "5")], "").unwrap();
+    }
+}
+
+#[test]
+fn invalid_settings_are_refused_by_the_constructor() {
+    let base = support::config("http://127.0.0.1:1");
+    let zero = Timeouts {
+        read: Some(Duration::ZERO),
+        ..base.timeouts
+    };
+    for bad in [
+        Config {
+            timeouts: zero,
+            ..base.clone()
+        },
+        Config {
+            region: None,
+            ..base.clone()
+        },
+        Config {
+            endpoint: Endpoint::Url("nonsense".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            proxy: Proxy::Url("nonsense://".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            proxy: Proxy::Url("socks5://localhost".to_owned()),
+            ..base.clone()
+        },
+        Config {
+            ca_bundle_pem: Some(b"not a certificate".to_vec()),
+            ..base.clone()
+        },
+    ] {
+        let error = Client::new(bad).unwrap_err();
+        assert!(
+            matches!(error, Error::Config(_)) && !error.may_have_run(),
+            "{error:?}"
+        );
     }
 }

@@ -22,14 +22,13 @@ pub(crate) mod random;
 pub(crate) mod tls;
 
 use std::error::Error;
-use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use sagemaker_invoke::{Config, Credentials, Endpoint, Proxy, Timeouts, system};
 
 pub(crate) use fake_system::FakeSystem;
 pub(crate) use oracle::{Oracle, aws_signature, aws_signature_with, time_of, verify, verify_for};
-pub(crate) use peer::{Connection, Peer, Received, Wire};
+pub(crate) use peer::{ClosedPort, Connection, Peer, Received, Wire};
 pub(crate) use process::{
     descriptors, in_own_process, own_threads, peak_kilobytes, resident_kilobytes, test_command,
     turn,
@@ -74,10 +73,4 @@ pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[
 /// The sources of an error, outermost first.
 pub(crate) fn sources(error: &dyn Error) -> impl Iterator<Item = &dyn Error> {
     std::iter::successors(error.source(), |&error| error.source())
-}
-
-/// An address on which nothing listens.
-pub(crate) fn closed_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }

@@ -1,13 +1,14 @@
 //! The loopback server of the integration tests: plain bytes over TCP, or TLS over TCP (see `tls`).
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sagemaker_invoke::Config;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::config;
 
@@ -220,7 +221,7 @@ impl Connection {
 
     /// Closes with a reset.
     pub(crate) fn reset(self) {
-        socket2::SockRef::from(&self.stream)
+        SockRef::from(&self.stream)
             .set_linger(Some(Duration::ZERO))
             .unwrap();
         // The peer holds a duplicate of the socket, which would keep it open.
@@ -264,6 +265,29 @@ pub(crate) trait Wire: Read + Write + Send {
 impl Wire for TcpStream {
     fn has_more(&mut self) -> bool {
         matches!(self.peek(&mut [0]), Ok(1..))
+    }
+}
+
+/// A port that refuses connections: bound, so that no other test gets it, but not listening.
+pub(crate) struct ClosedPort {
+    pub(crate) address: SocketAddr,
+    _socket: Socket,
+}
+
+impl ClosedPort {
+    pub(crate) fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket
+            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
+            .unwrap();
+        Self {
+            address: socket.local_addr().unwrap().as_socket().unwrap(),
+            _socket: socket,
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 }
 

@@ -1,14 +1,12 @@
 //! Responses that come before the request is sent completely.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-mod support;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sagemaker_invoke::error::ServiceErrorKind;
 use sagemaker_invoke::{Client, Config, Error, InvokeEndpoint, Timeouts};
-use support::{Connection, Peer, response};
+
+use super::support::{Connection, Peer, response};
 
 /// Larger than the socket buffers of both ends.
 const LARGE_BODY_BYTES: usize = 24 * 1024 * 1024;
@@ -60,13 +58,8 @@ fn the_response_to_a_stalled_body_is_read() {
 #[cfg(feature = "rustls")]
 #[test]
 fn the_response_to_a_stalled_body_is_read_over_tls() {
-    let certificates = support::tls::Certificates::trusted();
-    let server = std::sync::Arc::clone(&certificates.server);
-    let peer = Peer::new(move |connection| {
-        if let Some(connection) = connection.accept_tls(&server) {
-            respond_and_stall(connection, 413);
-        }
-    });
+    let certificates = super::support::tls::Certificates::trusted();
+    let peer = certificates.peer_with(|connection| respond_and_stall(connection, 413));
     let error = error_for(certificates.config(&peer));
     assert_eq!(error.status(), Some(413), "{error:?}");
     assert_eq!(peer.connections(), 1);

@@ -1,17 +1,13 @@
 //! Calls active at a shutdown, and calls after it.
 
-mod support;
-
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use sagemaker_invoke::{Client, Error, InvokeEndpoint};
-use support::{FakeSystem, Peer, response};
+use sagemaker_invoke::{Client, Error};
 
-fn request() -> InvokeEndpoint<'static> {
-    InvokeEndpoint::new("e", b"body")
-}
+use super::request;
+use super::support::{FakeSystem, Peer, response};
 
 #[test]
 fn shutdown_ends_active_calls_and_refuses_new_ones() {
