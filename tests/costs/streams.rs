@@ -142,11 +142,7 @@ fn records_across_parts_do_not_allocate() {
     let _turn = turn();
     let (begin, end) = RECORD.split_at(RECORD.len() / 2);
     let block = [part(begin), part(end)].concat().repeat(FRAMES_PER_BLOCK);
-    let peer = Peer::new(move |mut connection| {
-        while connection.request().is_some() {
-            connection.send([STREAM_HEAD.as_bytes(), &chunk(&block), LAST_CHUNK].concat());
-        }
-    });
+    let peer = Peer::responding([STREAM_HEAD.as_bytes(), &chunk(&block), LAST_CHUNK].concat());
     let client = Client::new(peer.config()).unwrap();
     assert!(allocations(&client, 1, records) < 20);
 }

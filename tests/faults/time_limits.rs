@@ -153,7 +153,7 @@ fn the_timeout_of_call_options_applies() {
 /// The credentials come at the last moment: nothing has been sent, even if the request has no body that could be missing.
 #[test]
 fn a_deadline_between_signing_and_sending_sends_nothing() {
-    let peer = Peer::new(|mut connection| connection.respond_to_all(response(200, &[], "late")));
+    let peer = Peer::responding(response(200, &[], "late"));
     let client = || {
         let system = Arc::new(FakeSystem::on_loopback(&[]).with_stopped_clock());
         let clock = Arc::clone(&system);
