@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sagemaker_invoke::{CallOptions, Client, Config, Error, InvokeEndpoint};
 
 use super::sources::sso_system;
-use super::support::{Connection, Peer, response};
+use super::support::{ClosedPort, Connection, Peer, response};
 use super::{FakeSystem, full_text, system};
 
 /// Makes a system whose source calls this URL.
@@ -53,13 +53,13 @@ const FAULTS: [(&str, Serve); 9] = [
         connection.reset();
     }),
     ("sends no HTTP", |mut connection| {
-        connection.respond_to_all("topsecretgarbage\n\n")
+        connection.respond_to_all("topsecretgarbage\n\n");
     }),
     ("sends HTML", |mut connection| {
         connection.respond_to_all(response(200, &[], "<html>topsecretpage</html>\n"));
     }),
     ("sends an empty body", |mut connection| {
-        connection.respond_to_all(response(200, &[], ""))
+        connection.respond_to_all(response(200, &[], ""));
     }),
     ("sends other JSON", |mut connection| {
         connection.respond_to_all(response(
@@ -82,7 +82,7 @@ const FAULTS: [(&str, Serve); 9] = [
         }
     }),
     ("responds with 500", |mut connection| {
-        connection.respond_to_all(response(500, &[], "topsecretfailure"))
+        connection.respond_to_all(response(500, &[], "topsecretfailure"));
     }),
 ];
 
@@ -171,15 +171,12 @@ fn a_stalled_source_ends_with_the_deadline_of_the_call() {
 
 #[test]
 fn a_closed_port_is_an_error_and_for_instance_metadata_a_missing_source() {
-    let address = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap()
-    };
+    let closed = ClosedPort::new();
     for (source, make_system) in SOURCES {
-        let (error, _) = outcome(make_system(&format!("http://{address}")), None);
+        let (error, _) = outcome(make_system(&closed.url()), None);
         let text = error.to_string();
         assert!(
-            text.contains(&format!("could not connect to {address}")),
+            text.contains(&format!("could not connect to {}", closed.address)),
             "{source}: {text}"
         );
         let is_list = text.starts_with("no source has credentials");

@@ -135,17 +135,9 @@ fn keys_in_the_environment_need_no_network() {
 
 /// Refuses the first request because of expired credentials.
 fn peer_with_expired_token() -> Peer {
-    let count = AtomicU32::new(0);
-    Peer::new(move |mut connection| {
-        while connection.request().is_some() {
-            let expired = response(403, &[("x-amzn-errortype", "ExpiredTokenException")], "{}");
-            let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
-            connection.send(if is_first {
-                expired
-            } else {
-                response(200, &[], "answer")
-            });
-        }
+    Peer::responding_with(|_, number| match number {
+        0 => response(403, &[("x-amzn-errortype", "ExpiredTokenException")], "{}"),
+        _ => response(200, &[], "answer"),
     })
 }
 

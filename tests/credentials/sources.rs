@@ -15,19 +15,11 @@ type Route = (&'static str, fn() -> Vec<u8>);
 
 /// Responds by the path of the request, without its query.
 fn peer_with(routes: &'static [Route]) -> Peer {
-    Peer::new(move |mut connection| {
-        while let Some(request) = connection.request() {
-            let path = request
-                .path()
-                .split('?')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
-            let route = routes.iter().find(|(candidate, _)| *candidate == path);
-            connection.send(route.map_or_else(
-                || response(404, &[], "no such path"),
-                |(_, response)| response(),
-            ));
+    Peer::responding_with(move |request, _| {
+        let path = request.path().split('?').next().unwrap_or_default();
+        match routes.iter().find(|(candidate, _)| *candidate == path) {
+            Some((_, response)) => response(),
+            None => response(404, &[], "no such path"),
         }
     })
 }

@@ -97,11 +97,7 @@ fn head(request: &Received) -> String {
 fn failure(
     answer: impl Fn(&Received) -> Vec<u8> + Send + Sync + 'static,
 ) -> (Error, Arc<Received>) {
-    let peer = Peer::new(move |mut connection| {
-        while let Some(request) = connection.request() {
-            connection.send(answer(&request));
-        }
-    });
+    let peer = Peer::responding_with(move |request, _| answer(request));
     let credentials =
         Credentials::new(ACCESS_KEY_ID, SECRET_ACCESS_KEY).with_session_token(SESSION_TOKEN);
     let retry = RetryPolicy {
@@ -294,11 +290,7 @@ fn a_cut_within_a_secret_shows_no_part_of_it() {
 
 #[test]
 fn a_short_value_is_not_shown_behind_its_header() {
-    let peer = Peer::new(|mut connection| {
-        while let Some(request) = connection.request() {
-            connection.send(response(400, &[], head(&request)));
-        }
-    });
+    let peer = Peer::responding_with(|request, _| response(400, &[], head(request)));
     let request = InvokeEndpoint {
         custom_attributes: Some("abc"),
         ..InvokeEndpoint::new("churn-model", b"1,2,3")
@@ -316,11 +308,7 @@ fn a_short_value_is_not_shown_behind_its_header() {
 
 #[test]
 fn the_answer_of_a_container_shows_no_custom_attributes() {
-    let peer = Peer::new(|mut connection| {
-        while let Some(request) = connection.request() {
-            connection.send(response(500, &[], head(&request)));
-        }
-    });
+    let peer = Peer::responding_with(|request, _| response(500, &[], head(request)));
     let endpoint = Endpoint::Container(peer.url());
     let client = Client::new(Config {
         endpoint,
@@ -344,15 +332,9 @@ fn the_answer_of_a_container_shows_no_custom_attributes() {
 fn the_id_of_a_response_that_is_too_large_shows_no_secret() {
     for status in [200, 500] {
         let (error, _) = {
-            let peer = Peer::new(move |mut connection| {
-                while let Some(request) = connection.request() {
-                    let id = format!("id-{}", signature(&request));
-                    connection.send(response(
-                        status,
-                        &[("x-amzn-requestid", &id)],
-                        "more than three",
-                    ));
-                }
+            let peer = Peer::responding_with(move |request, _| {
+                let id = format!("id-{}", signature(request));
+                response(status, &[("x-amzn-requestid", &id)], "more than three")
             });
             let client = Client::new(Config {
                 max_response_bytes: 3,

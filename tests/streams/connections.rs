@@ -146,15 +146,10 @@ fn a_stream_dropped_early_closes_its_connection() {
 #[test]
 fn a_finished_stream_frees_its_connection_and_a_dropped_one_closes_it() {
     let certificates = Certificates::trusted();
-    let server = Arc::clone(&certificates.server);
     let (sender, sent) = mpsc::channel();
     let tls_sender = sender.clone();
     let plain = Peer::new(move |connection| send_and_report(connection, &sender));
-    let tls = Peer::new(move |connection| {
-        if let Some(connection) = connection.accept_tls(&server) {
-            send_and_report(connection, &tls_sender);
-        }
-    });
+    let tls = certificates.peer_with(move |connection| send_and_report(connection, &tls_sender));
     for (peer, config) in [(&plain, plain.config()), (&tls, certificates.config(&tls))] {
         let client = client(config);
         for parts in [0, 1, 2, 2, 1, 0] {
@@ -296,12 +291,7 @@ fn shutdown_ends_streams_on_other_threads() {
 #[test]
 fn shutdown_ends_streams_over_tls() {
     let certificates = Certificates::trusted();
-    let server = Arc::clone(&certificates.server);
-    let peer = Peer::new(move |connection| {
-        if let Some(connection) = connection.accept_tls(&server) {
-            serve_by_name(connection, &respond);
-        }
-    });
+    let peer = certificates.peer_with(|connection| serve_by_name(connection, &respond));
     let took = longest_shutdown(&client(certificates.config(&peer)));
     println!("the last of 8 streams ended {took:?} after the shutdown");
     assert!(took < Duration::from_secs(2), "{took:?}");

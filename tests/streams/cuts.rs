@@ -1,7 +1,6 @@
 //! One frame, cut after each of its bytes: over HTTP and TLS, on a fresh and a reused connection, with a clean last chunk
 //! and with a closed connection. None may look like a stream that ended well.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -81,12 +80,7 @@ fn no_cut_is_silent_over_http() {
 #[test]
 fn no_cut_is_silent_over_tls() {
     let certificates = Certificates::trusted();
-    let server = Arc::clone(&certificates.server);
-    let peer = Peer::new(move |connection| {
-        if let Some(connection) = connection.accept_tls(&server) {
-            serve(connection);
-        }
-    });
+    let peer = certificates.peer_with(serve);
     check_all(&certificates.config(&peer));
 }
 
@@ -94,11 +88,7 @@ fn no_cut_is_silent_over_tls() {
 #[test]
 fn a_close_without_the_end_of_tls_is_no_end() {
     let certificates = Certificates::trusted();
-    let server = Arc::clone(&certificates.server);
-    let peer = Peer::new(move |connection| {
-        let Some(mut connection) = connection.accept_tls(&server) else {
-            return;
-        };
+    let peer = certificates.peer_with(|mut connection| {
         connection.request();
         connection.send([b"HTTP/1.1 200 OK\r\n\r\n", &part(PAYLOAD)[..]].concat());
         connection.close();

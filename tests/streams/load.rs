@@ -131,7 +131,7 @@ fn read_one(client: &Client, number: usize, broken: &AtomicUsize) {
         Ended::Complete => assert_eq!(bytes, content.as_bytes(), "{number}"),
         // A reset may overtake the bytes before it.
         Ended::ConnectionLost => {
-            assert!(content.as_bytes()[..half].starts_with(&bytes), "{number}")
+            assert!(content.as_bytes()[..half].starts_with(&bytes), "{number}");
         }
         _ => assert_eq!(bytes, &content.as_bytes()[..half], "{number}"),
     }

@@ -158,7 +158,7 @@ fn a_part_that_is_never_whole_times_out() {
 fn frames_without_content_do_not_extend_the_limit() {
     let ignored = chunk(event("Trace", ""));
     let peer = peer_after(&["a"], move |connection| {
-        repeat(connection, &ignored, LIMIT / 15)
+        repeat(connection, &ignored, LIMIT / 15);
     });
     let client = client(config(&peer, |it| Timeouts {
         stream: Some(LIMIT),

@@ -46,20 +46,23 @@ impl Certificates {
         Self::new("localhost", |_| {})
     }
 
-    /// A peer that echoes the body of each request if its signature is valid.
-    pub(crate) fn peer(&self) -> Peer {
+    /// A peer that passes each connection to `serve` after the TLS handshake.
+    pub(crate) fn peer_with(&self, serve: impl Fn(Connection) + Send + Sync + 'static) -> Peer {
         let server = Arc::clone(&self.server);
         Peer::new(move |connection| {
-            let Some(mut connection) = connection.accept_tls(&server) else {
-                return;
-            };
+            if let Some(connection) = connection.accept_tls(&server) {
+                serve(connection);
+            }
+        })
+    }
+
+    /// A peer that echoes the body of each request if its signature is valid.
+    pub(crate) fn peer(&self) -> Peer {
+        self.peer_with(|mut connection| {
             while let Some(request) = connection.request() {
                 let is_valid = verify(&request, SECRET_ACCESS_KEY, REGION).is_ok();
-                connection.send(response(
-                    if is_valid { 200 } else { 403 },
-                    &[],
-                    &request.body,
-                ));
+                let status = if is_valid { 200 } else { 403 };
+                connection.send(response(status, &[], &request.body));
             }
         })
     }
