@@ -56,8 +56,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// [`io::ErrorKind::FileTooLarge`] for one over the limit.
     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>>;
 
-    /// Replaces a file as a whole or not at all; only its owner can read the new one. Used for the cached token of a
-    /// renewed SSO session.
+    /// Replaces a file atomically; only its owner can read the new one. Symbolic links are followed and stay links. Used
+    /// for the cached token of a refreshed SSO session.
     ///
     /// # Errors
     ///
