@@ -12,3 +12,5 @@ mod program_text;
 pub(super) mod sso;
 pub(super) mod sso_token;
 pub(super) mod web_identity;
+
+pub(super) use self::program_text::ProgramStderr;

@@ -1,6 +1,18 @@
-//! The output of a program in an error: one line, without the command line and without possible keys.
+//! Standard error of a program in an error message: the end of it, on one line, without the command line and without
+//! possible keys.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use zeroize::Zeroizing;
 
 use crate::credentials::shown::shown;
+
+/// How much of the end is kept for an error message.
+const MAX_TAIL_BYTES: usize = 64 * 1024;
+
+/// How much of the end an error message shows. With the mark before it, this is the limit of [`shown`].
+const MAX_SHOWN_CHARACTERS: usize = 297;
 
 /// Words of this length are possible keys.
 const MIN_KEY_LETTERS: usize = 16;
@@ -13,11 +25,93 @@ const MAX_REFERENCE_BYTES: usize = 10;
 
 const REDACTED: &str = "..";
 
+/// The end of what a program writes to its standard error, readable while the program runs.
+pub(in crate::credentials) struct ProgramStderr {
+    command_line: Zeroizing<String>,
+    tail: Mutex<Tail>,
+}
+
+#[derive(Default)]
+struct Tail {
+    bytes: Zeroizing<Vec<u8>>,
+    /// Earlier bytes were dropped.
+    truncated: bool,
+}
+
+impl ProgramStderr {
+    pub(super) fn new(command_line: &str) -> Self {
+        Self {
+            command_line: Zeroizing::new(command_line.to_owned()),
+            tail: Mutex::default(),
+        }
+    }
+
+    /// Adds a piece, as the program writes it.
+    pub(super) fn push(&self, piece: &[u8]) {
+        let mut tail = self.lock();
+        tail.bytes.extend_from_slice(piece);
+        // At twice the size, so that each byte is moved once at most.
+        if tail.bytes.len() > 2 * MAX_TAIL_BYTES {
+            let excess = tail.bytes.len() - MAX_TAIL_BYTES;
+            tail.bytes.drain(..excess);
+            tail.truncated = true;
+        }
+    }
+
+    /// The end of the text so far, redacted and on one line; `nothing` if there is none.
+    pub(in crate::credentials) fn shown(&self) -> String {
+        let (bytes, truncated) = {
+            let tail = self.lock();
+            (tail.bytes.clone(), tail.truncated)
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let text = if truncated {
+            without_cut_word(&text)
+        } else {
+            &text
+        };
+        let shown = redacted(text, &self.command_line);
+        if shown.is_empty() {
+            "nothing".to_owned()
+        } else {
+            shown
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the text, which may contain secret keys.
+impl fmt::Debug for ProgramStderr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProgramStderr({} bytes)", self.lock().bytes.len())
+    }
+}
+
+/// Removes the rest of a key whose beginning was dropped. It may be too short to be found as a key, and it may go on
+/// after an escape or a line break.
+fn without_cut_word(text: &str) -> &str {
+    let blank = text.find(char::is_whitespace).unwrap_or(text.len());
+    let rest = text.split_at(blank).1.trim_start();
+    rest.split_at(Word::at_start(rest).bytes).1
+}
+
 /// Replaces words long enough for a key, and words of the command line. A word may be escaped as in JSON or XML,
 /// percent-encoded, wrapped over several lines, or in UTF-16.
-pub(super) fn redacted(text: &[u8], command_line: &str) -> String {
-    let text = String::from_utf8_lossy(text);
-    shown(&without_keys(&without_arguments(&text, command_line)))
+fn redacted(text: &str, command_line: &str) -> String {
+    end_of(&without_keys(&without_arguments(text, command_line)))
+}
+
+/// The last characters on one line: the reason usually stands there, as in a traceback of Python.
+fn end_of(text: &str) -> String {
+    let text = text.trim();
+    let mut last = text.char_indices().rev();
+    match last.nth(MAX_SHOWN_CHARACTERS - 1) {
+        Some((start, _)) if start > 0 => shown(&format!("...{}", text.split_at(start).1)),
+        _ => shown(text),
+    }
 }
 
 fn without_arguments(text: &str, command_line: &str) -> String {
@@ -159,12 +253,12 @@ mod tests {
     fn what_may_be_a_key_is_not_shown() {
         let text = "error: the session wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY= has ended,\nrun \"helper login\"";
         let shown = "error: the session ..= has ended, run \"helper login\"";
-        assert_eq!(redacted(text.as_bytes(), ""), shown);
+        assert_eq!(redacted(text, ""), shown);
         assert_eq!(
-            redacted(b"{\"SecretAccessKey\":\"secretkeycorrect\"}", ""),
+            redacted("{\"SecretAccessKey\":\"secretkeycorrect\"}", ""),
             "{\"SecretAccessKey\":\"..\"}"
         );
-        assert_eq!(redacted(b"", ""), "");
+        assert_eq!(redacted("", ""), "");
     }
 
     /// The key with a break after each of these numbers of letters.
@@ -195,7 +289,7 @@ mod tests {
             forms.extend([1, 5, 12, 15, 16, 20, 39].map(|letters| wrapped(letters, line_break)));
         }
         for form in forms {
-            let text = redacted(format!("the key '{form}', it fails").as_bytes(), "");
+            let text = redacted(&format!("the key '{form}', it fails"), "");
             let text = text.replace(' ', "");
             assert_eq!(text, "thekey'..',itfails", "{form:?}");
         }
@@ -208,7 +302,7 @@ mod tests {
             "100% of 3 %zz \\path\\to \\user & co &#; \\",
             "Token has expired and refresh failed\nexit 1",
         ] {
-            assert_eq!(redacted(text.as_bytes(), ""), text.replace('\n', " "));
+            assert_eq!(redacted(text, ""), text.replace('\n', " "));
         }
     }
 
@@ -226,8 +320,57 @@ mod tests {
                 "..: failed",
             ),
         ] {
-            assert_eq!(redacted(text.as_bytes(), command_line), expected);
+            assert_eq!(redacted(text, command_line), expected);
         }
+    }
+
+    #[test]
+    fn the_end_of_a_long_text_is_shown() {
+        let traceback = "  File \"helper.py\", line 3, in fetch\n".repeat(5000);
+        let stderr = ProgramStderr::new("");
+        for piece in traceback.as_bytes().chunks(1000) {
+            stderr.push(piece);
+        }
+        stderr.push(b"Error: log in first\n");
+        let shown = stderr.shown();
+        assert!(shown.starts_with("..."), "{shown}");
+        assert!(shown.ends_with("in fetch Error: log in first"), "{shown}");
+        assert_eq!(shown.chars().count(), 300);
+        assert!(stderr.lock().bytes.len() <= 2 * MAX_TAIL_BYTES);
+    }
+
+    #[test]
+    fn the_rest_of_a_key_whose_beginning_was_dropped_is_not_shown() {
+        for key in [
+            KEY.to_owned(),
+            KEY.replace('/', "&#x2F;"),
+            wrapped(12, "\n  "),
+        ] {
+            for cut in 0..key.len() {
+                // Text that is redacted: otherwise the rest of the key is too far from the end to be shown.
+                let length = MAX_TAIL_BYTES - (key.len() - cut) - "  done".len();
+                let text = format!(
+                    "{}{key} {} done",
+                    "y".repeat(2 * MAX_TAIL_BYTES),
+                    "x".repeat(length)
+                );
+                let stderr = ProgramStderr::new("");
+                stderr.push(text.as_bytes());
+                let shown = stderr.shown();
+                assert!(
+                    ["done", ".. done"].contains(&&*shown),
+                    "{cut} of {key:?}: {shown}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_size_only() {
+        let stderr = ProgramStderr::new("helper hunter2");
+        assert_eq!(stderr.shown(), "nothing");
+        stderr.push(b"secret");
+        assert_eq!(format!("{stderr:?}"), "ProgramStderr(6 bytes)");
     }
 
     #[test]
@@ -235,7 +378,7 @@ mod tests {
         // A megabyte, the most that is read of a program.
         for text in ["&#", "\\u", "a\n", "\n ", "%2"] {
             let started_at = std::time::Instant::now();
-            let _ = redacted(text.repeat(512 * 1024).as_bytes(), "");
+            let _ = redacted(&text.repeat(512 * 1024), "");
             assert!(
                 started_at.elapsed() < std::time::Duration::from_secs(5),
                 "{text:?}"
@@ -256,10 +399,7 @@ mod tests {
                 .nth(text.len() / 3)
                 .map_or(0, |(index, _)| index);
             let (before, after) = text.split_at(middle);
-            let shown = redacted(
-                format!("{before}{KEY}{after}").as_bytes(),
-                "helper --user=line",
-            );
+            let shown = redacted(&format!("{before}{KEY}{after}"), "helper --user=line");
             assert!(
                 !shown.contains("wJalr") && !shown.contains("EKEY"),
                 "{shown:?}"
