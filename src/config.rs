@@ -216,7 +216,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Those of [`from_env`](Self::from_env); the profile must exist.
+    /// Those of [`from_env`](Self::from_env); the name must not be empty, and the profile must exist.
     pub fn from_profile(name: &str) -> Result<Self, Error> {
         Ok(from_env::profile_config(Arc::new(OsSystem), name)?.without_pseudo_region()?)
     }

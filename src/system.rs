@@ -160,6 +160,17 @@ impl System for OsSystem {
     }
 }
 
+/// The value of an environment variable that is a setting: trimmed, and `None` if it is blank, as in the AWS SDKs.
+pub(crate) fn setting_variable(system: &dyn System, name: &str) -> Option<String> {
+    let value = system.variable(name)?;
+    let value = value.trim();
+    if value.is_empty() {
+        None
+    } else {
+        Some(value.to_owned())
+    }
+}
+
 /// Random bits as a number from 0 to 1, both included.
 pub(crate) fn fraction(random: u64) -> f64 {
     let high_half: u32 = (random >> 32).try_into().unwrap_or(u32::MAX);

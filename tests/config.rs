@@ -6,6 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::{Client, Config, Credentials, Endpoint, Error, InvokeEndpoint};
 use support::FakeSystem;
 
@@ -249,6 +250,41 @@ fn a_shared_file_that_cannot_be_used_stops_a_client_only_if_it_is_needed() {
     }
     #[cfg(unix)]
     client_of(Path::new("/dev/null"), &[]).unwrap();
+}
+
+#[test]
+fn a_named_profile_without_credentials_shows_that_the_credentials_file_is_missing() {
+    let system = FakeSystem::on_loopback(&[
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/typo"),
+    ])
+    .with_config("[profile p]\nregion = eu-west-1\n");
+    let client = Client::new(Config {
+        region: Some("eu-west-1".to_owned()),
+        credentials: Provider::Profile("p".to_owned()),
+        system: Arc::new(system),
+        ..Config::default()
+    })
+    .unwrap();
+    let error = client
+        .sign(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with(
+            "profile \"p\" has no credentials; \
+             AWS_SHARED_CREDENTIALS_FILE names /typo, which does not exist"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_name_of_a_profile_must_not_be_empty() {
+    for name in ["", " "] {
+        let error = Config::from_profile(name).unwrap_err().to_string();
+        assert_eq!(error, "profile has an empty name");
+    }
 }
 
 #[test]

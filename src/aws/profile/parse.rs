@@ -120,11 +120,17 @@ fn is_blank_or_comment(line: &[u8]) -> bool {
 
 /// The text between the brackets, also of an unclosed header.
 fn parse_header(line: &str) -> (&str, Result<(), &'static str>) {
-    let line = without_header_comment(line).trim_matches(BLANKS);
-    let header = line.strip_prefix('[').unwrap_or(line);
-    let (header, result) = match header.strip_suffix(']') {
-        Some(header) => (header, Ok(())),
-        None => (header, Err("a section must end with ']'")),
+    let line = line.strip_prefix('[').unwrap_or(line);
+    let before_comment = without_header_comment(line).trim_matches(BLANKS);
+    let (header, result) = if let Some(header) = before_comment.strip_suffix(']') {
+        (header, Ok(()))
+    } else if !before_comment.contains(']')
+        && let Some((header, _)) = line.rsplit_once(']')
+    {
+        // The mark of a comment within the brackets belongs to the name: `aws configure` writes `[team #1]`.
+        (header, Ok(()))
+    } else {
+        (before_comment, Err("a section must end with ']'"))
     };
     (header.trim_matches(BLANKS), result)
 }
@@ -140,7 +146,7 @@ fn without_header_comment(line: &str) -> &str {
         if matches!(mark, "#" | ";") {
             return before;
         }
-        if before.ends_with([' ', '\t', '['])
+        if (before.is_empty() || before.ends_with(BLANKS))
             && let Some(length) = name.find(mark)
         {
             quoted_until = at + mark.len() + length + mark.len();
