@@ -98,6 +98,7 @@ pub(crate) use self::cache::Cache;
 pub(crate) use self::chain::region_of_instance;
 pub use self::provider::{Custom, ProvideCredentials, Provider};
 pub use crate::aws::Credentials;
+use crate::aws::settings::UnreadableFile;
 use crate::http::Proxy;
 use crate::system::System;
 pub use crate::text::Secret;
@@ -111,7 +112,8 @@ pub(crate) struct Search {
     /// FIPS and dual-stack hosts of AWS; `None` to take them from the settings.
     pub(crate) variant: Option<(bool, bool)>,
     pub(crate) proxy: Proxy,
-    pub(crate) ca_bundle_pem: Option<Vec<u8>>,
+    /// Fails if its file could not be read: an error of TLS connections only.
+    pub(crate) ca_bundle_pem: Result<Option<Vec<u8>>, UnreadableFile>,
     pub(crate) address_ttl: Duration,
     pub(crate) corrects_clock: bool,
     /// Nothing is sent any more once this is true.

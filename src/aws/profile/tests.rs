@@ -293,7 +293,7 @@ fn parse_without_panic(bytes: &[u8]) {
         Ok(settings) => settings,
         Err(error) => return assert_shown_safely(&error.to_string()),
     };
-    if let Err(error) = settings.flag("UNSET", "use_fips_endpoint") {
+    if let Err(error) = settings.fips() {
         assert_shown_safely(&error.to_string());
     }
     if let Err(error) = settings.endpoint_url(Service::STS) {
