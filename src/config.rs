@@ -125,7 +125,7 @@ pub struct Config {
     pub s3_endpoint_url: Option<String>,
     /// Time limits of the steps of a call.
     pub timeouts: Timeouts,
-    /// What may be sent again, how often, and how long to wait for a model to become ready.
+    /// Retry policy, and how long to wait for a model to become ready.
     pub retry: RetryPolicy,
     /// The proxy to use. Default: the one set in the environment.
     pub proxy: Proxy,
@@ -145,7 +145,8 @@ pub struct Config {
     /// The name of the application in the header `user-agent`, as `app/NAME`: 1 to 50 letters, digits and any of
     /// ``!#$%&'*+-.^_`|~``. Default: none.
     pub app_name: Option<String>,
-    /// The world around the client. Default: the machine that the program runs on.
+    /// Access to environment, files, clock, DNS and processes. Replace it in tests. Default: the machine that the
+    /// program runs on.
     pub system: Arc<dyn System>,
     /// Settings of the environment that could not be used, and that only some calls need.
     #[doc(hidden)]
@@ -181,7 +182,7 @@ impl Default for Config {
     }
 }
 
-/// Whether a text can follow `app/` in the header `user-agent`.
+/// Whether a name can follow `app/` in the header `user-agent`.
 pub(crate) fn is_app_name(text: &str) -> bool {
     text.chars().all(is_token_character)
         && (1..=MAX_APP_NAME_CHARACTERS).contains(&text.chars().count())
@@ -309,7 +310,7 @@ impl Config {
         }
     }
 
-    /// What a search for credentials needs.
+    /// The settings of a search for credentials.
     pub(crate) fn search(&self) -> Search {
         let variant = match self.endpoint {
             Endpoint::Aws { fips, dual_stack } => Some((fips, dual_stack)),
@@ -332,7 +333,7 @@ impl Config {
     }
 }
 
-/// One line; of certificates and URLs no content.
+/// One line, without the content of certificates and URLs.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ca_bundle = self

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub use self::process::ProcessOutput;
 
-/// What the client needs from the machine. [`OsSystem`] is the real one.
+/// Access to the machine. [`OsSystem`] is the real one.
 ///
 /// No method has a default, so that a wrapper forwards each one on purpose. A new method is a minor release of this
 /// crate.
 ///
-/// A test without the waits between attempts, which is given to [`Config::system`](crate::Config::system):
+/// To skip retry delays in a test, replace [`Config::system`](crate::Config::system):
 ///
 /// ```
 /// use std::{io, net::SocketAddr, path::Path, time::{Duration, Instant, SystemTime}};

@@ -1,4 +1,4 @@
-//! From the environment and the shared files to a configuration.
+//! Reads a configuration from the environment and the shared files.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -38,6 +38,7 @@ pub(super) struct Header<'a> {
 /// file         header                  strict        verbatim        unquoted
 /// config       [profile 'my profile']  my profile
 /// config       [profile über]                        über
+/// config       [profile my profile]
 /// credentials  [plain]                 plain
 /// credentials  [my profile]                          my profile
 /// credentials  ["my profile"]                        "my profile"    my profile
@@ -47,7 +48,8 @@ pub(super) struct Header<'a> {
 pub(super) enum Reading {
     /// The name is an identifier. In the config file it may have quotes, which do not belong to it.
     Strict,
-    /// For a header without a strict reading: the name as it stands, as in the AWS CLI.
+    /// For a header without a strict reading: the name as it stands, as in the AWS CLI. In the config file, the CLI
+    /// ignores names with blanks and without quotes.
     Verbatim,
     /// For a header without a strict reading: the name without its quotes. Version 0.2 of this crate advised to write
     /// such headers to the credentials file.
@@ -69,6 +71,9 @@ impl<'a> Header<'a> {
         };
         let name = match (reading, strict) {
             (Reading::Strict, strict) => strict?,
+            (Reading::Verbatim, None) if file == FileKind::Config && raw.contains(BLANKS) => {
+                return None;
+            }
             (Reading::Verbatim, None) => Cow::Borrowed(raw),
             (Reading::Unquoted, None) => unquoted(raw)?,
             _ => return None,
@@ -121,6 +126,8 @@ impl HeaderProblem {
             "it has no name"
         } else if unquoted(name).as_deref() == Some("") {
             "its name is empty"
+        } else if file == FileKind::Config && unquoted(name).is_none() && name.contains(BLANKS) {
+            "a name with blanks must be quoted"
         } else {
             return None;
         };
@@ -210,11 +217,11 @@ mod tests {
                 "profile 'Bob's prof'",
                 [Some("Bob's prof"), None, None],
             ),
-            (Config, "profile my  prof", [None, Some("my  prof"), None]),
+            (Config, "profile my prof", [None, None, None]),
             (Config, "profile \u{fc}", [None, Some("\u{fc}"), None]),
             (Config, "profile \"", [None, Some("\""), None]),
             (Config, "profile \"a'", [None, Some("\"a'"), None]),
-            (Config, "profile a 'b'", [None, Some("a 'b'"), None]),
+            (Config, "profile a 'b'", [None, None, None]),
             (Config, "profile \"\"", [None, None, None]),
             (Config, "'profile a'", [None, None, None]),
             (Config, "profile", [None, None, None]),

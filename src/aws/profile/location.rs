@@ -1,4 +1,6 @@
 //! The paths of the shared files.
+//!
+//! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>, and the test cases of the SDKs for it.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,7 @@
 //! Credentials in the output of a program, the property `credential_process`.
 //!
-//! Source: the AWS SDKs and Tools reference guide, "Process credential provider".
+//! Source: "Process credential provider" in the AWS SDKs and Tools Reference Guide,
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>.
 
 use std::io;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::program_text::ProgramStderr;
+use super::program_stderr::ProgramStderr;
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
 use crate::credentials::parse::date::date_of;
