@@ -51,6 +51,7 @@ use std::time::Duration;
 
 pub use self::timeouts::Timeouts;
 use crate::aws::region::region_of_fips;
+use crate::aws::settings::UnreadableFile;
 use crate::credentials::{self, Provider, Search};
 use crate::endpoint::Endpoint;
 use crate::error::{ConfigError, Error};
@@ -124,7 +125,7 @@ pub struct Config {
     pub s3_endpoint_url: Option<String>,
     /// Time limits of the steps of a call.
     pub timeouts: Timeouts,
-    /// What may be sent again, how often, and how long to wait for a model to become ready.
+    /// Retry policy, and how long to wait for a model to become ready.
     pub retry: RetryPolicy,
     /// The proxy to use. Default: the one set in the environment.
     pub proxy: Proxy,
@@ -144,8 +145,19 @@ pub struct Config {
     /// The name of the application in the header `user-agent`, as `app/NAME`: 1 to 50 letters, digits and any of
     /// ``!#$%&'*+-.^_`|~``. Default: none.
     pub app_name: Option<String>,
-    /// The world around the client. Default: the machine that the program runs on.
+    /// Access to environment, files, clock, DNS and processes. Replace it in tests. Default: the machine that the
+    /// program runs on.
     pub system: Arc<dyn System>,
+    /// Settings of the environment that could not be used, and that only some calls need.
+    #[doc(hidden)]
+    pub deferred: Deferred,
+}
+
+/// Settings of the environment that could not be used, and that only some calls need.
+#[doc(hidden)]
+#[derive(Clone, Debug, Default)]
+pub struct Deferred {
+    ca_bundle: Option<UnreadableFile>,
 }
 
 impl Default for Config {
@@ -165,16 +177,35 @@ impl Default for Config {
             address_ttl: DEFAULT_ADDRESS_TTL,
             app_name: None,
             system: Arc::new(OsSystem),
+            deferred: Deferred::default(),
         }
     }
 }
 
-/// Whether a text can follow `app/` in the header `user-agent`: a token of RFC 9110, section 5.6.2.
+/// Whether a name can follow `app/` in the header `user-agent`.
 pub(crate) fn is_app_name(text: &str) -> bool {
-    let is_token = text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte));
-    is_token && (1..=MAX_APP_NAME_CHARACTERS).contains(&text.len())
+    text.chars().all(is_token_character)
+        && (1..=MAX_APP_NAME_CHARACTERS).contains(&text.chars().count())
+}
+
+/// Replaces the characters that cannot be in the name of an application by `-`, as botocore does for
+/// `AWS_SDK_UA_APP_ID`, and truncates it: `my app` becomes `my-app`.
+fn to_app_name(text: &str) -> String {
+    text.chars()
+        .take(MAX_APP_NAME_CHARACTERS)
+        .map(|character| {
+            if is_token_character(character) {
+                character
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+/// Source: `tchar` in RFC 9110, section 5.6.2.
+fn is_token_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(character)
 }
 
 impl Config {
@@ -196,8 +227,14 @@ impl Config {
     ///
     /// The first one set applies, from left to right; a blank one counts as not set. The profile is `AWS_PROFILE`, else
     /// `default`; the files are those of `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE`, else those in the home
-    /// directory. `AWS_RETRY_MODE` and `retry_mode` are checked, and every mode means [`RetryPolicy`], without the
-    /// rate limit of the SDKs' mode `adaptive`. What was found where is logged at level debug.
+    /// directory. A missing file is empty, and a warning in the log if a variable names it. What was found where is
+    /// logged at level debug.
+    ///
+    /// A setting that calls can do without does not stop the client. These are warnings in the log: an unknown
+    /// `AWS_RETRY_MODE` or `retry_mode` (every mode means [`RetryPolicy`], without the rate limit of the SDKs' mode
+    /// `adaptive`), a value of `AWS_DISABLE_CLOCK_SKEW_CORRECTION` other than true and false, and a CA bundle that
+    /// cannot be read. The bundle is an error of [`Client::new`](crate::Client::new) for an `https://` endpoint, and of
+    /// every other TLS connection. In `AWS_SDK_UA_APP_ID`, characters that `app_name` does not allow become `-`.
     ///
     /// On EC2, only the instance may know the region: see [`Config::region_of_instance`].
     ///
@@ -216,7 +253,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// Those of [`from_env`](Self::from_env); the profile must exist.
+    /// Those of [`from_env`](Self::from_env); the name must not be empty, and the profile must exist.
     pub fn from_profile(name: &str) -> Result<Self, Error> {
         Ok(from_env::profile_config(Arc::new(OsSystem), name)?.without_pseudo_region()?)
     }
@@ -264,7 +301,16 @@ impl Config {
         Ok(self)
     }
 
-    /// What a search for credentials needs.
+    /// The trusted certificates. Fails if the file of `AWS_CA_BUNDLE` could not be read, and the program set no
+    /// others: an error of TLS connections only.
+    pub(crate) fn ca_bundle(&self) -> Result<Option<&[u8]>, &UnreadableFile> {
+        match (&self.ca_bundle_pem, &self.deferred.ca_bundle) {
+            (None, Some(unreadable)) => Err(unreadable),
+            (pem, _) => Ok(pem.as_deref()),
+        }
+    }
+
+    /// The settings of a search for credentials.
     pub(crate) fn search(&self) -> Search {
         let variant = match self.endpoint {
             Endpoint::Aws { fips, dual_stack } => Some((fips, dual_stack)),
@@ -276,7 +322,10 @@ impl Config {
             region: self.region.clone(),
             variant,
             proxy: self.proxy.clone(),
-            ca_bundle_pem: self.ca_bundle_pem.clone(),
+            ca_bundle_pem: self
+                .ca_bundle()
+                .map(|pem| pem.map(<[u8]>::to_vec))
+                .map_err(UnreadableFile::clone),
             address_ttl: self.address_ttl,
             corrects_clock: self.retry.correct_clock,
             is_shut_down: Arc::default(),
@@ -284,7 +333,7 @@ impl Config {
     }
 }
 
-/// One line; of certificates and URLs no content.
+/// One line, without the content of certificates and URLs.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ca_bundle = self

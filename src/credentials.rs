@@ -58,6 +58,7 @@
 //! | --- | --- |
 //! | `no source has credentials`, and a line for each source | configure one; its line has the reason why it was skipped |
 //! | `AWS_PROFILE names the profile "x", which is in neither of: ..` | correct the name, or add `[profile x]` to the config file or `[x]` to the credentials file |
+//! | `AWS_SHARED_CREDENTIALS_FILE names FILE, which does not exist`, or `AWS_CONFIG_FILE` | correct the path; until then the file counts as empty |
 //! | `FILE, line N: ..` | correct the line; it is not shown, because it may hold a key |
 //! | `AWS_ACCESS_KEY_ID is set .., and AWS_SECRET_ACCESS_KEY is not` | set both or none |
 //! | `there is no SSO token, run aws sso login`, `.. has expired: run aws sso login` | do so, with the same profile |
@@ -67,6 +68,7 @@
 //! | `AssumeRoleWithWebIdentity of ARN: refused with InvalidIdentityToken` | check the identity provider in IAM and the audience of the token |
 //! | `AssumeRole of ARN needs a region` | set `AWS_REGION`, or `region` in the profile |
 //! | `credential_process failed with ..` | run the command in a shell; secrets in its output are not shown |
+//! | `credential_process was not done after .., the program still runs, and wrote: ..` | do what it asks for, and call again: the search goes on for up to 60 s, and the next call finds its result |
 //! | `the container's endpoint: it answered HTTP 4xx` | check the role of the task or pod |
 //! | `the instance metadata service: refused a session token (HTTP 403)` | enable it in the metadata options of the instance, or configure another source |
 //! | instance metadata `did not answer in time`, in a container on EC2 | raise the hop limit in the metadata options to 2 |
@@ -98,6 +100,7 @@ pub(crate) use self::cache::Cache;
 pub(crate) use self::chain::region_of_instance;
 pub use self::provider::{Custom, ProvideCredentials, Provider};
 pub use crate::aws::Credentials;
+use crate::aws::settings::UnreadableFile;
 use crate::http::Proxy;
 use crate::system::System;
 pub use crate::text::Secret;
@@ -111,7 +114,8 @@ pub(crate) struct Search {
     /// FIPS and dual-stack hosts of AWS; `None` to take them from the settings.
     pub(crate) variant: Option<(bool, bool)>,
     pub(crate) proxy: Proxy,
-    pub(crate) ca_bundle_pem: Option<Vec<u8>>,
+    /// Fails if its file could not be read: an error of TLS connections only.
+    pub(crate) ca_bundle_pem: Result<Option<Vec<u8>>, UnreadableFile>,
     pub(crate) address_ttl: Duration,
     pub(crate) corrects_clock: bool,
     /// Nothing is sent any more once this is true.

@@ -76,7 +76,7 @@
 //! | [`sigv4::Request`], [`Payload`](sigv4::Payload), [`PathStyle`](sigv4::PathStyle) | the request to sign |
 //! | [`sigv4::CanonicalRequest`], [`AmzDate`](sigv4::AmzDate), [`Scope`](sigv4::Scope), [`StringToSign`](sigv4::StringToSign), [`SigningKey`](sigv4::SigningKey), [`Signature`](sigv4::Signature), [`Authorization`](sigv4::Authorization), [`Presign`](sigv4::Presign) | the steps of a signature |
 //! | [`system::System`], [`OsSystem`](system::OsSystem) | clock, files, environment, name lookup and programs, and those of this machine |
-//! | [`system::Finished`], [`TimedOut`](system::TimedOut) | how a program ended |
+//! | [`system::ProcessOutput`] | exit status and standard output of a program |
 //!
 //! # Flow
 //!

@@ -4,6 +4,7 @@
 //! replace it: a fixed environment, an empty disk, a clock that runs through a day in a millisecond.
 
 mod file;
+mod pipe;
 mod process;
 
 use std::collections::hash_map::RandomState;
@@ -14,18 +15,18 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-pub use self::process::{Finished, TimedOut};
+pub use self::process::ProcessOutput;
 
-/// What the client needs from the machine. [`OsSystem`] is the real one.
+/// Access to the machine. [`OsSystem`] is the real one.
 ///
 /// No method has a default, so that a wrapper forwards each one on purpose. A new method is a minor release of this
 /// crate.
 ///
-/// A test without the waits between attempts, which is given to [`Config::system`](crate::Config::system):
+/// To skip retry delays in a test, replace [`Config::system`](crate::Config::system):
 ///
 /// ```
 /// use std::{io, net::SocketAddr, path::Path, time::{Duration, Instant, SystemTime}};
-/// use sagemaker_invoke::system::{Finished, OsSystem, System};
+/// use sagemaker_invoke::system::{OsSystem, ProcessOutput, System};
 ///
 /// #[derive(Debug)]
 /// struct Sleepless;
@@ -35,7 +36,9 @@ pub use self::process::{Finished, TimedOut};
 ///     fn variable(&self, name: &str) -> Option<String> { OsSystem.variable(name) }
 ///     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> { OsSystem.read_file(path, max_bytes) }
 ///     fn replace_file(&self, path: &Path, content: &[u8]) -> io::Result<()> { OsSystem.replace_file(path, content) }
-///     fn run(&self, command: &str, limit: Duration) -> io::Result<Finished> { OsSystem.run(command, limit) }
+///     fn run(&self, command: &str, limit: Duration, on_stderr: &mut dyn FnMut(&[u8])) -> io::Result<ProcessOutput> {
+///         OsSystem.run(command, limit, on_stderr)
+///     }
 ///     fn now(&self) -> SystemTime { OsSystem.now() }
 ///     fn instant(&self) -> Instant { OsSystem.instant() }
 ///     fn random(&self) -> u64 { OsSystem.random() }
@@ -56,8 +59,8 @@ pub trait System: fmt::Debug + Send + Sync {
     /// [`io::ErrorKind::FileTooLarge`] for one over the limit.
     fn read_file(&self, path: &Path, max_bytes: u64) -> io::Result<Vec<u8>>;
 
-    /// Replaces a file as a whole or not at all; only its owner can read the new one. Used for the cached token of a
-    /// renewed SSO session.
+    /// Replaces a file atomically; only its owner can read the new one. Symbolic links are followed and stay links. Used
+    /// for the cached token of a refreshed SSO session.
     ///
     /// # Errors
     ///
@@ -66,13 +69,20 @@ pub trait System: fmt::Debug + Send + Sync {
 
     /// Runs a command line in the system's shell, `sh -c` or `cmd /C`, for a profile's `credential_process`. Its
     /// standard input is empty, and it is killed when it takes longer than `limit`. [`OsSystem`] also kills the processes
-    /// that it has started, unless this program has a terminal: there it may ask for a password.
+    /// that it has started, unless this program has a controlling terminal: there it may ask for a password.
+    ///
+    /// `on_stderr` gets each piece of the standard error as soon as the process writes it. A call that ends while the
+    /// process runs shows what it has written so far.
     ///
     /// # Errors
     ///
-    /// Those of the operating system; [`TimedOut`] within an error of the kind [`io::ErrorKind::TimedOut`] when the limit
-    /// has passed.
-    fn run(&self, command_line: &str, limit: Duration) -> io::Result<Finished>;
+    /// Those of the operating system; [`io::ErrorKind::TimedOut`] when the limit has passed.
+    fn run(
+        &self,
+        command_line: &str,
+        limit: Duration,
+        on_stderr: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<ProcessOutput>;
 
     /// The time of day, for signatures and expiry.
     fn now(&self) -> SystemTime;
@@ -115,8 +125,13 @@ impl System for OsSystem {
         file::replace(path, content, self.random() ^ u64::from(self.process_id()))
     }
 
-    fn run(&self, command_line: &str, limit: Duration) -> io::Result<Finished> {
-        process::run(command_line, limit)
+    fn run(
+        &self,
+        command_line: &str,
+        limit: Duration,
+        on_stderr: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<ProcessOutput> {
+        process::run(command_line, limit, on_stderr)
     }
 
     fn now(&self) -> SystemTime {
@@ -142,6 +157,17 @@ impl System for OsSystem {
 
     fn process_id(&self) -> u32 {
         std::process::id()
+    }
+}
+
+/// The value of an environment variable that is a setting: trimmed, and `None` if it is blank, as in the AWS SDKs.
+pub(crate) fn setting_variable(system: &dyn System, name: &str) -> Option<String> {
+    let value = system.variable(name)?;
+    let value = value.trim();
+    if value.is_empty() {
+        None
+    } else {
+        Some(value.to_owned())
     }
 }
 

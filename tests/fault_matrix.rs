@@ -396,7 +396,7 @@ fn do_fault(mut connection: Connection, cell: Cell) {
     match cell.place {
         Place::WithinResponseHead => connection.send("HTTP/1.1 200 O"),
         Place::WithinResponseBody => {
-            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf")
+            connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
         }
         _ => {}
     }

@@ -6,7 +6,6 @@
 //! `cargo test --test random_peer -- --ignored` runs some thousand scripts.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test fails by panicking"
 )]
@@ -366,7 +365,7 @@ fn run(seed: u64) -> Vec<String> {
     }
     violations.extend(violation(case, &notes, &result));
     for violation in &mut violations {
-        let notes: Vec<_> = notes.iter().map(|note| shown(note)).collect();
+        let notes: Vec<_> = notes.iter().map(shown).collect();
         let result = result.as_ref().map(Vec::len);
         *violation = format!("{violation}\n{case:?}\n{result:?}\n{}", notes.join("\n"));
     }

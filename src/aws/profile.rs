@@ -1,7 +1,17 @@
 //! The shared files `~/.aws/config` and `~/.aws/credentials`, and the profile selected by the environment.
 //!
-//! Source: "Shared config and credentials files" in the AWS SDKs and Tools Reference Guide, and the test cases of the
-//! SDKs for it.
+//! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>, "Shared config and credentials files",
+//! and the test cases of the SDKs for it. Example, with the profile `prod` selected:
+//!
+//! ```text
+//! ~/.aws/config                    ~/.aws/credentials            the profile prod
+//! [profile prod]                   [prod]                        region = eu-west-1
+//! region = eu-west-1               aws_access_key_id = B         aws_access_key_id = B
+//! aws_access_key_id = A            aws_secret_access_key = C     aws_secret_access_key = C
+//! ```
+//!
+//! The parser is strict, as that of the SDKs. The lookup is not: it also finds names that the AWS CLI writes and the SDKs
+//! ignore, such as `[my profile]`.
 
 mod header;
 mod location;
@@ -10,19 +20,21 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
 use self::header::FileKind;
 pub(crate) use self::header::SectionKind;
+use self::location::FileLocation;
 pub(crate) use self::location::{Platform, below_aws, expand_home};
 use self::merge::Merged;
 pub(crate) use self::merge::{Fault, Line, Property, Section};
 use crate::http::SettingError;
-use crate::system::System;
+use crate::system::{System, setting_variable};
 use crate::text::shown_path;
 
 /// Maximum size of a shared file; real ones have a few KiB.
@@ -37,13 +49,36 @@ pub(crate) struct Profiles {
     selected_by: Option<&'static str>,
     /// The files that were read, for error messages.
     files: Vec<PathBuf>,
+    /// Files that a variable names and that do not exist.
+    missing: Vec<MissingFile>,
     /// Why a default file, which no setting names, could not be used.
     unusable: Option<ProfileError>,
+}
+
+/// A file that a variable names and that does not exist. It counts as empty, as in the SDKs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MissingFile {
+    variable: &'static str,
+    path: PathBuf,
+}
+
+impl fmt::Display for MissingFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, path } = self;
+        write!(
+            f,
+            "{variable} names {}, which does not exist",
+            shown_path(path)
+        )
+    }
 }
 
 /// The reason why the shared files cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ProfileError {
+    #[error("the name of the profile is empty")]
+    EmptyName,
+
     #[error("{0}")]
     Syntax(Fault),
 
@@ -74,6 +109,7 @@ impl From<ProfileError> for SettingError {
         let problem = format!("cannot be used: {error}");
         let setting_error = Self::new("shared configuration", problem);
         match error {
+            ProfileError::EmptyName => Self::new("profile", "has an empty name"),
             ProfileError::Unreadable { source, .. } => setting_error.with_source(source),
             _ => setting_error,
         }
@@ -94,26 +130,15 @@ impl Profiles {
         system: &dyn System,
         profile: Option<&str>,
     ) -> Result<Self, ProfileError> {
-        let named = match profile {
-            Some(name) => Some((name.to_owned(), "the program")),
-            None => system
-                .variable("AWS_PROFILE")
-                .map(|name| (name.trim().to_owned(), "AWS_PROFILE")),
-        };
+        let (selected, selected_by) = select(system, profile)?;
         let mut profiles = Self {
-            selected: "default".to_owned(),
+            selected,
+            selected_by,
             ..Self::default()
         };
-        if let Some((selected, by)) = named.filter(|(name, _)| !name.is_empty()) {
-            profiles = Self {
-                selected,
-                selected_by: Some(by),
-                ..profiles
-            };
-        }
         for (kind, file) in location::files(system, Platform::CURRENT) {
-            if let Err(error) = add_file(&mut profiles.merged, kind, &file.path, system) {
-                if file.is_named || profiles.selected_by.is_some() {
+            if let Err(error) = profiles.add_file(system, kind, &file) {
+                if file.named_by.is_some() || selected_by.is_some() {
                     return Err(error);
                 }
                 warn_of(&error);
@@ -122,6 +147,55 @@ impl Profiles {
             profiles.files.push(file.path);
         }
         Ok(profiles)
+    }
+
+    fn add_file(
+        &mut self,
+        system: &dyn System,
+        kind: FileKind,
+        file: &FileLocation,
+    ) -> Result<(), ProfileError> {
+        if file.path == Platform::CURRENT.null_device() {
+            // It is not a regular file. A variable names it in order to have no file.
+            return Ok(());
+        }
+        let bytes = match system.read_file(&file.path, MAX_FILE_BYTES) {
+            Ok(bytes) => Zeroizing::new(bytes),
+            Err(error) if is_missing(&error) => {
+                self.note_missing(file, &error);
+                return Ok(());
+            }
+            Err(error) => {
+                return Err(ProfileError::Unreadable {
+                    file: file.path.clone(),
+                    source: Arc::new(error),
+                });
+            }
+        };
+        let parsed = parse::parse(&bytes);
+        if let Some(error) = parsed.fault {
+            let path = Arc::new(file.path.clone());
+            return Err(ProfileError::Syntax(Fault::new(&path, error)));
+        }
+        self.merged.add(kind, &file.path, parsed.sections);
+        Ok(())
+    }
+
+    /// A typo in the variable would otherwise be silent.
+    fn note_missing(&mut self, file: &FileLocation, error: &io::Error) {
+        if let Some(variable) = file.named_by {
+            let path = file.path.clone();
+            let missing = MissingFile { variable, path };
+            log::warn!("{missing}; it counts as empty");
+            self.missing.push(missing);
+        } else if error.kind() != io::ErrorKind::NotFound {
+            log::warn!("{} cannot be read: {error}", shown_path(&file.path));
+        }
+    }
+
+    /// Files that a variable names and that do not exist, for error messages.
+    pub(crate) fn missing_files(&self) -> &[MissingFile] {
+        &self.missing
     }
 
     /// Fails if a file could not be used. For a caller that needs what may be in it.
@@ -154,25 +228,28 @@ impl Profiles {
     /// Returns the selected profile. Fails if `AWS_PROFILE` or the program names a missing profile; a missing default
     /// profile is `None`.
     pub(crate) fn selected(&self) -> Result<Option<&Section>, ProfileError> {
-        let (found, Some(by)) = (self.profile(&self.selected)?, self.selected_by) else {
-            return self.profile(&self.selected);
-        };
-        if found.is_some() {
-            return Ok(found);
+        let found = self.profile(&self.selected)?;
+        match self.selected_by {
+            Some(by) if found.is_none() => Err(self.not_found(by)),
+            _ => Ok(found),
         }
+    }
+
+    /// The error for a profile that `by` names.
+    fn not_found(&self, by: &'static str) -> ProfileError {
         let name = self.selected.clone();
-        Err(match self.why_ignored(SectionKind::Profile, &name) {
+        match self.why_ignored(SectionKind::Profile, &name) {
             Some(fault) => ProfileError::Ignored {
                 by,
                 name,
                 fault: fault.clone(),
             },
-            None => ProfileError::Missing {
-                by,
-                name,
-                files: self.files(),
-            },
-        })
+            None => {
+                let missing = self.missing.iter().map(|missing| format!("; {missing}"));
+                let files = self.files() + &missing.collect::<String>();
+                ProfileError::Missing { by, name, files }
+            }
+        }
     }
 
     pub(crate) fn profile(&self, name: &str) -> Result<Option<&Section>, ProfileError> {
@@ -193,7 +270,7 @@ impl Profiles {
         }
     }
 
-    /// For a missing section: the section of a similar header, which does not count, and why.
+    /// For a missing section: why a section with a similar header is ignored.
     pub(crate) fn why_ignored(&self, kind: SectionKind, name: &str) -> Option<&Fault> {
         self.merged.why_ignored(kind, name)
     }
@@ -234,39 +311,28 @@ fn warn_of(error: &ProfileError) {
     }
 }
 
-fn add_file(
-    merged: &mut Merged,
-    kind: FileKind,
-    path: &Path,
+/// The name of the profile, and who gives it; `None` for the profile `default`, which may be missing.
+fn select(
     system: &dyn System,
-) -> Result<(), ProfileError> {
-    if path == Platform::CURRENT.null_device() {
-        // It is not a regular file, and is named to have no file.
-        return Ok(());
-    }
-    let bytes = match system.read_file(path, MAX_FILE_BYTES) {
-        Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            // Of the home directory /dev/null, for example. There can be no file.
-            log::warn!("{} cannot be read: {error}", shown_path(path));
-            return Ok(());
-        }
-        Err(error) => {
-            return Err(ProfileError::Unreadable {
-                file: path.to_owned(),
-                source: Arc::new(error),
-            });
-        }
-    };
-    let parsed = parse::parse(&bytes);
-    if let Some(parse::SyntaxError { line, problem }) = parsed.fault {
-        let line = Line {
-            file: Arc::new(path.to_owned()),
-            number: line,
+    profile: Option<&str>,
+) -> Result<(String, Option<&'static str>), ProfileError> {
+    if let Some(name) = profile {
+        return if name.trim().is_empty() {
+            Err(ProfileError::EmptyName)
+        } else {
+            Ok((name.to_owned(), Some("the program")))
         };
-        return Err(ProfileError::Syntax(Fault { line, problem }));
     }
-    merged.add(kind, path, parsed.sections);
-    Ok(())
+    Ok(match setting_variable(system, "AWS_PROFILE") {
+        Some(name) => (name, Some("AWS_PROFILE")),
+        None => ("default".to_owned(), None),
+    })
+}
+
+/// Whether there is no file. Below a home directory such as `/dev/null` there can be none.
+fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }

@@ -1,9 +1,12 @@
-//! One setting, looked up in the environment first and then in the selected profile.
+//! Reads a setting: from the environment, else from the selected profile.
+
+use std::io;
+use std::sync::Arc;
 
 use super::Service;
-use super::profile::{Line, Profiles, Property, Section, SectionKind};
+use super::profile::{Line, Platform, Profiles, Property, Section, SectionKind, expand_home};
 use crate::http::SettingError;
-use crate::system::System;
+use crate::system::{System, setting_variable};
 use crate::text::{OneLine, masked_url};
 
 /// The environment and the selected profile.
@@ -12,6 +15,21 @@ pub(crate) struct Settings<'a> {
     system: &'a dyn System,
     profiles: &'a Profiles,
     profile: Option<&'a Section>,
+}
+
+/// A file that a setting names and that could not be read. An error only for what needs the file.
+#[derive(Clone, Debug)]
+pub(crate) struct UnreadableFile {
+    setting: Setting,
+    source: Arc<io::Error>,
+}
+
+impl UnreadableFile {
+    pub(crate) fn error(&self) -> SettingError {
+        self.setting
+            .invalid("the file cannot be read")
+            .with_source(Arc::clone(&self.source))
+    }
 }
 
 /// A setting whose value is not blank.
@@ -50,28 +68,71 @@ impl<'a> Settings<'a> {
         found.inspect(Setting::log)
     }
 
-    /// Like [`text`](Self::text) for a switch, which is off by default.
-    pub(crate) fn flag(
+    /// Like [`text`](Self::text) for a switch, which is off by default: the setting that turns it on.
+    fn switch(
         &self,
         variable: &'static str,
         property: &'static str,
-    ) -> Result<bool, SettingError> {
+    ) -> Result<Option<Setting>, SettingError> {
         let Some(setting) = self.text(&[variable], property) else {
-            return Ok(false);
+            return Ok(None);
         };
         match setting.value.to_ascii_lowercase().as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
+            "true" => Ok(Some(setting)),
+            "false" => Ok(None),
             _ => Err(setting.invalid("can only be true or false")),
         }
     }
 
+    /// The setting that turns FIPS endpoints on.
+    pub(crate) fn fips(&self) -> Result<Option<Setting>, SettingError> {
+        self.switch("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")
+    }
+
+    /// The setting that turns dual-stack endpoints on.
+    pub(crate) fn dual_stack(&self) -> Result<Option<Setting>, SettingError> {
+        self.switch("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")
+    }
+
+    /// Whether a wrong clock is corrected. An invalid value is a warning, as in the SDK for Rust: every call works
+    /// without it.
+    pub(crate) fn corrects_clock(&self) -> bool {
+        let off = self.switch(
+            "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
+            "disable_clock_skew_correction",
+        );
+        match off {
+            Ok(off) => off.is_none(),
+            Err(error) => {
+                log::warn!("{error}; a wrong clock is corrected");
+                true
+            }
+        }
+    }
+
+    /// The content of the file that a setting names, at most `max_bytes`; `~` is the home directory.
+    pub(crate) fn file(
+        &self,
+        variable: &'static str,
+        property: &'static str,
+        max_bytes: u64,
+    ) -> Option<Result<Vec<u8>, UnreadableFile>> {
+        let setting = self.text(&[variable], property)?;
+        let path = expand_home(self.system, Platform::CURRENT, &setting.value);
+        let content = self.system.read_file(&path, max_bytes);
+        Some(content.map_err(|error| UnreadableFile {
+            setting,
+            source: Arc::new(error),
+        }))
+    }
+
     /// The configured URL of a service, unless such URLs are switched off. Logs where it was found.
     pub(crate) fn endpoint_url(&self, service: Service) -> Result<Option<Setting>, SettingError> {
-        if self.flag(
+        let ignored = self.switch(
             "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
             "ignore_configured_endpoint_urls",
-        )? {
+        )?;
+        if ignored.is_some() {
             return Ok(None);
         }
         let variables = [service.variable, "AWS_ENDPOINT_URL"];
@@ -103,16 +164,11 @@ impl<'a> Settings<'a> {
     }
 
     fn variable(&self, name: &'static str) -> Option<Setting> {
-        let value = self.system.variable(name)?.trim().to_owned();
-        if value.is_empty() {
-            None
-        } else {
-            Some(Setting {
-                name,
-                value,
-                line: None,
-            })
-        }
+        Some(Setting {
+            name,
+            value: setting_variable(self.system, name)?,
+            line: None,
+        })
     }
 
     fn property(&self, name: &'static str) -> Option<Setting> {
@@ -202,7 +258,7 @@ mod tests {
                 url.as_ref().map_or("", |url| url.value.as_str()),
                 text.trim()
             );
-            if let Err(error) = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint") {
+            if let Err(error) = settings.fips() {
                 assert_shown_safely(&error.to_string());
                 assert!(
                     !text.contains('@') || !error.to_string().contains("password"),

@@ -116,7 +116,8 @@ impl Bucket {
     /// Opens nothing.
     fn new(config: &Config, region: &str, name: &str) -> Result<Self, ConfigError> {
         let (origin, base_path) = address(config, region, name)?;
-        let transport = Transport::new(&origin, &transport_settings(config, &config.proxy))?;
+        let transport_settings = transport_settings(config, &config.proxy, &origin)?;
+        let transport = Transport::new(&origin, &transport_settings)?;
         let (signer, user_agent) = (Signer::new(region, "s3"), user_agent(config)?);
         Ok(Self {
             origin,

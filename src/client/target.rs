@@ -9,7 +9,7 @@ use crate::config::{APP_NAME_RULE, Config, is_app_name};
 use crate::credentials::{self, Search};
 use crate::endpoint::{Endpoint, ResolvedEndpoint};
 use crate::error::{ConfigError, Error};
-use crate::http::{Proxy, Request, Resolver, Transport, TransportSettings};
+use crate::http::{Origin, Proxy, Request, Resolver, Transport, TransportSettings};
 use crate::operation::Operation;
 use crate::operation::sealed::Numbers;
 
@@ -63,7 +63,8 @@ impl Target {
         } else {
             &config.proxy
         };
-        let transport = Transport::new(&endpoint.origin, &transport_settings(config, proxy))?;
+        let transport_settings = transport_settings(config, proxy, &endpoint.origin)?;
+        let transport = Transport::new(&endpoint.origin, &transport_settings)?;
         let credentials = credentials::Cache::new(search(config, is_shut_down));
         Ok(Self {
             endpoint,
@@ -142,16 +143,22 @@ impl Target {
 pub(super) fn transport_settings<'a>(
     config: &'a Config,
     proxy: &'a Proxy,
-) -> TransportSettings<'a> {
-    TransportSettings {
+    origin: &Origin,
+) -> Result<TransportSettings<'a>, ConfigError> {
+    let ca_bundle_pem = match config.ca_bundle() {
+        Ok(pem) => pem,
+        Err(unreadable) if origin.tls => return Err(unreadable.error().into()),
+        Err(_) => None,
+    };
+    Ok(TransportSettings {
         limits: config.timeouts.limits(),
         max_idle_connections: config.max_idle_connections,
         max_idle_age: config.max_idle_age,
         proxy,
-        ca_bundle_pem: config.ca_bundle_pem.as_deref(),
+        ca_bundle_pem,
         resolver: Resolver::new(Arc::clone(&config.system), config.address_ttl),
         system: Arc::clone(&config.system),
-    }
+    })
 }
 
 fn search(config: &Config, is_shut_down: &Arc<AtomicBool>) -> Search {

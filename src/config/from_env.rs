@@ -1,11 +1,11 @@
-//! From the environment and the shared files to a configuration.
+//! Reads a configuration from the environment and the shared files.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::{APP_NAME_RULE, Config, is_app_name};
+use super::{Config, to_app_name};
 use crate::aws::Service;
-use crate::aws::profile::{Platform, Profiles, expand_home};
+use crate::aws::profile::Profiles;
 use crate::aws::settings::{Setting, Settings};
 use crate::credentials::Provider;
 use crate::endpoint::Endpoint;
@@ -31,7 +31,7 @@ pub(super) fn profile_config(system: Arc<dyn System>, name: &str) -> Result<Conf
 
 fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, SettingError> {
     let settings = Settings::new(&*system, profiles)?;
-    check_retry_mode(settings)?;
+    check_retry_mode(settings);
     let mut config = Config {
         endpoint: endpoint(settings)?,
         ..Config::default()
@@ -43,43 +43,41 @@ fn config_of(system: Arc<dyn System>, profiles: &Profiles) -> Result<Config, Set
     if config.region.is_none() {
         profiles.check_files()?;
     }
-    if let Some(path) = settings.text(&["AWS_CA_BUNDLE"], "ca_bundle") {
-        config.ca_bundle_pem = Some(read_ca_bundle(&*system, &path)?);
-    }
-    if let Some(name) = settings.text(&["AWS_SDK_UA_APP_ID"], "sdk_ua_app_id") {
-        if !is_app_name(&name.value) {
-            return Err(name.invalid(APP_NAME_RULE));
-        }
-        config.app_name = Some(name.value);
-    }
+    read_ca_bundle(settings, &mut config);
+    config.app_name = app_name(settings);
     if let Some(max_attempts) = settings.text(&["AWS_MAX_ATTEMPTS"], "max_attempts") {
         config.retry.max_attempts = parse_max_attempts(&max_attempts)?;
     }
-    config.retry.correct_clock = !settings.flag(
-        "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
-        "disable_clock_skew_correction",
-    )?;
+    config.retry.correct_clock = settings.corrects_clock();
     Ok(Config { system, ..config })
 }
 
 fn endpoint(settings: Settings<'_>) -> Result<Endpoint, SettingError> {
-    let fips = settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
-    let dual_stack = settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
+    let fips = settings.fips()?;
+    let dual_stack = settings.dual_stack()?;
     let Some(url) = settings.endpoint_url(Service::SAGEMAKER_RUNTIME)? else {
-        return Ok(Endpoint::Aws { fips, dual_stack });
+        return Ok(Endpoint::Aws {
+            fips: fips.is_some(),
+            dual_stack: dual_stack.is_some(),
+        });
     };
-    let variant = match (fips, dual_stack) {
-        (true, _) => settings.text(&["AWS_USE_FIPS_ENDPOINT"], "use_fips_endpoint"),
-        (false, true) => settings.text(&["AWS_USE_DUALSTACK_ENDPOINT"], "use_dualstack_endpoint"),
-        (false, false) => None,
-    };
-    match variant {
+    match fips.or(dual_stack) {
         None => Ok(Endpoint::Url(url.value)),
         Some(variant) => Err(url.invalid(&format!(
             "an endpoint URL has no variants, and {} asks for one",
             variant.place()
         ))),
     }
+}
+
+/// The name as it can be sent.
+fn app_name(settings: Settings<'_>) -> Option<String> {
+    let setting = settings.text(&["AWS_SDK_UA_APP_ID"], "sdk_ua_app_id")?;
+    let name = to_app_name(&setting.value);
+    if name != setting.value {
+        log::debug!("{} is sent as {name}", setting.place());
+    }
+    Some(name)
 }
 
 fn parse_max_attempts(setting: &Setting) -> Result<u32, SettingError> {
@@ -89,26 +87,29 @@ fn parse_max_attempts(setting: &Setting) -> Result<u32, SettingError> {
         .map_err(|_| setting.invalid("can only be a number from 1 on"))
 }
 
-/// Source: the modes of the SDKs. Ours is `standard`.
-fn check_retry_mode(settings: Settings<'_>) -> Result<(), SettingError> {
+/// Source: the modes of the SDKs. No call needs the setting, because ours is always `standard`.
+fn check_retry_mode(settings: Settings<'_>) {
     let Some(mode) = settings.text(&["AWS_RETRY_MODE"], "retry_mode") else {
-        return Ok(());
+        return;
     };
-    match mode.value.to_ascii_lowercase().as_str() {
-        "standard" | "adaptive" | "legacy" => Ok(()),
-        _ => Err(mode.invalid("can only be standard, adaptive or legacy")),
+    let known = ["standard", "adaptive", "legacy"];
+    if !known.contains(&mode.value.to_ascii_lowercase().as_str()) {
+        let error = mode.invalid("can only be standard, adaptive or legacy");
+        log::warn!("{error}; the mode is standard");
     }
 }
 
-fn read_ca_bundle(system: &dyn System, setting: &Setting) -> Result<Vec<u8>, SettingError> {
-    let path = expand_home(system, Platform::CURRENT, &setting.value);
-    system
-        .read_file(&path, MAX_CA_BUNDLE_BYTES)
-        .map_err(|error| {
-            setting
-                .invalid("the file cannot be read")
-                .with_source(error)
-        })
+/// Connections without TLS work without the file, so it is an error of the others only.
+fn read_ca_bundle(settings: Settings<'_>, config: &mut Config) {
+    match settings.file("AWS_CA_BUNDLE", "ca_bundle", MAX_CA_BUNDLE_BYTES) {
+        None => {}
+        Some(Ok(pem)) => config.ca_bundle_pem = Some(pem),
+        Some(Err(unreadable)) => {
+            let error = unreadable.error();
+            log::warn!("{error}; TLS connections will fail");
+            config.deferred.ca_bundle = Some(unreadable);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,5 +138,30 @@ mod tests {
             assert!(log.contains(&format!("comes from {name}")), "{name}: {log}");
         }
         assert!(!log.contains("secret"), "{log}");
+    }
+    #[test]
+    fn an_invalid_setting_that_calls_can_do_without_is_a_warning() {
+        let variables = [
+            ("AWS_RETRY_MODE", "never"),
+            ("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "1"),
+            ("AWS_CA_BUNDLE", "/none"),
+        ];
+        capture_log();
+        let config = config(Arc::new(FakeSystem::new(&variables))).unwrap();
+        assert!(config.retry.correct_clock);
+        assert_eq!(config.ca_bundle_pem, None);
+        let log = captured_log();
+        let warnings: Vec<&str> = log
+            .lines()
+            .filter_map(|line| line.strip_prefix("WARN "))
+            .collect();
+        assert_eq!(
+            warnings,
+            [
+                "AWS_RETRY_MODE is \"never\": can only be standard, adaptive or legacy; the mode is standard",
+                "AWS_CA_BUNDLE is \"/none\": the file cannot be read; TLS connections will fail",
+                "AWS_DISABLE_CLOCK_SKEW_CORRECTION is \"1\": can only be true or false; a wrong clock is corrected",
+            ]
+        );
     }
 }

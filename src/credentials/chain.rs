@@ -203,7 +203,8 @@ impl ChainSearch<'_> {
             Provider::Environment => self.try_all(&[ENVIRONMENT]),
             Provider::Profile(name) => {
                 let context = self.context.for_profile(name);
-                let loaded = profile::load(&context).map_err(ProviderError::into_failure)?;
+                let loaded = profile::load(&context)
+                    .map_err(|error| named_profile_failure(error, &context))?;
                 Ok(Some((loaded, PROFILE.name)))
             }
             Provider::Static(credentials) => Ok(Some((credentials.clone(), "configuration"))),
@@ -241,6 +242,11 @@ impl ChainSearch<'_> {
                 Err(ProviderError::NotConfigured(reason)) => {
                     log::debug!("no credentials from {name}: {reason}");
                     self.tried.push((name, reason));
+                    if *name == PROFILE.name {
+                        let missing = self.context.profiles()?.missing_files().iter();
+                        self.tried
+                            .extend(missing.map(|missing| (*name, missing.to_string())));
+                    }
                 }
                 // Instance metadata needs no configuration, so the user may have meant another source.
                 Err(ProviderError::Failed(error)) if *name == INSTANCE_METADATA => {
@@ -251,6 +257,18 @@ impl ChainSearch<'_> {
         }
         Ok(None)
     }
+}
+
+/// The error for a profile that the program names. Its credentials may be in a missing file.
+fn named_profile_failure(error: ProviderError, context: &Context<'_>) -> CredentialsError {
+    let missing: String = match (&error, context.profiles()) {
+        (ProviderError::NotConfigured(_), Ok(profiles)) => {
+            let missing = profiles.missing_files().iter();
+            missing.map(|missing| format!("; {missing}")).collect()
+        }
+        _ => String::new(),
+    };
+    error.into_failure().followed_by(&missing)
 }
 
 fn nothing_found(tried: &[(&str, String)]) -> CredentialsError {

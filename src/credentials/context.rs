@@ -14,7 +14,7 @@ use crate::aws::settings::{Setting, Settings};
 use crate::aws::{Credentials, Service};
 use crate::error::CredentialsError;
 use crate::http::Origin;
-use crate::system::System;
+use crate::system::{System, setting_variable};
 
 /// Maximum size of a token or cache file.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -121,13 +121,7 @@ impl<'a> Context<'a> {
 
     /// A variable that is not blank, trimmed.
     pub(super) fn variable(&self, name: &str) -> Option<String> {
-        let value = self.system.variable(name)?;
-        let value = value.trim();
-        if value.is_empty() {
-            None
-        } else {
-            Some(value.to_owned())
-        }
+        setting_variable(self.system, name)
     }
 
     pub(super) fn profiles(&self) -> Result<&Profiles, CredentialsError> {
@@ -207,10 +201,7 @@ impl<'a> Context<'a> {
         }
         let (fips, dual_stack) = match self.hosts.variant {
             Some(variant) => variant,
-            None => (
-                settings.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?,
-                settings.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?,
-            ),
+            None => (settings.fips()?.is_some(), settings.dual_stack()?.is_some()),
         };
         let (region, fips) = region_of_fips(region).map_or((region, fips), |region| (region, true));
         let authority = service.host(checked_region(region)?, fips, dual_stack);

@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Search;
+use crate::aws::settings::UnreadableFile;
 use crate::http::{
-    BodyError, Cause, Headers, Limits, Origin, Phase, Proxy, Request, Resolver, Sent, Transport,
-    TransportError, TransportSettings,
+    BodyError, Cause, Headers, Limits, Origin, Phase, Proxy, Request, Resolver, Sent, SettingError,
+    Transport, TransportError, TransportSettings,
 };
 use crate::system::System;
 
@@ -99,7 +100,7 @@ pub(super) trait SendHttp: fmt::Debug + Send + Sync {
 pub(super) struct NetworkSender {
     system: Arc<dyn System>,
     proxy: Proxy,
-    ca_bundle_pem: Option<Vec<u8>>,
+    ca_bundle_pem: Result<Option<Vec<u8>>, UnreadableFile>,
     /// Shared by all calls, so that a name whose lookup hangs costs one thread.
     resolver: Resolver,
     is_shut_down: Arc<AtomicBool>,
@@ -121,6 +122,9 @@ impl NetworkSender {
         origin: &Origin,
         settings: &CallSettings,
     ) -> Result<Transport, TransportError> {
+        let not_sent = |error: SettingError| {
+            TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(error)
+        };
         let resolver = self.resolver.clone();
         let transport_settings = TransportSettings {
             limits: settings.limits(),
@@ -131,11 +135,7 @@ impl NetworkSender {
             } else {
                 &Proxy::Off
             },
-            ca_bundle_pem: if origin.tls {
-                self.ca_bundle_pem.as_deref()
-            } else {
-                None
-            },
+            ca_bundle_pem: self.ca_bundle_for(origin).map_err(not_sent)?,
             resolver: if origin.tls {
                 resolver
             } else {
@@ -143,9 +143,17 @@ impl NetworkSender {
             },
             system: Arc::clone(&self.system),
         };
-        Transport::new(origin, &transport_settings).map_err(|error| {
-            TransportError::before_sending(&origin.authority, Cause::Permanent).with_source(error)
-        })
+        Transport::new(origin, &transport_settings).map_err(not_sent)
+    }
+
+    fn ca_bundle_for(&self, origin: &Origin) -> Result<Option<&[u8]>, SettingError> {
+        if !origin.tls {
+            return Ok(None);
+        }
+        match &self.ca_bundle_pem {
+            Ok(pem) => Ok(pem.as_deref()),
+            Err(unreadable) => Err(unreadable.error()),
+        }
     }
 }
 

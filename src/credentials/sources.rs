@@ -8,7 +8,10 @@ pub(super) mod login;
 pub(super) mod plan;
 pub(super) mod process;
 pub(super) mod profile;
+mod program_stderr;
 mod program_text;
 pub(super) mod sso;
 pub(super) mod sso_token;
 pub(super) mod web_identity;
+
+pub(super) use self::program_stderr::ProgramStderr;

@@ -1,8 +1,11 @@
-//! Reads files up to a limit and replaces them as a whole.
+//! Reads files up to a limit and replaces them atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Maximum number of symbolic links to a file that is replaced, as in Linux (`man 7 path_resolution`).
+const MAX_LINKS: usize = 40;
 
 /// Reads a regular file. A FIFO or a device could block for ever or have no end.
 pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
@@ -28,18 +31,38 @@ pub(super) fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a file beside the old one and renames it: a reader sees the old content or the new one, and a crash leaves
-/// one of the two.
+/// one of the two. Symbolic links to the file stay.
 pub(super) fn replace(path: &Path, content: &[u8], random: u64) -> io::Result<()> {
+    // A rename onto a link would replace the link. Tools that keep `~/.aws` elsewhere would then no longer see the file.
+    let path = link_target(path)?;
     let name = path
         .file_name()
         .ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let temporary = path.with_file_name(format!(".{}.{random:016x}", name.to_string_lossy()));
-    let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, content).and_then(|()| fs::rename(&temporary, &path));
     if written.is_err() {
         // The first error is the one to report.
         let _ = fs::remove_file(&temporary);
     }
     written
+}
+
+/// Follows symbolic links, also to a file that does not exist yet.
+fn link_target(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        // Fails for anything but a link.
+        let Ok(target) = fs::read_link(&path) else {
+            return Ok(path);
+        };
+        // A relative target starts at the link's directory. `join` keeps an absolute one as it is.
+        path = match path.parent() {
+            Some(directory) => directory.join(target),
+            None => target,
+        };
+    }
+    let problem = format!("more than {MAX_LINKS} symbolic links");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, problem))
 }
 
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -109,6 +132,33 @@ mod tests {
             2,
             "nor after a failure"
         );
+        fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_is_replaced_through_symbolic_links() {
+        use std::os::unix::fs::symlink;
+
+        let directory =
+            std::env::temp_dir().join(format!("sagemaker-invoke-links-{}", std::process::id()));
+        let target = directory.join("target");
+        fs::create_dir_all(&target).unwrap();
+        fs::write(target.join("token.json"), b"old").unwrap();
+        symlink("target/token.json", directory.join("first")).unwrap();
+        symlink(directory.join("first"), directory.join("second")).unwrap();
+        symlink("target/new.json", directory.join("dangling")).unwrap();
+        symlink("loop", directory.join("loop")).unwrap();
+
+        replace(&directory.join("second"), b"token", 7).unwrap();
+        replace(&directory.join("dangling"), b"new", 7).unwrap();
+        assert_eq!(fs::read(target.join("token.json")).unwrap(), b"token");
+        assert_eq!(fs::read(target.join("new.json")).unwrap(), b"new");
+        for link in ["first", "second", "dangling"] {
+            assert!(directory.join(link).is_symlink(), "{link}");
+        }
+        replace(&directory.join("loop"), b"x", 7).unwrap_err();
+        assert!(directory.join("loop").is_symlink());
         fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::system::{Finished, OsSystem, System};
+use super::system::{OsSystem, ProcessOutput, System};
 
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 type Watch = dyn Fn(&'static str) + Send + Sync;
@@ -227,9 +227,14 @@ impl System for FakeSystem {
         Ok(())
     }
 
-    fn run(&self, command_line: &str, limit: Duration) -> io::Result<Finished> {
+    fn run(
+        &self,
+        command_line: &str,
+        limit: Duration,
+        on_stderr: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<ProcessOutput> {
         self.begin("run");
-        OsSystem.run(command_line, limit)
+        OsSystem.run(command_line, limit, on_stderr)
     }
 
     fn now(&self) -> SystemTime {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::{
     Client, Config, Credentials, Endpoint, Error, InvokeEndpoint, Proxy, Timeouts,
 };
@@ -72,13 +73,18 @@ fn the_name_of_the_application_is_read_and_checked() {
         config(&[variable], file).unwrap().app_name.as_deref(),
         Some("from-variable")
     );
-    let error = config(&[], "[default]\nsdk_ua_app_id = two words\n")
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("line 2: can only be 1 to 50 letters"),
-        "{error}"
+    // As botocore does, which the AWS CLI is made with.
+    let name = |value| {
+        config(&[("AWS_SDK_UA_APP_ID", value)], "")
+            .unwrap()
+            .app_name
+    };
+    assert_eq!(name("my app"), Some("my-app".to_owned()));
+    assert_eq!(
+        name(" (über)\t/\u{1f680}#1 "),
+        Some("--ber----#1".to_owned())
     );
+    assert_eq!(name(&"x y".repeat(30)), Some("x-yx-y".repeat(8) + "x-"));
 }
 
 #[test]
@@ -148,6 +154,78 @@ fn clock_correction_has_a_switch() {
         &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "false")],
         off
     ));
+    // A warning, which a unit test checks.
+    assert!(corrects_clock(
+        &[("AWS_DISABLE_CLOCK_SKEW_CORRECTION", "1")],
+        off
+    ));
+}
+
+#[test]
+fn an_unreadable_ca_bundle_stops_only_connections_that_need_it() {
+    let system = |variables: &[(&str, &str)]| {
+        let base = [
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+        ];
+        let system = FakeSystem::on_loopback(&[&base, variables].concat());
+        Arc::new(system.with_config("[profile gone]\nca_bundle = /gone\n"))
+    };
+    let operation = InvokeEndpoint::new("e", b"body");
+    for (variable, expected) in [
+        (
+            ("AWS_CA_BUNDLE", "/none"),
+            "AWS_CA_BUNDLE is \"/none\": the file cannot be read",
+        ),
+        (
+            ("AWS_PROFILE", "gone"),
+            "ca_bundle is \"/gone\", set in /h/.aws/config, line 2: the file cannot be read",
+        ),
+    ] {
+        let http = ("AWS_ENDPOINT_URL", "http://localhost");
+        let client = Client::from_system(system(&[variable, http])).unwrap();
+        client.sign(&operation).unwrap();
+
+        let error = Client::from_system(system(&[variable])).unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error:?}");
+        let text = error.to_string().replace(std::path::MAIN_SEPARATOR, "/");
+        assert_eq!(text, expected);
+        assert!(std::error::Error::source(&error).is_some());
+
+        // Certificates that the program sets take precedence.
+        let config = Config::from_system(system(&[variable])).unwrap();
+        assert_eq!(config.ca_bundle_pem, None);
+        let own = Config {
+            ca_bundle_pem: Some(b"no certificate".to_vec()),
+            ..config
+        };
+        let text = Client::new(own).unwrap_err().to_string();
+        assert!(text.starts_with("CA bundle "), "{text}");
+    }
+}
+
+#[test]
+fn an_unreadable_ca_bundle_stops_a_credential_source_over_tls() {
+    let system = FakeSystem::on_loopback(&[
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_CA_BUNDLE", "/none"),
+        ("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", "http://localhost"),
+        ("AWS_ENDPOINT_URL_STS", "https://127.0.0.1:1"),
+    ])
+    .with_config(
+        "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = keys\n\
+         [profile keys]\naws_access_key_id = id\naws_secret_access_key = key\n",
+    );
+    let client = Client::from_system(Arc::new(system)).unwrap();
+    let error = client.sign(&InvokeEndpoint::new("e", b"body")).unwrap_err();
+    let sources: Vec<String> = support::sources(&error).map(ToString::to_string).collect();
+    assert!(
+        sources
+            .iter()
+            .any(|text| { text.contains("AWS_CA_BUNDLE is \"/none\": the file cannot be read") }),
+        "{error}: {sources:?}"
+    );
 }
 
 #[test]
@@ -162,16 +240,6 @@ fn an_error_names_an_invalid_value_and_its_source() {
             &[],
             "[default]\nmax_attempts = 0\n",
             "max_attempts is \"0\", set in /h/.aws/config, line 2: can only be a number from 1 on",
-        ),
-        (
-            &[("AWS_RETRY_MODE", "never")],
-            "",
-            "AWS_RETRY_MODE is \"never\": can only be standard, adaptive or legacy",
-        ),
-        (
-            &[],
-            "[default]\nca_bundle = /gone\n",
-            "ca_bundle is \"/gone\", set in /h/.aws/config, line 2: the file cannot be read",
         ),
         (
             &[],
@@ -258,6 +326,41 @@ fn a_shared_file_that_cannot_be_used_stops_a_client_only_if_it_is_needed() {
     }
     #[cfg(unix)]
     client_of(Path::new("/dev/null"), &[]).unwrap();
+}
+
+#[test]
+fn a_named_profile_without_credentials_shows_that_the_credentials_file_is_missing() {
+    let system = FakeSystem::on_loopback(&[
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/typo"),
+    ])
+    .with_config("[profile p]\nregion = eu-west-1\n");
+    let client = Client::new(Config {
+        region: Some("eu-west-1".to_owned()),
+        credentials: Provider::Profile("p".to_owned()),
+        system: Arc::new(system),
+        ..Config::default()
+    })
+    .unwrap();
+    let error = client
+        .sign(&InvokeEndpoint::new("e", b"body"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.ends_with(
+            "profile \"p\" has no credentials; \
+             AWS_SHARED_CREDENTIALS_FILE names /typo, which does not exist"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_name_of_a_profile_must_not_be_empty() {
+    for name in ["", " "] {
+        let error = Config::from_profile(name).unwrap_err().to_string();
+        assert_eq!(error, "profile has an empty name");
+    }
 }
 
 #[test]

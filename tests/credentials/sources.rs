@@ -321,6 +321,33 @@ fn the_deadline_of_the_call_ends_a_credential_process() {
     );
 }
 
+#[cfg(unix)]
+#[test]
+fn a_call_that_ends_while_a_credential_process_runs_shows_what_it_wrote() {
+    let sagemaker = Peer::responding(response(200, &[], "answer"));
+    let config = "[default]\ncredential_process = \
+                  echo \"please log in, not wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY hunter2\" >&2; exec sleep 20\n";
+    let client = client(system(&[]).with_config(config), &sagemaker);
+    let options = sagemaker_invoke::CallOptions {
+        timeout: Some(std::time::Duration::from_millis(1500)),
+        ..Default::default()
+    };
+    let error = client
+        .invoke_with(&InvokeEndpoint::new("e", b"body"), &options)
+        .unwrap_err();
+    let text = full_text(&error);
+    assert!(matches!(error, Error::Timeout(_)), "{text}");
+    assert!(
+        text.contains("the program still runs, and wrote: please log in, not .. .."),
+        "{text}"
+    );
+    let client = format!("{client:?}");
+    assert!(
+        !text.contains("wJalr") && !client.contains("wJalr") && !client.contains("hunter2"),
+        "{text} {client}"
+    );
+}
+
 #[test]
 fn the_error_for_a_missing_token_file_has_its_path() {
     let text = full_text(&error_of(system(&[

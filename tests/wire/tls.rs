@@ -169,13 +169,12 @@ fn the_ca_bundle_of_the_environment_is_trusted() {
     let certificates = Certificates::trusted();
     let peer = certificates.peer();
     let variable = ("AWS_CA_BUNDLE", "/bundle.pem");
-    let without_file = Config::from_system(Arc::new(system_for(&peer, &[variable])));
-    assert!(
-        without_file
-            .unwrap_err()
-            .to_string()
-            .contains("/bundle.pem")
+    let without_file = Client::from_system(Arc::new(system_for(&peer, &[variable])));
+    assert_eq!(
+        without_file.unwrap_err().to_string(),
+        "AWS_CA_BUNDLE is \"/bundle.pem\": the file cannot be read"
     );
+    assert_eq!(peer.connections(), 0);
     let system = system_for(&peer, &[variable])
         .with_file("/bundle.pem", certificates.authority_pem.as_str());
     let client = Client::new(Config::from_system(Arc::new(system)).unwrap()).unwrap();

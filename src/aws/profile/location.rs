@@ -1,9 +1,11 @@
 //! The paths of the shared files.
+//!
+//! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html>, and the test cases of the SDKs for it.
 
 use std::path::{Path, PathBuf};
 
 use super::header::FileKind;
-use crate::system::System;
+use crate::system::{System, setting_variable};
 
 /// The rules for file names, as a value so that tests cover both platforms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +41,8 @@ impl Platform {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct FileLocation {
     pub(super) path: PathBuf,
-    /// Whether a variable names it.
-    pub(super) is_named: bool,
+    /// The variable that names it; `None` for a default file.
+    pub(super) named_by: Option<&'static str>,
 }
 
 /// The files whose place is known, in the order in which they are merged.
@@ -93,20 +95,17 @@ pub(crate) fn expand_home(system: &dyn System, platform: Platform, path: &str) -
 fn locate(
     system: &dyn System,
     platform: Platform,
-    variable: &str,
+    variable: &'static str,
     name: &str,
 ) -> Option<FileLocation> {
-    match system
-        .variable(variable)
-        .filter(|path| !path.trim().is_empty())
-    {
+    match setting_variable(system, variable) {
         Some(path) => Some(FileLocation {
-            path: expand_home(system, platform, path.trim()),
-            is_named: true,
+            path: expand_home(system, platform, &path),
+            named_by: Some(variable),
         }),
         None => Some(FileLocation {
             path: below_aws(system, platform, &[name])?,
-            is_named: false,
+            named_by: None,
         }),
     }
 }

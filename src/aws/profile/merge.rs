@@ -1,13 +1,15 @@
 //! Merges the sections of both files into profiles, SSO sessions and service settings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::header::{self, FileKind, Header, SectionKind, is_identifier};
+use super::header::{
+    FileKind, Header, HeaderProblem, Reading, SectionKind, is_identifier, meant_names,
+};
 use super::parse;
 use crate::text::shown_path;
 
@@ -27,6 +29,15 @@ pub(crate) struct Section {
 pub(crate) struct Fault {
     pub(crate) line: Line,
     pub(crate) problem: &'static str,
+}
+
+impl Fault {
+    pub(super) fn new(file: &Arc<PathBuf>, error: parse::SyntaxError) -> Self {
+        Self {
+            line: Line::new(file, error.line),
+            problem: error.problem,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -54,6 +65,15 @@ impl fmt::Debug for Property {
 pub(crate) struct Line {
     pub(crate) file: Arc<PathBuf>,
     pub(crate) number: usize,
+}
+
+impl Line {
+    fn new(file: &Arc<PathBuf>, number: usize) -> Self {
+        Self {
+            file: Arc::clone(file),
+            number,
+        }
+    }
 }
 
 impl fmt::Display for Line {
@@ -125,7 +145,7 @@ pub(super) struct Merged {
     pub(super) ignored: Vec<Ignored>,
 }
 
-/// A section that does not count, because of its header.
+/// A section that is not found by the name that its author may have meant.
 #[derive(Debug)]
 pub(super) struct Ignored {
     header: String,
@@ -139,44 +159,84 @@ impl Merged {
         &mut self,
         kind: FileKind,
         path: &Path,
-        sections: Vec<parse::ParsedSection<'_>>,
+        mut sections: Vec<parse::ParsedSection<'_>>,
     ) {
         let file = Arc::new(path.to_owned());
-        let ignores_bare_default = kind == FileKind::Config && has_prefixed_default(&sections);
-        for section in sections {
-            let line = Line {
-                file: Arc::clone(&file),
-                number: section.line,
-            };
-            match Header::parse(kind, section.header) {
-                Ok(_) if section.header == "default" && ignores_bare_default => {
-                    log::warn!(
-                        "{line}: the section is ignored, because there is a [profile default]"
-                    );
+        if kind == FileKind::Config {
+            remove_bare_default(&file, &mut sections);
+        }
+        for section in &sections {
+            self.note_problems(kind, &file, section);
+        }
+        // Sections of the same name are merged in the order of the file, unless one of them has it in a more exact
+        // reading. Example: `["my profile"]` before or after `[my profile]` is not added to it.
+        let mut found: BTreeSet<Header<'_>> = BTreeSet::new();
+        for reading in Reading::ALL {
+            let more_exact = found.clone();
+            for section in &sections {
+                match Header::read(kind, section.header, reading) {
+                    Some(header) if !more_exact.contains(&header) => {
+                        self.add_section(&header, &file, section);
+                        found.insert(header);
+                    }
+                    _ => {}
                 }
-                Ok(header) => {
-                    let target = self
-                        .sections_mut(header.kind)
-                        .entry(header.name.to_owned())
-                        .or_default();
-                    add_fault(target, &file, section.fault);
-                    add_properties(target, &file, section.properties);
-                }
-                Err(error) => {
-                    log::warn!("{line}: the section is ignored: {}", error.problem);
-                    let (header, fault) = (
-                        section.header.to_owned(),
-                        Fault {
-                            line,
-                            problem: error.problem,
-                        },
-                    );
-                    self.ignored.push(Ignored {
-                        header,
-                        kind: error.kind,
-                        fault,
-                    });
-                }
+            }
+        }
+    }
+
+    /// Logs each unusable header and line once.
+    fn note_problems(
+        &mut self,
+        kind: FileKind,
+        file: &Arc<PathBuf>,
+        section: &parse::ParsedSection<'_>,
+    ) {
+        if let Some(HeaderProblem { kind, problem }) = HeaderProblem::find(kind, section.header) {
+            let line = Line::new(file, section.line);
+            let fault = Fault { line, problem };
+            log::warn!("{}: the section is ignored: {problem}", fault.line);
+            self.ignored.push(Ignored {
+                header: section.header.to_owned(),
+                kind,
+                fault,
+            });
+        }
+        if let Some(error) = section.fault {
+            let fault = Fault::new(file, error);
+            log::warn!("{fault}; its section cannot be used");
+        }
+        for property in &section.properties {
+            if !is_identifier(&property.name) {
+                let line = Line::new(file, property.line);
+                log::warn!(
+                    "{line}: the property is ignored, its name has characters that are not allowed"
+                );
+            }
+        }
+    }
+
+    fn add_section(
+        &mut self,
+        header: &Header<'_>,
+        file: &Arc<PathBuf>,
+        section: &parse::ParsedSection<'_>,
+    ) {
+        let target = self
+            .sections_mut(header.kind)
+            .entry(header.name.clone().into_owned())
+            .or_default();
+        if let Some(error) = section.fault {
+            // The first fault stays.
+            target.fault.get_or_insert(Fault::new(file, error));
+        }
+        for property in &section.properties {
+            if is_identifier(&property.name) {
+                let value = Property {
+                    value: property.value.clone(),
+                    line: Line::new(file, property.line),
+                };
+                target.properties.insert(property.name.clone(), value);
             }
         }
     }
@@ -197,66 +257,37 @@ impl Merged {
         }
     }
 
-    /// Why a section that may be meant by this name does not count.
+    /// Why a section that may be meant by this name is ignored.
     pub(super) fn why_ignored(&self, kind: SectionKind, name: &str) -> Option<&Fault> {
         let mut of_kind = self
             .ignored
             .iter()
             .filter(|ignored| ignored.kind.is_none_or(|it| it == kind));
-        let meant = of_kind.find(|ignored| header::names(&ignored.header).any(|it| it == name))?;
+        let meant = of_kind.find(|ignored| meant_names(&ignored.header).any(|it| it == name))?;
         Some(&meant.fault)
     }
 }
 
-/// Whether a config file has a `[profile default]`, beside which `[default]` does not count.
-fn has_prefixed_default(sections: &[parse::ParsedSection<'_>]) -> bool {
+/// Beside a `[profile default]`, the config file's `[default]` is ignored.
+fn remove_bare_default(file: &Arc<PathBuf>, sections: &mut Vec<parse::ParsedSection<'_>>) {
     let default = Header {
         kind: SectionKind::Profile,
-        name: "default",
+        name: "default".into(),
     };
-    sections.iter().any(|section| {
+    let has_prefixed_default = sections.iter().any(|section| {
         section.header != "default"
-            && Header::parse(FileKind::Config, section.header) == Ok(default)
-    })
-}
-
-/// The first fault of a section stays.
-fn add_fault(section: &mut Section, file: &Arc<PathBuf>, fault: Option<parse::SyntaxError>) {
-    if let Some(parse::SyntaxError { line, problem }) = fault {
-        let fault = Fault {
-            line: Line {
-                file: Arc::clone(file),
-                number: line,
-            },
-            problem,
-        };
-        log::warn!("{fault}; its section cannot be used");
-        section.fault.get_or_insert(fault);
+            && Header::read(FileKind::Config, section.header, Reading::Strict).as_ref()
+                == Some(&default)
+    });
+    if !has_prefixed_default {
+        return;
     }
-}
-
-fn add_properties(
-    section: &mut Section,
-    file: &Arc<PathBuf>,
-    properties: Vec<parse::ParsedProperty>,
-) {
-    for property in properties {
-        let line = Line {
-            file: Arc::clone(file),
-            number: property.line,
-        };
-        if is_identifier(&property.name) {
-            section.properties.insert(
-                property.name,
-                Property {
-                    value: property.value,
-                    line,
-                },
-            );
-        } else {
-            log::warn!(
-                "{line}: the property is ignored, its name has characters that are not allowed"
-            );
+    sections.retain(|section| {
+        let bare = section.header == "default";
+        if bare {
+            let line = Line::new(file, section.line);
+            log::warn!("{line}: the section is ignored, because there is a [profile default]");
         }
-    }
+        !bare
+    });
 }

@@ -1,4 +1,15 @@
-//! Parses the text of a shared file into sections and properties, without interpreting their names.
+//! Parses a shared file into sections and properties, without interpreting their names.
+//!
+//! Source: "Format of the config file" in <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>, and the
+//! test cases of the SDKs where that page leaves a question open. Example:
+//!
+//! ```text
+//! [services dev]  # a comment        section, header "services dev"
+//! sts =                              property sts, an empty value, so a block follows
+//!   endpoint_url = http://sts;x      sub-property, value "http://sts;x": a comment needs a blank before it
+//!   # skipped                        comment, as in the AWS CLI
+//! region = eu-west-1 ; a comment     property region, value "eu-west-1"
+//! ```
 
 use zeroize::Zeroizing;
 
@@ -120,28 +131,36 @@ fn is_blank_or_comment(line: &[u8]) -> bool {
 
 /// The text between the brackets, also of an unclosed header.
 fn parse_header(line: &str) -> (&str, Result<(), &'static str>) {
-    let line = without_header_comment(line).trim_matches(BLANKS);
-    let header = line.strip_prefix('[').unwrap_or(line);
-    let (header, result) = match header.strip_suffix(']') {
-        Some(header) => (header, Ok(())),
-        None => (header, Err("a section must end with ']'")),
+    let line = line.strip_prefix('[').unwrap_or(line);
+    let before_comment = without_header_comment(line).trim_matches(BLANKS);
+    let (header, result) = if let Some(header) = before_comment.strip_suffix(']') {
+        (header, Ok(()))
+    } else if !before_comment.contains(']')
+        && let Some((header, _)) = line.rsplit_once(']')
+    {
+        // The mark of a comment within the brackets belongs to the name: `aws configure` writes `[team #1]`.
+        (header, Ok(()))
+    } else {
+        (before_comment, Err("a section must end with ']'"))
     };
     (header.trim_matches(BLANKS), result)
 }
 
-/// A comment may follow the bracket without a blank between them. A quoted name may hold the characters of comments.
+/// A comment may follow the bracket without a blank before it: `[default]# x`. A quoted name may hold the marks of
+/// comments: `[profile 'a;b']`. A quote within a name is not an opening one: `[profile a'b] # it's`.
 fn without_header_comment(line: &str) -> &str {
     let mut quoted_until = 0;
     for (at, mark) in line.match_indices(['#', ';', '"', '\'']) {
         if at < quoted_until {
             continue;
         }
-        let (before, name) = (line.split_at(at).0, line.split_at(at + mark.len()).1);
+        let before = line.split_at(at).0;
+        let after = line.split_at(at + mark.len()).1;
         if matches!(mark, "#" | ";") {
             return before;
         }
-        if before.ends_with([' ', '\t', '['])
-            && let Some(length) = name.find(mark)
+        if (before.is_empty() || before.ends_with(BLANKS))
+            && let Some(length) = after.find(mark)
         {
             quoted_until = at + mark.len() + length + mark.len();
         }
@@ -168,7 +187,15 @@ fn without_comment(line: &str) -> &str {
         .unwrap_or(line)
 }
 
-/// Comments are part of a continuation line.
+/// Adds an indented line to the last property. A comment at its end belongs to the value, unlike in a property line.
+///
+/// A property without a value begins a block, whose lines must be properties, too:
+///
+/// ```text
+/// a = x        b =
+///   y            c = 1
+/// a: "x\ny"    b: "\nc = 1", sub-property c
+/// ```
 fn continue_property(section: &mut ParsedSection<'_>, line: &str) -> Result<(), &'static str> {
     let property = section
         .properties
@@ -186,7 +213,8 @@ fn continue_property(section: &mut ParsedSection<'_>, line: &str) -> Result<(), 
 fn append_line(value: &mut Zeroizing<String>, line: &str) {
     let length = value.len() + 1 + line.len();
     if length > value.capacity() {
-        // A String that grows by itself frees its old memory without wiping it. Doubling keeps the time linear.
+        // A String that grows by itself frees its old memory without wiping it, and the value may be a secret key.
+        // Doubling keeps the time linear.
         let mut grown = Zeroizing::new(String::with_capacity(length.max(2 * value.capacity())));
         grown.push_str(value);
         *value = grown;

@@ -121,7 +121,14 @@ impl PendingSearch {
     /// The error of a call whose deadline has passed.
     fn out_of_time(&self, waited: Duration) -> CredentialsError {
         let step = self.progress.step();
-        CredentialsError::out_of_time(&format!("{step} was not done after {waited:.1?}"))
+        let error =
+            CredentialsError::out_of_time(&format!("{step} was not done after {waited:.1?}"));
+        match self.progress.program_wrote() {
+            Some(text) => {
+                error.followed_by(&format!("; the program still runs, and wrote: {text}"))
+            }
+            None => error,
+        }
     }
 
     /// The error for a source that does not keep the limit of the search.

@@ -76,10 +76,7 @@ pub(super) fn assume_role(
     let what = format!("{} of {}", proof.action(), shown(&role.arn));
     let region = context.region(&what)?;
     let (origin, base_path) = context.endpoint(Service::STS, region)?;
-    let keeps_time = context.settings()?.flag(
-        "AWS_DISABLE_CLOCK_SKEW_CORRECTION",
-        "disable_clock_skew_correction",
-    )?;
+    let corrects_clock = context.settings()?.corrects_clock();
     let session_name = role
         .session_name
         .clone()
@@ -94,10 +91,10 @@ pub(super) fn assume_role(
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),
         signer: Signer::new(region, "sts"),
-        clock: if keeps_time {
-            None
-        } else {
+        clock: if corrects_clock {
             context.clocks.of(&origin.authority)
+        } else {
+            None
         },
         has_corrected_clock: Cell::new(false),
         has_missed_key: Cell::new(false),

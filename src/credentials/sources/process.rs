@@ -1,19 +1,21 @@
 //! Credentials in the output of a program, the property `credential_process`.
 //!
-//! Source: the AWS SDKs and Tools reference guide, "Process credential provider".
+//! Source: "Process credential provider" in the AWS SDKs and Tools Reference Guide,
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use zeroize::Zeroizing;
 
-use super::program_text::redacted;
+use super::program_stderr::ProgramStderr;
 use crate::aws::Credentials;
 use crate::credentials::context::Context;
 use crate::credentials::parse::date::date_of;
 use crate::credentials::parse::json::JsonDocument;
 use crate::error::CredentialsError;
-use crate::system::{Finished, TimedOut};
+use crate::system::ProcessOutput;
 
 /// Time limit of the program; the deadline of the search also applies.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -25,48 +27,44 @@ pub(super) fn load(
     context: &Context<'_>,
     command_line: &str,
 ) -> Result<Credentials, CredentialsError> {
-    let finished = run(context, command_line)?;
-    if !finished.is_success {
-        let (status, written) = (&finished.status, written(&finished.stderr, command_line));
+    let stderr = Arc::new(ProgramStderr::new(command_line));
+    let output = run(context, command_line, &stderr)?;
+    if !output.is_success {
         return Err(CredentialsError::new(format!(
-            "{WHAT} failed with {status}, and wrote: {written}"
+            "{WHAT} failed with {}, and wrote: {}",
+            output.status,
+            stderr.shown()
         )));
     }
-    let stdout = Zeroizing::new(finished.stdout);
+    let stdout = Zeroizing::new(output.stdout);
     credentials_in(&stdout, context.corrected_now()).map_err(|error| error.within(WHAT))
 }
 
-fn run(context: &Context<'_>, command_line: &str) -> Result<Finished, CredentialsError> {
+/// The program may outlive the call that started the search: the next call finds its credentials. It is killed when
+/// its own limit or that of the search has passed.
+fn run(
+    context: &Context<'_>,
+    command_line: &str,
+    stderr: &Arc<ProgramStderr>,
+) -> Result<ProcessOutput, CredentialsError> {
     let limit = context.begin_step(WHAT)?.min(LIMIT);
-    context
+    context.progress.begin_program(WHAT, stderr);
+    let outcome = context
         .system
-        .run(command_line, limit)
-        .map_err(|error| not_finished(error, command_line, limit))
+        .run(command_line, limit, &mut |bytes| stderr.push(bytes));
+    // The program does not run any more.
+    context.progress.begin(WHAT);
+    outcome.map_err(|error| not_finished(error, stderr, limit))
 }
 
-fn not_finished(error: io::Error, command_line: &str, limit: Duration) -> CredentialsError {
+fn not_finished(error: io::Error, stderr: &ProgramStderr, limit: Duration) -> CredentialsError {
     if error.kind() != io::ErrorKind::TimedOut {
         return CredentialsError::new(format!("{WHAT} could not be run")).with_source(error);
     }
-    let timed_out = error
-        .get_ref()
-        .and_then(|error| error.downcast_ref::<TimedOut>());
-    let written = written(
-        timed_out.map_or(&[], |timed_out| &timed_out.stderr),
-        command_line,
-    );
+    let written = stderr.shown();
     CredentialsError::new(format!(
         "{WHAT} was not done after {limit:.1?} and was killed, and wrote: {written}"
     ))
-}
-
-fn written(stderr: &[u8], command_line: &str) -> String {
-    let written = redacted(stderr, command_line);
-    if written.is_empty() {
-        "nothing".to_owned()
-    } else {
-        written
-    }
 }
 
 fn credentials_in(stdout: &[u8], now: SystemTime) -> Result<Credentials, CredentialsError> {
@@ -129,20 +127,20 @@ mod tests {
     #[test]
     fn the_error_of_a_time_out_has_what_was_written() {
         let limit = Duration::from_millis(1500);
-        let text = |error| not_finished(error, "helper --password hunter2", limit).to_string();
+        let text = |kind: io::ErrorKind, written: &str| {
+            let stderr = ProgramStderr::new("helper --password hunter2");
+            stderr.push(written.as_bytes());
+            not_finished(kind.into(), &stderr, limit).to_string()
+        };
         let start = "credential_process was not done after 1.5s and was killed, and wrote: ";
-        let stderr = "log in first,\nhunter2 for wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+        let written = "log in first,\nhunter2 for wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
         assert_eq!(
-            text(TimedOut::into_error(stderr)),
+            text(io::ErrorKind::TimedOut, written),
             format!("{start}log in first, .. for ..")
         );
-        // The error of another implementation of System.
+        assert_eq!(text(io::ErrorKind::TimedOut, ""), format!("{start}nothing"));
         assert_eq!(
-            text(io::ErrorKind::TimedOut.into()),
-            format!("{start}nothing")
-        );
-        assert_eq!(
-            text(io::ErrorKind::NotFound.into()),
+            text(io::ErrorKind::NotFound, written),
             "credential_process could not be run"
         );
     }

@@ -1,6 +1,10 @@
-//! The output of a program in an error: one line, without the command line and without possible keys.
+//! Text of a program in an error message: the end of it, on one line, without the command line and without possible
+//! keys.
 
 use crate::credentials::shown::shown;
+
+/// How much of the end an error message shows. With the mark before it, this is the limit of [`shown`].
+const MAX_SHOWN_CHARACTERS: usize = 297;
 
 /// Words of this length are possible keys.
 const MIN_KEY_LETTERS: usize = 16;
@@ -13,11 +17,28 @@ const MAX_REFERENCE_BYTES: usize = 10;
 
 const REDACTED: &str = "..";
 
+/// Removes the rest of a key whose beginning was dropped. It may be too short to be found as a key, and it may go on
+/// after an escape or a line break.
+pub(super) fn without_cut_word(text: &str) -> &str {
+    let blank = text.find(char::is_whitespace).unwrap_or(text.len());
+    let rest = text.split_at(blank).1.trim_start();
+    rest.split_at(Word::at_start(rest).bytes).1
+}
+
 /// Replaces words long enough for a key, and words of the command line. A word may be escaped as in JSON or XML,
 /// percent-encoded, wrapped over several lines, or in UTF-16.
-pub(super) fn redacted(text: &[u8], command_line: &str) -> String {
-    let text = String::from_utf8_lossy(text);
-    shown(&without_keys(&without_arguments(&text, command_line)))
+pub(super) fn redacted(text: &str, command_line: &str) -> String {
+    end_of(&without_keys(&without_arguments(text, command_line)))
+}
+
+/// The last characters on one line: the reason usually stands there, as in a traceback of Python.
+fn end_of(text: &str) -> String {
+    let text = text.trim();
+    let mut last = text.char_indices().rev();
+    match last.nth(MAX_SHOWN_CHARACTERS - 1) {
+        Some((start, _)) if start > 0 => shown(&format!("...{}", text.split_at(start).1)),
+        _ => shown(text),
+    }
 }
 
 fn without_arguments(text: &str, command_line: &str) -> String {
@@ -159,12 +180,12 @@ mod tests {
     fn what_may_be_a_key_is_not_shown() {
         let text = "error: the session wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY= has ended,\nrun \"helper login\"";
         let shown = "error: the session ..= has ended, run \"helper login\"";
-        assert_eq!(redacted(text.as_bytes(), ""), shown);
+        assert_eq!(redacted(text, ""), shown);
         assert_eq!(
-            redacted(b"{\"SecretAccessKey\":\"secretkeycorrect\"}", ""),
+            redacted("{\"SecretAccessKey\":\"secretkeycorrect\"}", ""),
             "{\"SecretAccessKey\":\"..\"}"
         );
-        assert_eq!(redacted(b"", ""), "");
+        assert_eq!(redacted("", ""), "");
     }
 
     /// The key with a break after each of these numbers of letters.
@@ -195,7 +216,7 @@ mod tests {
             forms.extend([1, 5, 12, 15, 16, 20, 39].map(|letters| wrapped(letters, line_break)));
         }
         for form in forms {
-            let text = redacted(format!("the key '{form}', it fails").as_bytes(), "");
+            let text = redacted(&format!("the key '{form}', it fails"), "");
             let text = text.replace(' ', "");
             assert_eq!(text, "thekey'..',itfails", "{form:?}");
         }
@@ -208,7 +229,7 @@ mod tests {
             "100% of 3 %zz \\path\\to \\user & co &#; \\",
             "Token has expired and refresh failed\nexit 1",
         ] {
-            assert_eq!(redacted(text.as_bytes(), ""), text.replace('\n', " "));
+            assert_eq!(redacted(text, ""), text.replace('\n', " "));
         }
     }
 
@@ -226,7 +247,7 @@ mod tests {
                 "..: failed",
             ),
         ] {
-            assert_eq!(redacted(text.as_bytes(), command_line), expected);
+            assert_eq!(redacted(text, command_line), expected);
         }
     }
 
@@ -235,7 +256,7 @@ mod tests {
         // A megabyte, the most that is read of a program.
         for text in ["&#", "\\u", "a\n", "\n ", "%2"] {
             let started_at = std::time::Instant::now();
-            let _ = redacted(text.repeat(512 * 1024).as_bytes(), "");
+            let _ = redacted(&text.repeat(512 * 1024), "");
             assert!(
                 started_at.elapsed() < std::time::Duration::from_secs(5),
                 "{text:?}"
@@ -256,10 +277,7 @@ mod tests {
                 .nth(text.len() / 3)
                 .map_or(0, |(index, _)| index);
             let (before, after) = text.split_at(middle);
-            let shown = redacted(
-                format!("{before}{KEY}{after}").as_bytes(),
-                "helper --user=line",
-            );
+            let shown = redacted(&format!("{before}{KEY}{after}"), "helper --user=line");
             assert!(
                 !shown.contains("wJalr") && !shown.contains("EKEY"),
                 "{shown:?}"

@@ -42,60 +42,165 @@ fn names_in_quotes_are_found() {
     assert_eq!(value(SectionKind::Services, "s t", "a"), "6");
 }
 
+/// `region` and `aws_access_key_id` of a profile.
+fn region_and_key(
+    config: &str,
+    credentials: &str,
+    name: &str,
+) -> Option<(Option<String>, Option<String>)> {
+    let profiles = load(config, credentials).unwrap();
+    let profile = profiles.profile(name).unwrap()?;
+    let text = |property| profile.text(property).map(str::to_owned);
+    Some((text("region"), text("aws_access_key_id")))
+}
+
+#[test]
+fn names_are_found_as_the_aws_cli_writes_them() {
+    // `aws configure` of AWS CLI 1.45 quotes a name with blanks in the config file, and no other name.
+    let config = "[profile 'my profile']\nregion = blank\n\
+                  [profile über]\nregion = umlaut\n\
+                  [profile a'b]\nregion = quote\n\
+                  [profile x]y]\nregion = bracket\n\
+                  [profile 'Bob'\"'\"'s profile']\nregion = shell\n\
+                  [profile 'x #y']\nregion = mark\n";
+    let credentials = "[my profile]\naws_access_key_id = ID\n\
+                       [über]\naws_access_key_id = ID\n\
+                       [a'b]\naws_access_key_id = ID\n\
+                       [x]y]\naws_access_key_id = ID\n\
+                       [Bob's profile]\naws_access_key_id = ID\n\
+                       [x #y]\naws_access_key_id = ID\n";
+    for (name, region) in [
+        ("my profile", "blank"),
+        ("über", "umlaut"),
+        ("a'b", "quote"),
+        ("x]y", "bracket"),
+        ("Bob's profile", "shell"),
+        ("x #y", "mark"),
+    ] {
+        let expected = (Some(region.to_owned()), Some("ID".to_owned()));
+        assert_eq!(
+            region_and_key(config, credentials, name),
+            Some(expected),
+            "{name}"
+        );
+    }
+    let sessions = load("[sso-session Ünï]\na = 1\n[services s!]\na = 2\n", "").unwrap();
+    let value = |kind, name| sessions.section(kind, name).unwrap().unwrap().text("a");
+    assert_eq!(value(SectionKind::SsoSession, "Ünï"), Some("1"));
+    assert_eq!(value(SectionKind::Services, "s!"), Some("2"));
+}
+
+#[test]
+fn in_each_file_the_most_exact_header_has_the_name() {
+    let key = |credentials: &str, name| region_and_key("", credentials, name).map(|(_, key)| key);
+    let id = |text: &str| Some(Some(text.to_owned()));
+    let quoted = "[\"my profile\"]\naws_access_key_id = QUOTED\n";
+    let bare = "[my profile]\naws_access_key_id = BARE\n";
+    // Version 0.2 of this crate advised to quote names in the credentials file. For the AWS CLI the quotes are a part
+    // of the name.
+    assert_eq!(key(quoted, "my profile"), id("QUOTED"));
+    assert_eq!(key(quoted, "\"my profile\""), id("QUOTED"));
+    for both in [[quoted, bare].concat(), [bare, quoted].concat()] {
+        assert_eq!(key(&both, "my profile"), id("BARE"));
+        assert_eq!(key(&both, "\"my profile\""), id("QUOTED"));
+    }
+    let valid = "['plain']\naws_access_key_id = QUOTED\n[plain]\naws_access_key_id = VALID\n";
+    assert_eq!(key(valid, "plain"), id("VALID"));
+    // The AWS CLI takes the word `profile` as a part of the name in the credentials file.
+    let prefixed = "[profile foo]\naws_access_key_id = PREFIXED\n";
+    assert_eq!(key(prefixed, "profile foo"), id("PREFIXED"));
+    assert_eq!(key(prefixed, "foo"), None);
+    // A name of blanks or without characters is none.
+    assert_eq!(key("[]\n[\"\"]\n", ""), None);
+}
+
 #[test]
 fn a_section_that_is_ignored_is_not_called_missing() {
     let selected = |name, config: &str, credentials: &str| {
         let system = FakeSystem::new(&[("HOME", "/h"), ("AWS_PROFILE", name)])
             .with_file("/h/.aws/config", config)
             .with_file("/h/.aws/credentials", credentials);
-        unix(&Profiles::load(&system).unwrap().selected().unwrap_err())
+        capture_log();
+        let text = unix(&Profiles::load(&system).unwrap().selected().unwrap_err());
+        (text, unix(&captured_log()))
     };
-    for (name, config, credentials, reason) in [
+    let config_rule = "in the config file, a section is [profile NAME]";
+    let credentials_rule = "in the credentials file, a profile is [NAME] without the word profile";
+    for (name, config, credentials, place, reason) in [
         (
             "in valid",
             "\n[profile in valid]\n",
             "",
-            "config, line 2: a name with blanks must be quoted",
+            "config, line 2",
+            "a name with blanks must be quoted",
         ),
-        (
-            "foo",
-            "[foo]\n",
-            "",
-            "config, line 1: in the config file, a section is [profile NAME]",
-        ),
-        (
-            "foo",
-            "[Profile foo]\n",
-            "",
-            "config, line 1: in the config file, a section is [profile NAME]",
-        ),
+        ("foo", "\n[foo]\n", "", "config, line 2", config_rule),
+        ("foo bar", "[foo bar]\n", "", "config, line 1", config_rule),
+        ("foo", "[Profile foo]\n", "", "config, line 1", config_rule),
         (
             "foo",
             "",
             "[profile foo]\n",
-            "credentials, line 1: in the credentials file, a profile is [NAME]",
-        ),
-        (
-            "a b",
-            "",
-            "[a b]\n",
-            "credentials, line 1: a name with blanks must be quoted",
-        ),
-        (
-            "f!",
-            "[profile f!]\n",
-            "",
-            "config, line 1: a name with other characters",
+            "credentials, line 1",
+            credentials_rule,
         ),
     ] {
-        let text = selected(name, config, credentials);
-        let start = format!(
-            "AWS_PROFILE names the profile {name:?}, whose section is ignored: /h/.aws/{reason}"
+        let (text, log) = selected(name, config, credentials);
+        let expected = format!(
+            "AWS_PROFILE names the profile {name:?}, whose section is ignored: /h/.aws/{place}: {reason}"
         );
-        assert!(text.starts_with(&start), "{text}");
+        assert!(text.starts_with(&expected), "{text}");
+        let expected = format!("WARN /h/.aws/{place}: the section is ignored: {reason}");
+        assert!(log.starts_with(&expected), "{log}");
+        // For the AWS CLI, quotes in the credentials file are a part of the name, so nothing advises them there.
+        assert!(
+            !text.contains("quote") || place.starts_with("config"),
+            "{text}"
+        );
     }
-    let text = selected("foo", "[sso-session foo!]\n[profile bar]\n", "");
+    let (text, _) = selected("foo", "[sso-session foo!]\n[profile bar]\n", "");
     assert!(text.contains("which is in neither of"), "{text}");
+    let (text, _) = selected("prof", "", "[my prof]\n");
+    assert!(text.contains("which is in neither of"), "{text}");
+}
+
+#[test]
+fn a_file_that_a_variable_names_and_that_is_missing_is_empty_and_a_warning() {
+    let config = "[default]\nregion = r\n";
+    for (variable, path) in [
+        ("AWS_CONFIG_FILE", "/typo"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "~/typo"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/h/.aws/config/no-directory"),
+    ] {
+        let system = FakeSystem::new(&[("HOME", "/h"), (variable, path)])
+            .with_config(config)
+            .with_unreadable("/h/.aws/config/no-directory", io::ErrorKind::NotADirectory);
+        capture_log();
+        let profiles = Profiles::load(&system).unwrap();
+        profiles.check_files().unwrap();
+        let path = path.replace('~', "/h");
+        let expected = format!("{variable} names {path}, which does not exist");
+        let missing: Vec<String> = profiles.missing_files().iter().map(unix).collect();
+        assert_eq!(missing, [expected.as_str()]);
+        let log = unix(&captured_log());
+        assert_eq!(log, format!("WARN {expected}; it counts as empty\n"));
+
+        let named = FakeSystem::new(&[("HOME", "/h"), (variable, &path), ("AWS_PROFILE", "p")]);
+        let error = unix(&Profiles::load(&named).unwrap().selected().unwrap_err());
+        assert!(error.ends_with(&format!("; {expected}")), "{error}");
+    }
+    capture_log();
+    let profiles = Profiles::load(&FakeSystem::new(&HOME)).unwrap();
+    assert!(profiles.missing_files().is_empty());
+    assert_eq!(captured_log(), "");
+}
+
+#[test]
+fn the_name_of_a_profile_is_not_empty() {
+    for name in ["", " "] {
+        let error = Profiles::load_selecting(&FakeSystem::new(&HOME), Some(name)).unwrap_err();
+        assert_eq!(error.to_string(), "the name of the profile is empty");
+    }
 }
 
 #[test]

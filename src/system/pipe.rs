@@ -1,48 +1,38 @@
-//! An output of a process, read without blocking. A process that outlives its parent can hold the pipe open for ever.
+//! Reads an output of a process without blocking. A process that outlives its parent can hold the pipe open for ever.
 
 use std::io::{self, Read};
 
 use zeroize::Zeroizing;
 
-use self::pipe::{Handle, Pipe};
-
-/// Maximum bytes kept of an output. Credentials are far smaller.
-const MAX_BYTES: usize = 1024 * 1024;
+use self::platform::{Handle, NonBlocking};
 
 /// Size of one read.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// What was read, and the pipe until its end.
-pub(super) struct Output {
-    pub(super) bytes: Vec<u8>,
-    pipe: Option<Pipe>,
-}
+/// Maximum chunks read at once, 1 MiB, so that the caller sees its deadline although a process writes without end.
+const MAX_CHUNKS: usize = 64;
 
-impl Output {
-    pub(super) fn new(pipe: impl Into<Handle>) -> io::Result<Self> {
-        Ok(Self {
-            bytes: Vec::new(),
-            pipe: Some(Pipe::new(pipe.into())?),
-        })
+/// The standard output or standard error of a process, until it is closed.
+pub(super) struct Pipe(Option<NonBlocking>);
+
+impl Pipe {
+    pub(super) fn new(handle: impl Into<Handle>) -> io::Result<Self> {
+        Ok(Self(Some(NonBlocking::new(handle.into())?)))
     }
 
-    /// Reads what is there, at most 1 MiB so that the caller sees its deadline. Returns whether this was the end.
-    pub(super) fn poll(&mut self) -> io::Result<bool> {
-        let Some(pipe) = &mut self.pipe else {
+    /// Passes on the bytes that have arrived, and returns whether the pipe is closed.
+    pub(super) fn read_available(&mut self, on_bytes: &mut dyn FnMut(&[u8])) -> io::Result<bool> {
+        let Some(pipe) = &mut self.0 else {
             return Ok(true);
         };
         let mut chunk = Zeroizing::new([0_u8; CHUNK_BYTES]);
-        for _ in 0..MAX_BYTES / CHUNK_BYTES {
+        for _ in 0..MAX_CHUNKS {
             match pipe.read(&mut *chunk) {
                 Ok(0) => {
-                    self.pipe = None;
+                    self.0 = None;
                     return Ok(true);
                 }
-                Ok(length) => {
-                    // The rest is read and dropped, or the process would block on a full pipe.
-                    let kept = length.min(MAX_BYTES.saturating_sub(self.bytes.len()));
-                    self.bytes.extend(chunk.iter().take(kept));
-                }
+                Ok(length) => on_bytes(chunk.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -53,16 +43,16 @@ impl Output {
 }
 
 #[cfg(unix)]
-mod pipe {
+mod platform {
     use std::fs::File;
     use std::io;
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
 
-    pub(in crate::system::process) type Handle = OwnedFd;
-    pub(super) struct Pipe(File);
+    pub(in crate::system) type Handle = OwnedFd;
+    pub(super) struct NonBlocking(File);
 
-    impl Pipe {
+    impl NonBlocking {
         pub(super) fn new(handle: Handle) -> io::Result<Self> {
             // The only safe way of the standard library to set O_NONBLOCK; it works for every kind of descriptor. The
             // process has the other end of the pipe, another descriptor, and keeps its blocking writes.
@@ -72,16 +62,16 @@ mod pipe {
         }
     }
 
-    impl io::Read for Pipe {
+    impl io::Read for NonBlocking {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.0.read(buffer)
         }
     }
 }
 
-/// Windows has no pipes of this kind that can be read without blocking, so a thread reads.
+/// Windows cannot read these pipes without blocking, so a thread reads.
 #[cfg(windows)]
-mod pipe {
+mod platform {
     use std::fs::File;
     use std::io::{self, Read};
     use std::os::windows::io::OwnedHandle;
@@ -90,15 +80,15 @@ mod pipe {
 
     use zeroize::Zeroizing;
 
-    pub(in crate::system::process) type Handle = OwnedHandle;
+    pub(in crate::system) type Handle = OwnedHandle;
 
-    /// The thread ends with the pipe, or when what it has read is not wanted any more.
-    pub(super) struct Pipe {
+    /// The thread ends when the pipe is closed, or with the next bytes after the receiver is dropped.
+    pub(super) struct NonBlocking {
         chunks: Receiver<io::Result<Zeroizing<Vec<u8>>>>,
         chunk: Zeroizing<Vec<u8>>,
     }
 
-    impl Pipe {
+    impl NonBlocking {
         pub(super) fn new(handle: Handle) -> io::Result<Self> {
             let mut file = File::from(handle);
             let (sender, chunks) = mpsc::sync_channel(1);
@@ -125,7 +115,7 @@ mod pipe {
         }
     }
 
-    impl Read for Pipe {
+    impl Read for NonBlocking {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             if self.chunk.is_empty() {
                 self.chunk = match self.chunks.try_recv() {
