@@ -5,7 +5,6 @@ mod async_result;
 mod async_ticket;
 mod code;
 mod config_error;
-mod content;
 mod credentials;
 mod display;
 mod fake_exchange;

@@ -185,6 +185,9 @@ pub mod retry;
 // Errors, and whether the model may have run.
 pub mod error;
 
+// Error responses of all services: bounded, sanitized, redacted.
+mod service;
+
 // Shared by all AWS services: signer, regions, settings, profiles.
 mod aws;
 

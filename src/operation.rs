@@ -33,7 +33,7 @@ pub(crate) mod sealed {
     use crate::http::{Body, BodyError, Request, ResponseHead, Timings};
     use crate::sigv4::percent_encode;
     use crate::system::System;
-    use crate::text::{Redactor, is_secret_header};
+    use crate::text::Redactor;
 
     pub(crate) type Numbers = [Option<String>; 2];
 
@@ -111,19 +111,7 @@ pub(crate) mod sealed {
 
         /// Removes the secrets of the request from what a server writes about it.
         pub(crate) fn redactor(&self) -> Redactor {
-            Redactor::new(self.request.headers.iter().filter_map(|&(name, value)| {
-                match name {
-                    // The access key id and the scope before the signature are no secrets.
-                    "authorization" => Some((
-                        name,
-                        value
-                            .rsplit_once("Signature=")
-                            .map_or(value, |(_, hex)| hex),
-                    )),
-                    _ if is_secret_header(name) => Some((name, value)),
-                    _ => None,
-                }
-            }))
+            Redactor::new(self.request.secrets())
         }
     }
 

@@ -60,6 +60,8 @@ pub(super) struct SourceCall<'a> {
     pub(super) what: &'a str,
     pub(super) origin: &'a Origin,
     pub(super) settings: CallSettings,
+    /// Secrets of the request that are not in its headers: of the form, the JSON body or the query.
+    pub(super) secrets: &'a [(&'static str, &'a str)],
 }
 
 impl SourceCall<'_> {
@@ -103,8 +105,13 @@ impl SourceCall<'_> {
             self.origin.scheme(),
             self.origin.authority
         );
-        self.context
-            .sender
-            .send(self.origin, request, &self.settings, self.context.deadline)
+        let response = self.context.sender.send(
+            self.origin,
+            request,
+            &self.settings,
+            self.context.deadline,
+        )?;
+        let secrets = request.secrets().chain(self.secrets.iter().copied());
+        Ok(response.with_secrets(secrets))
     }
 }

@@ -10,12 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Search;
+use super::shown::shown;
 use crate::aws::settings::UnreadableFile;
 use crate::http::{
     BodyError, Cause, Headers, Limits, Origin, Phase, Proxy, Request, Resolver, Sent, SettingError,
     Transport, TransportError, TransportSettings,
 };
+use crate::service::ErrorResponse;
 use crate::system::System;
+use crate::text::{Redactor, Secret};
 
 /// Maximum size of a response: many times the size of credentials.
 const MAX_RESPONSE_BYTES: u64 = 256 * 1024;
@@ -82,6 +85,50 @@ pub(super) struct HttpResponse {
     pub(super) status: u16,
     pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
+    /// The secrets of its request with their names, which the service may repeat.
+    secrets: Vec<(&'static str, Secret)>,
+}
+
+impl HttpResponse {
+    pub(super) fn new(status: u16, headers: Headers, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers,
+            body: body.into(),
+            secrets: Vec::new(),
+        }
+    }
+
+    pub(super) fn with_secrets<'a>(
+        mut self,
+        secrets: impl Iterator<Item = (&'static str, &'a str)>,
+    ) -> Self {
+        let secrets = secrets.map(|(name, value)| (name, Secret::from(value)));
+        self.secrets.extend(secrets);
+        self
+    }
+
+    /// Removes the secrets of the request from foreign text.
+    pub(super) fn redactor(&self) -> Redactor {
+        let secrets = self.secrets.iter();
+        Redactor::new(secrets.map(|(name, value)| (*name, value.expose())))
+    }
+
+    /// The response as an error response. A message comes from a known place in JSON or XML only: other text of a credential
+    /// service may hold credentials.
+    pub(super) fn error(&self) -> ErrorResponse {
+        let redactor = self.redactor();
+        let mut error = ErrorResponse::read(self.status, &self.headers, &self.body, &redactor);
+        if !error.is_parsed() {
+            error.message = None;
+        }
+        error
+    }
+
+    /// A string of the body on one line, without the secrets of the request.
+    pub(super) fn shown(&self, text: &str) -> String {
+        shown(&self.redactor().redact(text))
+    }
 }
 
 /// Sends one request and reads its response, whatever its status. Tests replay recorded traffic here.
@@ -179,11 +226,7 @@ impl SendHttp for NetworkSender {
         let deadline = [deadline, attempt_deadline].into_iter().flatten().min();
         let (head, mut body) = transport.send(request, &settings.limits(), deadline)?;
         match body.read_whole(MAX_RESPONSE_BYTES) {
-            Ok(body) => Ok(HttpResponse {
-                status: head.status,
-                headers: head.headers,
-                body,
-            }),
+            Ok(body) => Ok(HttpResponse::new(head.status, head.headers, body)),
             Err(BodyError::Transport(error)) => Err(error),
             Err(BodyError::TooLarge(_)) => {
                 let problem = format!("the response is larger than {MAX_RESPONSE_BYTES} bytes");

@@ -1,43 +1,31 @@
-//! Reads the error in a response.
+//! Classifies error responses.
 
-use std::time::Duration;
-
-use super::code::Code;
-use super::content::Content;
 use super::is_success;
 use super::model_error::ModelError;
 use super::refusal;
 use super::service::ServiceError;
 use super::service_error_kind::ServiceErrorKind;
-use crate::aws;
-use crate::http::{Headers, ResponseHead};
-use crate::text::{Redactor, masked_url, word};
-
-/// Maximum bytes kept of an error's body. The service's own errors are far shorter; a gateway's HTML page is not.
-const MAX_BODY_BYTES: usize = 4096;
+use crate::http::ResponseHead;
+use crate::service::{ErrorCode, ErrorResponse, MAX_BODY_BYTES};
+use crate::text::Redactor;
 
 impl ServiceError {
-    /// Reads an answer of SageMaker.
+    /// Classifies an error response of SageMaker.
     pub(crate) fn from_service(head: &ResponseHead, body: &[u8], redactor: &Redactor) -> Self {
-        let content = Content::parse(body);
-        let code = Code::read(&head.headers, &content);
-        let kind = kind_of(head.status, code.as_ref(), &content);
+        let mut response = ErrorResponse::read(head.status, &head.headers, body, redactor);
+        let kind = kind_of(&response);
         let is_unknown = kind == ServiceErrorKind::Unknown;
-        let text = redactor.redact_start(body, MAX_BODY_BYTES);
-        let message = content.message().map(|message| redactor.redact(message));
-        let mut message = message.or_else(|| plain_text_message(&head.headers, &content, &text));
-        let is_in_fields = content.is_error() && !is_unknown;
-        let mut body = if is_in_fields { String::new() } else { text };
-        if kind == ServiceErrorKind::InvalidSignature {
-            message = message.as_deref().map(without_canonical_string);
-            body.clear();
+        if response.is_parsed() && !is_unknown {
+            response.body.clear();
         }
+        if kind == ServiceErrorKind::InvalidSignature {
+            response.message = response.message.as_deref().map(without_canonical_string);
+            response.body.clear();
+        }
+        let is_refusal = is_unknown && is_proven_refusal(head.status, response.code.as_ref());
         Self {
-            is_refusal: is_unknown && is_proven_refusal(head.status, code.as_ref()),
-            code: code.and_then(|code| word(&redactor.redact(&code.name))),
-            message,
-            body,
-            ..Self::of_head(kind.redacted(redactor), head, redactor)
+            is_refusal,
+            ..Self::of_response(kind.redacted(redactor), response)
         }
     }
 
@@ -49,19 +37,23 @@ impl ServiceError {
             original_message: (!original_message.is_empty()).then_some(original_message),
             log_stream_arn: None,
         });
-        let is_refusal = refusal::is_proven_by_container(head.status);
+        let response = ErrorResponse::read(head.status, &head.headers, b"", redactor);
         Self {
-            is_refusal,
-            ..Self::of_head(kind, head, redactor)
+            is_refusal: refusal::is_proven_by_container(head.status),
+            code: None,
+            ..Self::of_response(kind, response)
         }
     }
 
-    fn of_head(kind: ServiceErrorKind, head: &ResponseHead, redactor: &Redactor) -> Self {
+    fn of_response(kind: ServiceErrorKind, response: ErrorResponse) -> Self {
         Self {
-            request_id: request_id(head, redactor),
-            location: location(head, redactor),
-            retry_after: retry_after(&head.headers),
-            ..Self::new(kind, head.status)
+            code: response.code.map(|code| code.name),
+            message: response.message,
+            request_id: response.request_id,
+            location: response.location,
+            retry_after: response.retry_after,
+            body: response.body,
+            ..Self::new(kind, response.status)
         }
     }
 }
@@ -87,21 +79,26 @@ impl ServiceErrorKind {
         if is_success(status) {
             return None;
         }
-        let code = code.map(|name| Code {
+        let code = code.map(|name| ErrorCode {
             name: name.to_owned(),
             is_in_header: true,
         });
-        Some(kind_of(status, code.as_ref(), &Content::Other))
+        let named = code.and_then(|code| code.kind(status, None));
+        Some(match status {
+            424 => Self::Model(ModelError::default()),
+            _ => named.unwrap_or_else(|| kind_of_status(status)),
+        })
     }
 }
 
-fn kind_of(status: u16, code: Option<&Code>, content: &Content) -> ServiceErrorKind {
-    // The container's answer, whatever code comes with it.
-    if status == 424 {
-        return ServiceErrorKind::Model(content.model_error());
+fn kind_of(response: &ErrorResponse) -> ServiceErrorKind {
+    // 424 is the container's response, whatever code comes with it.
+    if response.status == 424 {
+        return ServiceErrorKind::Model(ModelError::of(response.members()));
     }
-    code.and_then(|code| code.kind(status, content))
-        .unwrap_or_else(|| kind_of_status(status))
+    let code = response.code.as_ref();
+    code.and_then(|code| code.kind(response.status, response.members()))
+        .unwrap_or_else(|| kind_of_status(response.status))
 }
 
 /// Without a known code, only the statuses of the service's model have a kind, and a bare 429: that is the rate limit of
@@ -117,51 +114,6 @@ fn kind_of_status(status: u16) -> ServiceErrorKind {
     }
 }
 
-/// The id under which AWS Support finds a request.
-pub(super) fn request_id(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
-    let id = aws::request_id(&head.headers)?;
-    word(redactor.redact(&id).trim())
-}
-
-/// Where a redirect leads, without its query: a presigned URL has a signature there, a login page a state.
-fn location(head: &ResponseHead, redactor: &Redactor) -> Option<String> {
-    if !(300..400).contains(&head.status) {
-        return None;
-    }
-    let location = head.headers.get("location")?;
-    if location.is_empty() {
-        None
-    } else {
-        Some(masked_url(&redactor.redact(&location)))
-    }
-}
-
-/// Parses `x-amz-retry-after` (whole milliseconds); malformed values are ignored.
-fn retry_after(headers: &Headers) -> Option<Duration> {
-    headers
-        .get("x-amz-retry-after")?
-        .trim()
-        .parse()
-        .ok()
-        .map(Duration::from_millis)
-}
-
-/// A text sent by the front end without JSON, such as "HTTP content length exceeded 5246976 bytes."
-fn plain_text_message(headers: &Headers, content: &Content, body: &str) -> Option<String> {
-    let content_type = headers
-        .get("content-type")
-        .unwrap_or("text/plain".into())
-        .to_ascii_lowercase();
-    let text = body.trim();
-    let is_plain =
-        content_type.starts_with("text/plain") && !text.is_empty() && !text.starts_with('<');
-    if is_plain && matches!(content, Content::Other) {
-        Some(text.to_owned())
-    } else {
-        None
-    }
-}
-
 /// The first line of a signature's refusal. The next paragraph begins with "The Canonical String for this request
 /// should have been", and what follows are the signed headers.
 fn without_canonical_string(text: &str) -> String {
@@ -174,8 +126,8 @@ fn without_canonical_string(text: &str) -> String {
 
 /// Whether an error whose kind is not known is a refusal: by its status, or because the service itself sent it with the
 /// status of a client's error.
-fn is_proven_refusal(status: u16, code: Option<&Code>) -> bool {
-    if code.is_some_and(Code::leaves_outcome_open) {
+fn is_proven_refusal(status: u16, code: Option<&ErrorCode>) -> bool {
+    if code.is_some_and(ErrorCode::leaves_outcome_open) {
         return false;
     }
     let is_client_error = (400..500).contains(&status) && !matches!(status, 408 | 424 | 499);
@@ -186,6 +138,7 @@ fn is_proven_refusal(status: u16, code: Option<&Code>) -> bool {
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::http::Headers;
     use crate::http::Timings;
     use crate::testing::{assert_shown_safely, fuzz};
 

@@ -1,38 +1,20 @@
-//! The code of an error: where it stands, and which kind of error it names.
+//! The kind of error that a code names.
 
-use super::content::Content;
+use serde_json::{Map, Value};
+
+use super::model_error::ModelError;
 use super::refusal;
 use super::service_error_kind::ServiceErrorKind;
-use crate::http::Headers;
-use crate::text::is_word;
+use crate::service::ErrorCode;
 
-/// An error's code, without namespace and link, as the server wrote it.
-pub(super) struct Code {
-    pub(super) name: String,
-    /// Whether it stands in `x-amzn-errortype`. Only services of AWS set that header; a code in a body may come from a
-    /// container behind a gateway, sent after the model ran.
-    pub(super) is_in_header: bool,
-}
-
-impl Code {
-    /// The code in the header, else in the body; only texts count.
-    pub(super) fn read(headers: &Headers, content: &Content) -> Option<Self> {
-        let header = headers.get("x-amzn-errortype");
-        if let Some(name) = header.and_then(|text| bare_name(&text)) {
-            return Some(Self {
-                name,
-                is_in_header: true,
-            });
-        }
-        Some(Self {
-            name: bare_name(content.code()?)?,
-            is_in_header: false,
-        })
-    }
-
+impl ErrorCode {
     /// The kind of error with this code and status; `None` if the code is unknown or not the service's.
-    pub(super) fn kind(&self, status: u16, content: &Content) -> Option<ServiceErrorKind> {
-        let kind = self.named_kind(content)?;
+    pub(super) fn kind(
+        &self,
+        status: u16,
+        members: Option<&Map<String, Value>>,
+    ) -> Option<ServiceErrorKind> {
+        let kind = self.named_kind(members)?;
         // AWS sends its codes with 400, or with a status that proves a refusal by itself.
         let is_of_service = self.is_in_header || status == 400 || refusal::is_proven_by(status);
         if is_of_service || kind.may_have_run() {
@@ -43,9 +25,9 @@ impl Code {
     }
 
     /// Source: the service's model, and the error lists of the AWS SDKs for what every service can send.
-    fn named_kind(&self, content: &Content) -> Option<ServiceErrorKind> {
+    fn named_kind(&self, members: Option<&Map<String, Value>>) -> Option<ServiceErrorKind> {
         Some(match self.stem() {
-            "ModelError" => ServiceErrorKind::Model(content.model_error()),
+            "ModelError" => ServiceErrorKind::Model(ModelError::of(members)),
             "ModelNotReady" => ServiceErrorKind::ModelNotReady,
             "Validation" | "ValidationError" => ServiceErrorKind::Validation,
             "InternalFailure"
@@ -94,17 +76,6 @@ fn stem_of(code: &str) -> &str {
     code.strip_suffix("Exception").unwrap_or(code)
 }
 
-/// `aws.protocoltests.restjson#FooError:http://...` is `FooError`.
-fn bare_name(code: &str) -> Option<String> {
-    let code = code.split(':').next().unwrap_or(code);
-    let name = code.rsplit('#').next().unwrap_or(code).trim();
-    if is_word(name) {
-        Some(name.to_owned())
-    } else {
-        None
-    }
-}
-
 /// Source: the throttling error codes of AWS Retry Behavior 2.1.
 pub(crate) fn is_throttling_code(code: &str) -> bool {
     matches!(
@@ -129,11 +100,11 @@ mod tests {
     use super::*;
 
     fn kind(name: &str) -> Option<ServiceErrorKind> {
-        Code {
+        ErrorCode {
             name: name.to_owned(),
             is_in_header: true,
         }
-        .kind(400, &Content::Other)
+        .kind(400, None)
     }
 
     #[test]

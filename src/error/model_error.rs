@@ -1,5 +1,8 @@
-use crate::text::OneLine;
 use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::text::OneLine;
 
 /// The answer of the model's container. The inference may have run.
 ///
@@ -16,6 +19,17 @@ pub struct ModelError {
 }
 
 impl ModelError {
+    /// Reads the members of a response that only a ModelError has.
+    pub(super) fn of(members: Option<&Map<String, Value>>) -> Self {
+        let string = |name| Some(members?.get(name)?.as_str()?.to_owned());
+        let status = members.and_then(|members| members.get("OriginalStatusCode")?.as_u64());
+        Self {
+            original_status_code: status.and_then(|status| u16::try_from(status).ok()),
+            original_message: string("OriginalMessage"),
+            log_stream_arn: string("LogStreamArn"),
+        }
+    }
+
     /// The log group in CloudWatch Logs, `/aws/sagemaker/Endpoints/NAME` for example, from the ARN.
     #[must_use]
     pub fn log_group(&self) -> Option<&str> {

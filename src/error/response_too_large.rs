@@ -1,7 +1,7 @@
 use std::fmt;
 
-use super::answer::request_id;
 use crate::http::ResponseHead;
+use crate::service::request_id;
 use crate::text::Redactor;
 
 /// A response over the limit. The inference has run if the status is a success, and may have run otherwise.
@@ -22,7 +22,7 @@ pub struct ResponseTooLarge {
 
 impl ResponseTooLarge {
     pub(super) fn new(head: &ResponseHead, limit: u64, announced: Option<u64>) -> Self {
-        let request_id = request_id(head, &Redactor::default());
+        let request_id = request_id(&head.headers, &Redactor::default());
         Self {
             limit,
             announced,

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use ureq::http::{HeaderMap, Uri};
 
 use super::Timings;
+use crate::text::is_secret_header;
 
 /// Scheme, host and port of a URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,21 @@ pub(crate) struct Request<'a> {
     /// Lower-case names in the order of writing, `host` among them. The values hold no control characters.
     pub(crate) headers: Vec<(&'static str, &'a str)>,
     pub(crate) body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// Names and values of the secret headers.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
+        self.headers.iter().filter_map(|&(name, value)| match name {
+            // The access key id and the scope before a signature are no secrets.
+            "authorization" => {
+                let signature = value.rsplit_once("Signature=");
+                Some((name, signature.map_or(value, |(_, hex)| hex)))
+            }
+            _ if is_secret_header(name) => Some((name, value)),
+            _ => None,
+        })
+    }
 }
 
 /// Status and headers of a response, and how long the exchange took until they were there.

@@ -13,7 +13,7 @@ use sagemaker_invoke::{Client, Error};
 const MAX_CRATES: usize = 53;
 
 /// The modules in the order of the flow. Each may import itself and those below it.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "client",
     "config",
     "endpoint",
@@ -22,6 +22,7 @@ const MODULES: [&str; 14] = [
     "credentials",
     "retry",
     "error",
+    "service",
     "aws",
     "http",
     "sigv4",

@@ -7,6 +7,7 @@
 
 mod cache;
 mod faults;
+mod hostile;
 mod sources;
 #[path = "../support/mod.rs"]
 mod support;

@@ -147,11 +147,11 @@ impl Recorded {
                 value[0].as_str().or(value.as_str()).unwrap().as_bytes(),
             );
         }
-        Some(HttpResponse {
-            status: response["status"].as_u64().unwrap().try_into().unwrap(),
+        Some(HttpResponse::new(
+            response["status"].as_u64().unwrap().try_into().unwrap(),
             headers,
-            body: self.response_body.clone().into_bytes(),
-        })
+            self.response_body.clone().into_bytes(),
+        ))
     }
 }
 

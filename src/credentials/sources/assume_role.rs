@@ -81,12 +81,17 @@ pub(super) fn assume_role(
         .session_name
         .clone()
         .unwrap_or_else(|| session_name(context.system.now()));
+    let secrets = match proof {
+        Proof::Credentials(_) => Vec::new(),
+        Proof::WebIdentity(token) => vec![("WebIdentityToken", token)],
+    };
     let request = StsRequest {
         call: SourceCall {
             context,
             what: &what,
             origin: &origin,
             settings: CallSettings::SERVICE,
+            secrets: &secrets,
         },
         path: format!("{base_path}/"),
         body: form(role, proof, &session_name),

@@ -12,6 +12,7 @@ use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Phase, Request, TransportError};
+use crate::service::ErrorResponse;
 
 const RELATIVE_URI: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
 const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -42,11 +43,13 @@ pub(in crate::credentials) fn load(context: &Context<'_>) -> Result<Credentials,
         body: &[],
     };
     let settings = CallSettings::container(is_container_address);
+    let query = path.split_once('?').map_or("", |(_, query)| query);
     let call = SourceCall {
         context,
         what: WHAT,
         origin: &origin,
         settings,
+        secrets: &[("query", query)],
     };
     call.run(|| credentials_in(&call.send(&request).map_err(unanswered)?))
 }
@@ -137,13 +140,13 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt>
     let what = "its answer";
     let document = JsonDocument::parse(&response.body, what);
     if response.status != 200 {
-        let problem = refusal(response.status, document.ok().as_ref());
+        let problem = refusal(&response.error());
         return Err(FailedAttempt::refused(response.status, problem));
     }
     let document = document.map_err(FailedAttempt::retryable)?;
     match document.text(&["Code"]) {
         Some(code) if code != "Success" => {
-            let problem = format!("it answered with the code {}", shown(code));
+            let problem = format!("it answered with the code {}", response.shown(code));
             Err(FailedAttempt::retryable(CredentialsError::new(problem)))
         }
         _ => document
@@ -152,14 +155,15 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt>
     }
 }
 
-fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
-    let details = ["code", "message"]
-        .into_iter()
-        .filter_map(|name| document?.text(&[name]));
-    let mut problem = format!("it answered HTTP {status}");
-    for detail in details {
+fn refusal(response: &ErrorResponse) -> String {
+    let mut problem = format!("it answered HTTP {}", response.status);
+    if let Some(code) = &response.code {
         problem.push_str(": ");
-        problem.push_str(&shown(detail));
+        problem.push_str(&code.name);
+    }
+    if let Some(message) = &response.message {
+        problem.push_str(": ");
+        problem.push_str(&shown(message));
     }
     problem
 }
@@ -299,11 +303,7 @@ mod tests {
         ];
         fuzz(&samples, |body| {
             for status in [200, 429] {
-                let response = HttpResponse {
-                    status,
-                    headers: Headers::default(),
-                    body: body.to_vec(),
-                };
+                let response = HttpResponse::new(status, Headers::default(), body.to_vec());
                 if let Err(failed) = credentials_in(&response) {
                     assert_shown_safely(&failed.error.into_failure().to_string());
                 }

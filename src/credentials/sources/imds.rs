@@ -16,6 +16,7 @@ use crate::error::CredentialsError;
 use crate::http::{Cause, Origin, Phase, Request, TransportError};
 use crate::retry::BACKOFF_BASE;
 use crate::system::fraction;
+use crate::text::Redactor;
 
 const IPV4_URL: &str = "http://169.254.169.254";
 const IPV6_URL: &str = "http://[fd00:ec2::254]";
@@ -157,6 +158,7 @@ impl<'a> Metadata<'a> {
             what: WHAT,
             origin: &self.origin,
             settings,
+            secrets: &[],
         };
         call.run(|| {
             let response = call
@@ -183,8 +185,16 @@ impl<'a> Metadata<'a> {
             );
         }
         let path = format!("{ROLE_PATH}{role}");
-        let answer = self.get(&path)?.ok_or_else(|| not_found(&path))?;
-        credentials_in(&answer).map_err(|error| error.within(WHAT).into())
+        // The service could repeat its token as the name of a role.
+        let answer = self
+            .get(&path)?
+            .ok_or_else(|| not_found(&self.redactor().redact(&path)))?;
+        credentials_in(&answer, || self.redactor()).map_err(|error| error.within(WHAT).into())
+    }
+
+    /// Removes the session token from foreign text.
+    fn redactor(&self) -> Redactor {
+        Redactor::new([("x-aws-ec2-metadata-token", self.token.as_str())])
     }
 }
 
@@ -270,7 +280,10 @@ fn built_in(url: &str) -> Setting {
     }
 }
 
-fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
+fn credentials_in(
+    answer: &str,
+    redactor: impl Fn() -> Redactor,
+) -> Result<Credentials, CredentialsError> {
     let what = "its answer";
     let document = JsonDocument::parse(answer.as_bytes(), what)?;
     match document.text(&["Code"]) {
@@ -283,7 +296,7 @@ fn credentials_in(answer: &str) -> Result<Credentials, CredentialsError> {
         }
         Some(code) => Err(CredentialsError::new(format!(
             "it answered with the code {}",
-            shown(code)
+            shown(&redactor().redact(code))
         ))),
     }
 }
@@ -359,7 +372,7 @@ mod tests {
             r#"{"Code":"\u202e\n"}"#,
         ];
         fuzz_text(&samples, |answer| {
-            if let Err(error) = credentials_in(answer) {
+            if let Err(error) = credentials_in(answer, Redactor::default) {
                 assert_shown_safely(&error.to_string());
             }
             let _ = is_role_name(answer);

@@ -14,6 +14,7 @@ use crate::credentials::sender::{CallSettings, HttpResponse};
 use crate::credentials::shown::shown;
 use crate::error::CredentialsError;
 use crate::http::Request;
+use crate::service::ErrorResponse;
 use crate::sigv4::percent_encoded;
 
 /// The SSO properties of a profile.
@@ -68,6 +69,7 @@ impl Sso {
             what: WHAT,
             origin: &origin,
             settings: CallSettings::SERVICE,
+            secrets: &[],
         };
         call.run(|| credentials_in(&call.send(&request)?))
     }
@@ -76,7 +78,7 @@ impl Sso {
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt> {
     let document = JsonDocument::parse(&response.body, "its answer");
     if response.status != 200 {
-        let problem = refusal(response.status, document.ok().as_ref());
+        let problem = refusal(&response.error());
         return Err(FailedAttempt::refused(response.status, problem));
     }
     document
@@ -84,14 +86,15 @@ fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt>
         .map_err(FailedAttempt::retryable)
 }
 
-fn refusal(status: u16, document: Option<&JsonDocument>) -> String {
+fn refusal(response: &ErrorResponse) -> String {
+    let status = response.status;
     let advice = if status == 401 {
         ", run `aws sso login`"
     } else {
         ""
     };
     let mut problem = format!("refused with HTTP {status}{advice}");
-    if let Some(message) = document.and_then(|document| document.text(&["message"])) {
+    if let Some(message) = &response.message {
         problem.push_str(": ");
         problem.push_str(&shown(message));
     }
@@ -123,11 +126,7 @@ mod tests {
         let body = format!(
             r#"{{"roleCredentials":{{"accessKeyId":"a","secretAccessKey":"s","sessionToken":"t","expiration":{expiration}}}}}"#
         );
-        let response = HttpResponse {
-            status: 200,
-            headers: Headers::default(),
-            body: body.into(),
-        };
+        let response = HttpResponse::new(200, Headers::default(), body);
         match credentials_in(&response) {
             Ok(credentials) => format!("{credentials:?}"),
             Err(failed) => failed.error.into_failure().to_string(),
@@ -152,11 +151,7 @@ mod tests {
         ];
         fuzz(&samples, |body| {
             for status in [200, 401] {
-                let response = HttpResponse {
-                    status,
-                    headers: Headers::default(),
-                    body: body.to_vec(),
-                };
+                let response = HttpResponse::new(status, Headers::default(), body.to_vec());
                 if let Err(failed) = credentials_in(&response) {
                     assert_shown_safely(&failed.error.into_failure().to_string());
                 }

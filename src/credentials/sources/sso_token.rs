@@ -133,6 +133,8 @@ fn header_text<'a>(token: &'a str, what: &str) -> Result<&'a str, CredentialsErr
 /// The request for a new token.
 struct Refresh {
     body: Zeroizing<String>,
+    client_secret: Secret,
+    refresh_token: Secret,
 }
 
 /// The response to a refresh. The service accepts a refresh token only once.
@@ -148,14 +150,18 @@ impl Refresh {
         if registration_expires_at <= now {
             return None;
         }
+        let client_secret = cached.text(&["clientSecret"])?;
+        let refresh_token = cached.text(&["refreshToken"])?;
         let body = serde_json::json!({
             "clientId": cached.text(&["clientId"])?,
-            "clientSecret": cached.text(&["clientSecret"])?,
+            "clientSecret": client_secret,
             "grantType": "refresh_token",
-            "refreshToken": cached.text(&["refreshToken"])?,
+            "refreshToken": refresh_token,
         });
         Some(Self {
             body: Zeroizing::new(body.to_string()),
+            client_secret: client_secret.into(),
+            refresh_token: refresh_token.into(),
         })
     }
 
@@ -178,6 +184,10 @@ impl Refresh {
             what,
             origin: &origin,
             settings: CallSettings::SERVICE,
+            secrets: &[
+                ("clientSecret", self.client_secret.expose()),
+                ("refreshToken", self.refresh_token.expose()),
+            ],
         };
         call.run(|| {
             // The service accepts a refresh token once, so a request whose response was lost is not sent again.
@@ -195,7 +205,8 @@ fn refreshed(context: &Context<'_>, response: &HttpResponse) -> Result<Refreshed
             .as_ref()
             .and_then(|document| document.text(&["error"]))
             .unwrap_or("no code");
-        let problem = format!("refused with {} (HTTP {})", quoted(code), response.status);
+        let code = quoted(&response.redactor().redact(code));
+        let problem = format!("refused with {code} (HTTP {})", response.status);
         return Err(FailedAttempt::refused(response.status, problem));
     }
     let document = document.map_err(FailedAttempt::fatal)?;
@@ -278,11 +289,7 @@ mod tests {
         let context = Context::new(&system, &NoNetwork, &hosts, &progress, &clocks);
         fuzz(&samples, |body| {
             for status in [200, 400] {
-                let response = HttpResponse {
-                    status,
-                    headers: Headers::default(),
-                    body: body.to_vec(),
-                };
+                let response = HttpResponse::new(status, Headers::default(), body.to_vec());
                 match refreshed(&context, &response) {
                     Ok(refreshed) => check(refreshed.token),
                     Err(failed) => assert_shown_safely(&failed.error.into_failure().to_string()),

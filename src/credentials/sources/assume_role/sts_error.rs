@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::aws::xml::XmlDocument;
 use crate::credentials::sender::HttpResponse;
 use crate::credentials::shown::shown;
 use crate::error::{CredentialsError, is_throttling_code};
@@ -17,15 +16,12 @@ pub(super) struct StsError {
 
 impl StsError {
     pub(super) fn new(response: &HttpResponse) -> Self {
-        let document = XmlDocument::parse(&response.body);
-        let (code, message) = match &document {
-            Some(document) => (document.text("Error/Code"), document.text("Error/Message")),
-            None => (None, None),
-        };
+        let error = response.error();
+        let code = error.code.map(|code| code.name);
         Self {
             status: response.status,
-            code: shown(code.unwrap_or("no code")),
-            message: shown(message.unwrap_or("no message")),
+            code: code.unwrap_or_else(|| "no code".to_owned()),
+            message: shown(error.message.as_deref().unwrap_or("no message")),
         }
     }
 

@@ -38,19 +38,11 @@ impl SendHttp for Sts {
         headers.push("date", DATE.as_bytes());
         if *date != AMZ_DATE {
             let body = "<E><Error><Code>RequestExpired</Code></Error></E>";
-            return Ok(HttpResponse {
-                status: 400,
-                headers,
-                body: body.into(),
-            });
+            return Ok(HttpResponse::new(400, headers, body));
         }
         let body = "<R><R><Credentials><AccessKeyId>a</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
                     <SessionToken>t</SessionToken><Expiration>2023-11-14T23:33:20Z</Expiration></Credentials></R></R>";
-        Ok(HttpResponse {
-            status: 200,
-            headers,
-            body: body.into(),
-        })
+        Ok(HttpResponse::new(200, headers, body))
     }
 }
 
@@ -78,12 +70,7 @@ fn a_corrected_clock_stays_corrected_in_the_next_search() {
 fn a_throttled_request_is_sent_again_and_a_refused_one_is_not() {
     let backoff_base = |code: &str| {
         let body = format!("<E><Error><Code>{code}</Code></Error></E>");
-        StsError::new(&HttpResponse {
-            status: 400,
-            headers: Headers::default(),
-            body: body.into(),
-        })
-        .backoff_base()
+        StsError::new(&HttpResponse::new(400, Headers::default(), body)).backoff_base()
     };
     for code in [
         "Throttling",
@@ -113,11 +100,7 @@ fn fuzz_responses() {
         "<E><Error><Code>InvalidIdentityToken</Code><Message>Couldn't retrieve verification key</Message></Error></E>",
     ];
     fuzz(&samples, |body| {
-        let response = HttpResponse {
-            status: 403,
-            headers: Headers::default(),
-            body: body.to_vec(),
-        };
+        let response = HttpResponse::new(403, Headers::default(), body.to_vec());
         if let Err(error) = credentials_in(&response) {
             assert_shown_safely(&error.to_string());
         }
