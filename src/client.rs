@@ -28,7 +28,7 @@ use crate::aws::Credentials;
 use crate::aws::clock_skew::ClockSkew;
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
-use crate::http::Limits;
+use crate::http::{Cause, Limits, TransportError};
 use crate::operation::Operation;
 use crate::operation::sealed::Output;
 use crate::retry::{Attempts, RetryPolicy};
@@ -163,7 +163,8 @@ impl Client {
     pub fn sign<'a, O: Operation>(&self, operation: &'a O) -> Result<SignedRequest<'a>, Error> {
         operation.check()?;
         let state = self.inner.state();
-        let target = self.inner.target(state, None)?;
+        let deadline = self.inner.call_deadline();
+        let target = self.inner.target(state, deadline)?;
         let prepared = target.prepare(operation)?;
         let mut request = target.request(operation, &prepared);
         let Some(signer) = &target.signer else {
@@ -177,7 +178,7 @@ impl Client {
         let call = self
             .inner
             .begin_call(state, operation, &CallOptions::default());
-        let credentials = self.inner.credentials(target, None)?;
+        let credentials = self.inner.credentials(target, deadline)?;
         let signing_time = Inner::signing_time(
             &state.clock_skew,
             call.policy(),
@@ -203,8 +204,10 @@ impl Client {
     ///
     /// [`Error::Credentials`] when there are none, [`Error::Config`] without a region.
     pub fn credentials(&self) -> Result<Credentials, Error> {
-        let target = self.inner.target(self.inner.state(), None)?;
-        Ok(Credentials::clone(&*self.inner.credentials(target, None)?))
+        let deadline = self.inner.call_deadline();
+        let target = self.inner.target(self.inner.state(), deadline)?;
+        let credentials = self.inner.credentials(target, deadline)?;
+        Ok(Credentials::clone(&credentials))
     }
 
     /// Ends every call of this client and its clones, on every thread, and refuses new ones.
@@ -283,6 +286,10 @@ impl Inner {
     ) -> Result<&'a Target, Error> {
         if let Some(target) = state.target.get() {
             return Ok(target);
+        }
+        if self.is_shut_down() {
+            let ended = TransportError::before_sending("the endpoint", Cause::ShutDown);
+            return Err(ended.into());
         }
         let target = if needs_region(&self.config) {
             Target::of_instance(&self.config, &self.is_shut_down, deadline)?

@@ -131,11 +131,29 @@ fn parse_url(url: &str, is_container: bool) -> Result<ResolvedEndpoint, ConfigEr
     if path.contains('?') {
         return Err(invalid_url(url, "has a query"));
     }
+    if !is_container && is_invocation_path(&path) {
+        let rule = "is the URL of an invocation: the endpoint name belongs in the request, and the endpoint URL ends before /endpoints";
+        return Err(invalid_url(url, rule));
+    }
     Ok(ResolvedEndpoint {
         origin,
         base_path: path.trim_end_matches('/').to_owned(),
         is_container,
     })
+}
+
+/// Whether the path is that of the invocation URL in the SageMaker console, `/endpoints/NAME/invocations`.
+fn is_invocation_path(path: &str) -> bool {
+    let Some((_, rest)) = path.rsplit_once("/endpoints/") else {
+        return false;
+    };
+    matches!(
+        rest.trim_end_matches('/').split_once('/'),
+        Some((
+            _,
+            "invocations" | "async-invocations" | "invocations-response-stream"
+        ))
+    )
 }
 
 fn invalid_url(url: &str, problem: &str) -> ConfigError {
@@ -203,6 +221,8 @@ mod tests {
             "http://[]:81",
             "https://[::1]x",
             "https://ü/",
+            "https://a/endpoints/churn-model/invocations",
+            "https://a/base/endpoints/churn-model/async-invocations/",
         ] {
             let endpoint = Endpoint::Url(url.to_owned());
             assert!(

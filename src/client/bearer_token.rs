@@ -10,7 +10,7 @@ use super::target::SIGNING_NAME;
 use super::{Client, Inner};
 use crate::aws::Credentials;
 use crate::aws::region::partition_of;
-use crate::error::{ConfigError, Error, InvalidInput};
+use crate::error::{ConfigError, CredentialsError, Error, InvalidInput};
 use crate::sigv4::{AmzDate, Presign, Request, Scope, SigningKey};
 use crate::text::Secret;
 
@@ -40,8 +40,8 @@ impl Client {
     /// for every endpoint that the credentials may invoke in the region. Nothing is sent to make one, except for credentials that are
     /// not loaded yet.
     ///
-    /// `lifetime` is from 1 s to [`MAX_BEARER_TOKEN_LIFETIME`], in whole seconds. It is cut to what the credentials have
-    /// left: see [`BearerToken::expires_at`].
+    /// `lifetime` is from 1 s to [`MAX_BEARER_TOKEN_LIFETIME`], in whole seconds. A token expires with its credentials at
+    /// the latest: see [`BearerToken::expires_at`].
     ///
     /// The caller needs the permissions `sagemaker:CallWithBearerToken` on all resources and `sagemaker:InvokeEndpoint` on
     /// the endpoint.
@@ -50,14 +50,15 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidInput`] for another lifetime, [`Error::Credentials`] without credentials, and [`Error::Config`] for
+    /// [`Error::InvalidInput`] for another lifetime, [`Error::Credentials`] without credentials or with expired ones, and [`Error::Config`] for
     /// a container, which needs no token, and for regions outside the partition `aws`, for which AWS documents none.
     pub fn bearer_token(&self, lifetime: Duration) -> Result<BearerToken, Error> {
         if !(Duration::from_secs(1)..=MAX_BEARER_TOKEN_LIFETIME).contains(&lifetime) {
             return Err(InvalidInput::new("lifetime", "must be from 1 s to 12 h").into());
         }
         let state = self.inner.state();
-        let target = self.inner.target(state, None)?;
+        let deadline = self.inner.call_deadline();
+        let target = self.inner.target(state, deadline)?;
         let Some(signer) = &target.signer else {
             return Err(ConfigError::new(
                 "endpoint",
@@ -71,14 +72,16 @@ impl Client {
                 format!("is {region}: bearer tokens are documented for the partition aws only");
             return Err(ConfigError::new("region", problem).into());
         }
-        let credentials = self.inner.credentials(target, None)?;
+        let credentials = self.inner.credentials(target, deadline)?;
         let now = self.inner.config.system.now();
-        let lifetime = whole_seconds(lifetime.min(time_left(&credentials, now)));
-        let amz_date = Inner::amz_date(Inner::signing_time(
-            &state.clock_skew,
-            &self.inner.config.retry,
-            now,
-        ))?;
+        // The service compares both dates with its own clock.
+        let service_now = Inner::signing_time(&state.clock_skew, &self.inner.config.retry, now);
+        let lifetime = whole_seconds(lifetime.min(time_left(&credentials, service_now)));
+        if lifetime.is_zero() {
+            let problem = "the credentials have expired: a bearer token of them would not be valid";
+            return Err(CredentialsError::new(problem).into());
+        }
+        let amz_date = Inner::amz_date(service_now)?;
         let value = token(&credentials, region, amz_date, lifetime);
         Ok(BearerToken {
             value,
@@ -87,15 +90,14 @@ impl Client {
     }
 }
 
-/// Already expired credentials mean that our clock is wrong: the service decides.
-fn time_left(credentials: &Credentials, now: SystemTime) -> Duration {
-    match credentials
-        .expires_at
-        .map(|expires_at| expires_at.duration_since(now))
-    {
-        Some(Ok(left)) if !left.is_zero() => left,
-        _ => Duration::MAX,
-    }
+/// Zero if the credentials have expired.
+fn time_left(credentials: &Credentials, service_now: SystemTime) -> Duration {
+    let Some(expires_at) = credentials.expires_at else {
+        return Duration::MAX;
+    };
+    expires_at
+        .duration_since(service_now)
+        .unwrap_or(Duration::ZERO)
 }
 
 fn whole_seconds(duration: Duration) -> Duration {

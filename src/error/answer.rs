@@ -97,8 +97,20 @@ fn kind_of(response: &ErrorResponse) -> ServiceErrorKind {
         return ServiceErrorKind::Model(ModelError::of(response.members()));
     }
     let code = response.code.as_ref();
-    code.and_then(|code| code.kind(response.status, response.members()))
-        .unwrap_or_else(|| kind_of_status(response.status))
+    let kind = code.and_then(|code| code.kind(response.status, response.members()));
+    if kind == Some(ServiceErrorKind::Validation) && is_scaled_to_zero(response) {
+        return ServiceErrorKind::ModelNotReady;
+    }
+    kind.unwrap_or_else(|| kind_of_status(response.status))
+}
+
+/// Whether an inference component has no copy: the request starts one, and a later one finds it.
+/// Source: <https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-zero-instances.html>.
+fn is_scaled_to_zero(response: &ErrorResponse) -> bool {
+    let is_of_service = response.code.as_ref().is_some_and(|code| code.is_in_header);
+    let message = response.message.as_deref().unwrap_or_default();
+    let has_no_copy = message.contains("has no capacity to process this request");
+    response.status == 400 && is_of_service && has_no_copy
 }
 
 /// Without a known code, only the statuses of the service's model have a kind, and a bare 429: that is the rate limit of

@@ -15,7 +15,8 @@ pub enum ServiceErrorKind {
     /// Read [`ModelError::original_message`] and the log stream.
     Model(ModelError),
 
-    /// The model is still being loaded (429). Not run. Try again later, or set
+    /// The model is still being loaded (429), or its inference component is scaled to zero (400, with the code of a
+    /// validation error). Not run. Try again later, or set
     /// [`RetryPolicy::wait_until_ready`](crate::RetryPolicy::wait_until_ready).
     ModelNotReady,
 

@@ -116,16 +116,43 @@ pub(crate) struct Request<'a> {
 impl<'a> Request<'a> {
     /// Names and values of the secret headers.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = (&'static str, &'a str)> {
-        self.headers.iter().filter_map(|&(name, value)| match name {
-            // The access key id and the scope before a signature are no secrets.
-            "authorization" => {
-                let signature = value.rsplit_once("Signature=");
-                Some((name, signature.map_or(value, |(_, hex)| hex)))
-            }
-            _ if is_secret_header(name) => Some((name, value)),
-            _ => None,
+        self.headers.iter().flat_map(|&(name, value)| {
+            let secrets = match name {
+                "authorization" => secrets_of_authorization(value),
+                _ if is_secret_header(name) => [Some(value), None],
+                _ => [None, None],
+            };
+            secrets
+                .into_iter()
+                .flatten()
+                .map(move |secret| (name, secret))
         })
     }
+}
+
+/// Of a signature: its digits, and a key id that does not look like one, since it may be a secret key in the wrong place.
+/// The scope is no secret. Of other schemes: the complete value.
+fn secrets_of_authorization(value: &str) -> [Option<&str>; 2] {
+    let Some((before, signature)) = value.rsplit_once("Signature=") else {
+        return [Some(value), None];
+    };
+    let key_id = before
+        .split_once("Credential=")
+        .and_then(|(_, credential)| key_id_of(credential));
+    let is_secret = |id: &str| !id.bytes().all(is_key_id_byte);
+    [Some(signature), key_id.filter(|id| is_secret(id))]
+}
+
+/// The part before the scope `/20260101/us-east-1/sagemaker/aws4_request`. A secret key may hold slashes.
+fn key_id_of(credential: &str) -> Option<&str> {
+    let (credential, _) = credential.split_once("/aws4_request")?;
+    let mut parts = credential.rsplitn(4, '/');
+    parts.nth(3)
+}
+
+/// Source: the access key ids of AWS, upper-case letters and digits.
+fn is_key_id_byte(byte: u8) -> bool {
+    byte.is_ascii_uppercase() || byte.is_ascii_digit()
 }
 
 /// Status and headers of a response, and how long the exchange took until they were there.
@@ -180,6 +207,30 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_id_that_looks_like_a_secret_key_is_secret() {
+        let secrets = |id: &str| {
+            let value = format!(
+                "AWS4-HMAC-SHA256 Credential={id}/20260101/us-east-1/sagemaker/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature=0123abcd"
+            );
+            let found = secrets_of_authorization(&value);
+            found.map(|secret| secret.map(str::to_owned))
+        };
+        let signature = Some("0123abcd".to_owned());
+        assert_eq!(secrets("AKIDEXAMPLE"), [signature.clone(), None]);
+        for secret in ["wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "akid"] {
+            assert_eq!(
+                secrets(secret),
+                [signature.clone(), Some(secret.to_owned())]
+            );
+        }
+        assert_eq!(
+            secrets_of_authorization("Bearer a"),
+            [Some("Bearer a"), None]
+        );
+    }
 
     #[test]
     fn headers_are_found_by_name_first_value_first() {

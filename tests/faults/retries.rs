@@ -247,3 +247,28 @@ fn timings_cover_the_steps_of_a_call() {
         assert!(timings.bytes_sent > 300, "{timings:?}");
     }
 }
+
+#[test]
+fn the_client_waits_until_a_component_is_scaled_from_zero() {
+    let message = r#"{"Message":"Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress"}"#;
+    let scaled_to_zero = || response(400, &[("x-amzn-errortype", "ValidationError")], message);
+    let policy = RetryPolicy {
+        resend: Resend::Never,
+        wait_until_ready: Some(Duration::from_secs(300)),
+        ..RetryPolicy::default()
+    };
+    let soon = run(vec![scaled_to_zero(); 2], &system(u64::MAX), policy);
+    assert_eq!(soon.requests.len(), 3);
+    soon.result.unwrap();
+    let never = run(vec![scaled_to_zero(); 100], &system(u64::MAX), policy);
+    let error = never.result.unwrap_err();
+    assert!(error.is_not_ready() && !error.may_have_run(), "{error:?}");
+    assert_eq!(
+        (error.status(), error.code()),
+        (Some(400), Some("ValidationError"))
+    );
+    // A container behind a gateway can write this into a body, after it ran the model.
+    let unproven = run(vec![response(400, &[], message)], &system(u64::MAX), policy);
+    let error = unproven.result.unwrap_err();
+    assert!(!error.is_not_ready() && error.may_have_run(), "{error:?}");
+}

@@ -55,3 +55,14 @@ fn nothing_is_sent_for_credentials_after_a_shutdown() {
     assert!(client.sign(&request()).is_err() && client.credentials().is_err());
     assert_eq!(sts.connections(), 0);
 }
+
+#[test]
+fn a_call_after_a_shutdown_does_not_ask_for_a_region() {
+    let client = Client::from_system(Arc::new(FakeSystem::on_loopback(&[]))).unwrap();
+    client.shutdown();
+    let error = client.invoke(&request()).unwrap_err();
+    assert!(
+        matches!(error, Error::ShutDown(_)) && !error.may_have_run(),
+        "{error:?}"
+    );
+}

@@ -227,3 +227,32 @@ fn a_slow_response_is_limited_by_the_call_limit_only() {
         "{error:?}"
     );
 }
+
+#[test]
+fn the_call_limit_applies_to_everything_that_needs_credentials() {
+    let client = Client::new(Config {
+        credentials: Provider::custom(|| {
+            thread::sleep(Duration::from_secs(8));
+            Ok(None)
+        }),
+        timeouts: Timeouts {
+            call: Some(Duration::from_millis(200)),
+            ..Timeouts::default()
+        },
+        ..config("http://127.0.0.1:1")
+    })
+    .unwrap();
+    let began = Instant::now();
+    let errors = [
+        client.credentials().unwrap_err(),
+        client.sign(&request()).unwrap_err(),
+        client.bearer_token(Duration::from_secs(60)).unwrap_err(),
+    ];
+    assert!(began.elapsed() < MAX_DURATION, "{:?}", began.elapsed());
+    for error in errors {
+        assert!(
+            matches!(error, Error::Timeout(_)) && !error.may_have_run(),
+            "{error:?}"
+        );
+    }
+}

@@ -92,10 +92,22 @@ fn the_lifetime_is_cut_to_that_of_the_credentials() {
     };
     assert_eq!(lifetime_with(900), Duration::from_secs(900));
     assert_eq!(lifetime_with(100_000), MAX_BEARER_TOKEN_LIFETIME);
-    // Expired by our clock, which may be wrong.
-    assert_eq!(lifetime_with(-5), MAX_BEARER_TOKEN_LIFETIME);
     let with_fraction = token(config(credentials()), Duration::from_millis(1_999)).unwrap();
     assert_eq!(with_fraction.expires_at, now() + Duration::from_secs(1));
+}
+
+#[test]
+fn expired_credentials_make_no_token() {
+    for expires_at in [
+        now() - Duration::from_secs(5),
+        now(),
+        now() + Duration::from_millis(900),
+    ] {
+        let credentials = credentials().with_expiry(expires_at);
+        let error = token(config(credentials), Duration::from_secs(60)).unwrap_err();
+        assert!(matches!(error, Error::Credentials(_)), "{error:?}");
+        assert!(error.to_string().contains("have expired"), "{error}");
+    }
 }
 
 #[test]

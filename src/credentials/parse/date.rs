@@ -15,9 +15,23 @@ pub(in crate::credentials) fn time_of(text: &str) -> Option<SystemTime> {
         Some(date) => format!("{date}Z"),
         None => text.to_owned(),
     };
+    // The parser of ISO 8601 takes an offset of 24 hours, which no zone has.
+    if text
+        .rsplit_once(['+', '-'])
+        .is_some_and(|(_, offset)| is_a_day(offset))
+    {
+        return None;
+    }
     let date = OffsetDateTime::parse(&text, &Rfc3339)
         .or_else(|_| OffsetDateTime::parse(&text, &Iso8601::DEFAULT));
     instant_of(date.ok()?)
+}
+
+/// Whether the offset has 24 hours or more. The day of a date without an offset can be over 24, and has no colon.
+fn is_a_day(offset: &str) -> bool {
+    let hours = offset.get(..2).and_then(|hours| hours.parse::<u8>().ok());
+    let is_offset = matches!(offset.len(), 2 | 4 | 5);
+    is_offset && hours.is_some_and(|hours| hours >= 24)
 }
 
 /// Converts without the `From` of the time crate, which panics outside the range of the system's clock.
@@ -92,6 +106,9 @@ mod tests {
         }
         for text in [
             "",
+            "2030-01-01T00:00:00+24:00",
+            "2030-01-01T00:00:00-2400",
+            "20300101T000000+24:30",
             "2030-01-01T00:00:00",
             "20300101",
             "1893456000",

@@ -209,7 +209,14 @@ fn is_role_name(text: &str) -> bool {
 fn unanswered(error: TransportError, method: &str) -> FailedAttempt {
     let is_unreachable = error.phase < Phase::Send || error.cause == Cause::TimedOut;
     if is_unreachable && method == "PUT" {
-        FailedAttempt::fatal(ProviderError::NotConfigured(reason_of(&error)))
+        let mut reason = reason_of(&error);
+        if error.phase >= Phase::Send {
+            // The service responded to the connection, and its answer was dropped on the way.
+            reason.push_str(
+                "; in a container, the hop limit of the instance's metadata options must be 2",
+            );
+        }
+        FailedAttempt::fatal(ProviderError::NotConfigured(reason))
     } else {
         FailedAttempt::fatal(CredentialsError::from(error))
     }
