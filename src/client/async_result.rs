@@ -14,8 +14,11 @@ use super::location::S3Location;
 use super::process_state::ProcessState;
 use super::target::{Target, no_queue};
 use super::{Client, Inner};
+use crate::aws::Credentials;
 use crate::aws::clock_skew::is_clock_code;
-use crate::error::{AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput};
+use crate::error::{
+    AsyncResultError, AsyncResultErrorKind, AsyncTicket, Error, InvalidInput, is_throttling_code,
+};
 use crate::http::{BodyError, Cause, TransportError};
 use crate::text::Redactor;
 
@@ -128,11 +131,17 @@ fn can_pass(error: &Error) -> bool {
         return false;
     };
     match error.kind {
-        AsyncResultErrorKind::Connection => true,
-        // More statuses than an inference is sent again for: looking costs nothing, and others speak this protocol too.
-        AsyncResultErrorKind::Refused => error
-            .status
-            .is_some_and(|status| status >= 500 || status == 429),
+        AsyncResultErrorKind::Connection => !error.is_permanent(),
+        // More than an inference is sent again for: polling costs nothing, and others speak this protocol too.
+        AsyncResultErrorKind::Refused => {
+            let is_transient_code = |code: &str| {
+                matches!(code, "RequestTimeout" | "OperationAborted") || is_throttling_code(code)
+            };
+            error
+                .status
+                .is_some_and(|status| status >= 500 || status == 429)
+                || error.code.as_deref().is_some_and(is_transient_code)
+        }
         AsyncResultErrorKind::NotReady(_) | AsyncResultErrorKind::AccessDenied => false,
     }
 }
@@ -210,12 +219,7 @@ impl<'a> Look<'a> {
     ) -> Result<Option<Box<Object>>, Error> {
         match self.request(location, deadline)? {
             Answer::Object(object) => Ok(Some(object)),
-            // NoSuchBucket has this status too, and does not become an object.
-            Answer::Refused(refusal)
-                if refusal.status == 404 && !refusal.has_code("NoSuchBucket") =>
-            {
-                Ok(None)
-            }
+            Answer::Refused(refusal) if refusal.is_pending() => Ok(None),
             Answer::Refused(refusal) if is_access_denied(&refusal) => {
                 if self.options.access_denied_is_not_yet {
                     return Ok(None);
@@ -250,7 +254,8 @@ impl<'a> Look<'a> {
         self.send(state, target, &bucket, location, deadline)
     }
 
-    /// Sends the request again if it was refused for this machine's clock, which has been corrected since.
+    /// Sends the request again if it was refused for this machine's clock or for expired credentials, and that has been
+    /// corrected since.
     fn send(
         &self,
         state: &ProcessState,
@@ -261,9 +266,7 @@ impl<'a> Look<'a> {
     ) -> Result<Answer, Error> {
         let answer = self.send_once(state, target, bucket, location, deadline)?;
         match &answer {
-            Answer::Refused(refusal)
-                if refusal.is_of_clock && self.inner.config.retry.correct_clock =>
-            {
+            Answer::Refused(refusal) if refusal.is_corrected => {
                 self.send_once(state, target, bucket, location, deadline)
             }
             _ => Ok(answer),
@@ -294,9 +297,12 @@ impl<'a> Look<'a> {
         if let Answer::Refused(refusal) = &mut answer {
             // Without a Date, AccessDenied means that the object may not be there yet.
             let may_be_of_clock = was_far_off.is_some() || !is_access_denied(refusal);
-            refusal.is_of_clock = may_be_of_clock
+            let clock_corrected = may_be_of_clock
+                && config.retry.correct_clock
                 && refusal.code.as_deref().is_some_and(is_clock_code)
                 && clock_skew.may_sign_again(was_far_off, signed_for, sent_at);
+            refusal.is_corrected =
+                clock_corrected || renewed(target, &credentials, refusal, deadline);
         }
         Ok(answer)
     }
@@ -322,6 +328,21 @@ impl S3Refusal {
     fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
+}
+
+/// Whether S3 refused the credentials as expired, and there are others now.
+fn renewed(
+    target: &Target,
+    rejected: &Credentials,
+    refusal: &S3Refusal,
+    deadline: Option<Instant>,
+) -> bool {
+    let is_expired = refusal.has_code("ExpiredToken") || refusal.has_code("ExpiredTokenException");
+    is_expired
+        && target
+            .credentials
+            .refresh_after_rejection(rejected, deadline)
+            .unwrap_or(false)
 }
 
 /// Other codes with this status mean wrong credentials or a wrong clock, whatever the caller may read.

@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use super::location::is_bucket_host_label;
 use super::target::{transport_settings, user_agent};
-use crate::aws::xml::XmlDocument;
-use crate::aws::{Credentials, Service, Signer, region, request_id};
+use crate::aws::{Credentials, Service, Signer, region};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::error::ConfigError;
 use crate::http::{
     Body, BodyError, Headers, Limits, Origin, Request, ResponseHead, Transport, TransportError,
 };
+use crate::service::ErrorResponse;
 use crate::sigv4::{AmzDate, EMPTY_PAYLOAD_SHA256};
+use crate::text::Redactor;
 
 /// Maximum size of an error's body.
 const MAX_ERROR_BYTES: u64 = 64 * 1024;
@@ -99,8 +100,10 @@ pub(super) struct S3Refusal {
     /// Where the bucket is.
     region: Option<String>,
     headers: Headers,
-    /// Whether the clock was wrong, and has been corrected by this answer.
-    pub(super) is_of_clock: bool,
+    /// Whether the body is empty.
+    is_empty: bool,
+    /// Whether the clock or the credentials were refused, and have been replaced since.
+    pub(super) is_corrected: bool,
 }
 
 impl Answer {
@@ -156,8 +159,12 @@ impl Bucket {
             return Ok(Answer::Object(Box::new(Object { head, body })));
         }
         match body.read_whole(MAX_ERROR_BYTES) {
-            Ok(content) => Ok(Answer::Refused(S3Refusal::read(head, &content))),
-            Err(BodyError::TooLarge(_)) => Ok(Answer::Refused(S3Refusal::read(head, b""))),
+            Ok(content) => Ok(Answer::Refused(S3Refusal::read(head, &content, &request))),
+            Err(BodyError::TooLarge(_)) => {
+                let mut refusal = S3Refusal::read(head, b"", &request);
+                refusal.is_empty = false;
+                Ok(Answer::Refused(refusal))
+            }
             Err(BodyError::Transport(error)) => Err(error),
         }
     }
@@ -219,29 +226,34 @@ fn address(config: &Config, region: &str, name: &str) -> Result<(Origin, String)
 }
 
 impl S3Refusal {
-    fn read(head: ResponseHead, body: &[u8]) -> Self {
-        let content = XmlDocument::parse(body);
-        let content = content.as_ref();
-        let code = text_in(content, "Error/Code");
+    fn read(head: ResponseHead, body: &[u8], request: &Request<'_>) -> Self {
+        let redactor = Redactor::new(request.secrets());
+        let response = ErrorResponse::read(head.status, &head.headers, body, &redactor);
         let region = head
             .headers
             .owned("x-amz-bucket-region")
-            .or_else(|| text_in(content, "Error/Region"));
+            .or_else(|| response.element("Error/Region").map(str::to_owned));
+        let code = response.code.map(|code| code.name);
         let is_elsewhere = is_wrong_region(head.status, code.as_deref());
+        let body_start = (!response.body.trim().is_empty()).then_some(response.body);
         Self {
             status: head.status,
-            message: text_in(content, "Error/Message"),
-            request_id: request_id(&head.headers),
+            message: response.message.or(body_start),
+            request_id: response.request_id,
             region: region.filter(|region| is_elsewhere && region::is_host_label(region)),
             code,
+            is_empty: body.is_empty(),
             headers: head.headers,
-            is_of_clock: false,
+            is_corrected: false,
         }
     }
-}
 
-fn text_in(content: Option<&XmlDocument>, path: &str) -> Option<String> {
-    content?.text(path).map(str::to_owned)
+    /// Whether the object may still come: S3 itself says that there is none. A gateway sends 404 for other reasons.
+    pub(super) fn is_pending(&self) -> bool {
+        let is_bare =
+            self.code.is_none() && self.is_empty && self.headers.get("x-amz-request-id").is_some();
+        self.status == 404 && (self.code.as_deref() == Some("NoSuchKey") || is_bare)
+    }
 }
 
 /// Source: `S3RegionRedirectorv2` of botocore 1.44.5.

@@ -2,6 +2,9 @@
 
 use crate::sigv4::percent_encoded;
 
+/// Longest key of an object. Source: the S3 user guide, "Naming Amazon S3 objects".
+const MAX_KEY_BYTES: usize = 1024;
+
 /// Bucket and key of an `s3://` URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct S3Location<'a> {
@@ -18,7 +21,7 @@ impl<'a> S3Location<'a> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
             && !bucket.starts_with('.');
-        if is_bucket && !key.is_empty() {
+        if is_bucket && (1..=MAX_KEY_BYTES).contains(&key.len()) {
             Some(Self { bucket, key })
         } else {
             None
@@ -80,6 +83,7 @@ mod tests {
             "s3://",
             "s3://bucket",
             "s3://bucket/",
+            &format!("s3://bucket/{}", "k".repeat(1025)),
             "s3://ab/key",
             "s3://evil.com:80/key",
             "s3://a@b/key",

@@ -3,7 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{AsyncTicket, Error};
-use crate::http::TransportError;
+use crate::http::{Cause, TransportError};
 use crate::text::OneLine;
 
 /// A failed look for the result of an asynchronous request, or a wait that ended before there was one.
@@ -61,6 +61,13 @@ impl AsyncResultError {
             source,
             ..Self::new(AsyncResultErrorKind::NotReady(waited), ticket)
         }
+    }
+
+    /// Whether each further poll would fail in the same way.
+    pub(crate) fn is_permanent(&self) -> bool {
+        let source = self.source.as_ref();
+        let failed = source.and_then(|source| source.downcast_ref::<TransportError>());
+        failed.is_some_and(|error| error.cause == Cause::Permanent)
     }
 
     pub(crate) fn connection(ticket: &AsyncTicket, error: TransportError) -> Self {

@@ -91,6 +91,14 @@ impl ErrorResponse {
         }
     }
 
+    /// The text of an XML element as it came.
+    pub(crate) fn element(&self, path: &str) -> Option<&str> {
+        match &self.content {
+            Content::Xml(document) => document.text(path),
+            Content::Json(_) | Content::Other => None,
+        }
+    }
+
     /// The members of a JSON body as they came: a caller redacts the strings that it keeps.
     pub(crate) fn members(&self) -> Option<&Map<String, Value>> {
         match &self.content {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sagemaker_invoke::client::AsyncResultOptions;
+use sagemaker_invoke::credentials::Provider;
 use sagemaker_invoke::error::AsyncResultErrorKind;
-use sagemaker_invoke::{AsyncResult, AsyncTicket, Client, Config, Error, RetryPolicy};
+use sagemaker_invoke::{
+    AsyncResult, AsyncTicket, Client, Config, Credentials, Error, Proxy, RetryPolicy,
+};
 
-use super::support::{FakeSystem, Peer, SECRET_ACCESS_KEY, response, verify_for};
+use super::support::{FakeSystem, Peer, SECRET_ACCESS_KEY, config, response, verify_for};
 use super::{NO_SUCH_KEY, client, kind, missing, ticket};
 
 const ACCESS_DENIED: &str =
@@ -360,4 +363,129 @@ fn debug_hides_the_body() {
         !text.contains("hidden") && text.contains("body: 6 bytes"),
         "{text}"
     );
+}
+
+const TICKET: &str = "s3://bucket/results/1.out";
+
+fn wait(config: Config, timeout: Duration) -> Result<AsyncResult, Error> {
+    let client = Client::new(config)?;
+    client.wait_for_async_result(&AsyncTicket::new(TICKET), timeout)
+}
+
+#[test]
+fn a_permanent_error_ends_a_wait_at_once() {
+    let proxy = Peer::responding(response(407, &[("proxy-authenticate", "Basic")], ""));
+    let url = format!("http://me:wrong@{}", proxy.address);
+    let base = config("http://127.0.0.1:1");
+    let config = Config {
+        proxy: Proxy::Url(url),
+        s3_endpoint_url: Some("http://127.0.0.1:1".to_owned()),
+        ..base
+    };
+    let error = wait(config, Duration::from_secs(60)).unwrap_err();
+    assert!(matches!(error, Error::AsyncResult(_)), "{error:?}");
+    assert_eq!(proxy.requests().len(), 1, "{error}");
+    assert!(!format!("{error} {error:?}").contains("wrong"), "{error:?}");
+}
+
+#[test]
+fn a_404_of_another_server_is_an_error_that_shows_the_response() {
+    for (headers, body) in [
+        (
+            &[("content-type", "text/html")][..],
+            "<html>no such page</html>",
+        ),
+        (
+            &[("content-type", "application/json")],
+            r#"{"message":"no such page"}"#,
+        ),
+        (
+            &[],
+            "<Error><Code>NoSuchAccessPoint</Code><Message>no such page</Message></Error>",
+        ),
+    ] {
+        let peer = Peer::responding(response(404, headers, body));
+        let error = poll(&peer).unwrap_err();
+        assert_eq!(error.status(), Some(404), "{error:?}");
+        assert!(error.to_string().contains("no such page"), "{error}");
+    }
+    let bare = Peer::responding(response(404, &[("x-amz-request-id", "1")], ""));
+    assert!(matches!(poll(&bare), Ok(AsyncResult::NotYet)));
+    let anonymous = Peer::responding(response(404, &[], ""));
+    assert!(poll(&anonymous).is_err());
+}
+
+#[test]
+fn expired_credentials_are_renewed_during_a_wait() {
+    let peer = Peer::responding_with(|request, _| {
+        if request.header("authorization").unwrap().contains("id0/") {
+            let body = "<Error><Code>ExpiredToken</Code><Message>expired</Message></Error>";
+            return response(400, &[], body);
+        }
+        response(200, &[], "done")
+    });
+    let searches = std::sync::atomic::AtomicU32::new(0);
+    let provider = Provider::custom(move || {
+        let number = searches.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let credentials = Credentials::new(format!("id{number}"), "secret");
+        let expires_at = std::time::SystemTime::now() + Duration::from_secs(3600);
+        Ok(Some(
+            credentials
+                .with_session_token("token")
+                .with_expiry(expires_at),
+        ))
+    });
+    let config = Config {
+        credentials: provider,
+        s3_endpoint_url: Some(peer.url()),
+        ..peer.config()
+    };
+    let found = wait(config, Duration::from_secs(10)).unwrap();
+    assert!(
+        matches!(&found, AsyncResult::Ready { body, .. } if body == b"done"),
+        "{found:?}"
+    );
+    assert_eq!(peer.requests().len(), 2);
+}
+
+#[test]
+fn s3_cannot_show_the_secrets_of_the_request() {
+    let peer = Peer::responding_with(|request, _| {
+        let headers = request.headers.iter();
+        let echo: String = headers
+            .map(|(name, value)| format!("{name}: {value} "))
+            .collect();
+        let echo = echo.replace('+', "&#43;");
+        let body = format!("<Error><Code>Denied</Code><Message>{echo}</Message></Error>");
+        response(400, &[("x-amz-request-id", &"r".repeat(500))], body)
+    });
+    let config = Config {
+        credentials: Credentials::new("AKIDEXAMPLE", "secret")
+            .with_session_token("topsecret+session/token==")
+            .into(),
+        s3_endpoint_url: Some(peer.url()),
+        ..peer.config()
+    };
+    let error = Client::new(config)
+        .unwrap()
+        .async_result(&AsyncTicket::new(TICKET))
+        .unwrap_err();
+    let requests = peer.requests();
+    let signature = requests[0]
+        .header("authorization")
+        .unwrap()
+        .rsplit_once('=')
+        .unwrap()
+        .1
+        .to_owned();
+    let shown = format!("{error} {error:?}");
+    assert!(
+        shown.contains("Denied") && shown.contains("AKIDEXAMPLE"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("topsecret") && !shown.contains(&signature),
+        "{shown}"
+    );
+    assert!(shown.len() < 8_000, "{shown}");
 }
