@@ -19,6 +19,7 @@ mod message;
 mod proxy;
 mod request_reader;
 mod setting_error;
+mod tcp;
 mod timings;
 mod tls;
 mod transport;

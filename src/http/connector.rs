@@ -1,4 +1,4 @@
-//! From a URL to a connection: ureq's own connectors in ureq's order, with the phase added to each error.
+//! From a URL to a connection: lookup, TCP, ureq's connectors for proxy and TLS, with the phase added to each error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::time::{Duration as UreqDuration, Instant};
 use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Either, TcpConnector, Transport,
+    ConnectProxyConnector, ConnectionDetails, Connector, Either, Transport,
 };
 
 use super::addresses::Resolver;
@@ -15,6 +15,7 @@ use super::deadlines::Deadlines;
 use super::exchange_error::{NoIdleConnection, connecting};
 use super::held_writes::HeldWrites;
 use super::message::default_port;
+use super::tcp::Tcp;
 use super::tls::TlsConnector;
 use super::transport_error::Phase;
 
@@ -41,10 +42,6 @@ impl EndpointConnector {
         let name = host.trim_start_matches('[').trim_end_matches(']');
         let addresses = self.resolver.addresses(name, port, *details.timeout.after);
         let addresses = addresses.map_err(|error| connecting(Phase::Lookup, error))?;
-        addresses
-            .iter()
-            .take(MAX_ADDRESSES)
-            .for_each(|address| details.addrs.push(*address));
         // The lookup used some of the time, and ureq counts from `now`.
         let begun_at = std::mem::replace(&mut details.now, (details.current_time)());
         if let (UreqDuration::Exact(after), Instant::Exact(begun_at), Instant::Exact(now)) =
@@ -52,12 +49,10 @@ impl EndpointConnector {
         {
             *after = after.saturating_sub(now.saturating_duration_since(begun_at));
         }
-        let connected = Connector::<()>::connect(&TcpConnector::default(), details, None);
-        let tcp = connected.inspect_err(|_| self.resolver.forget(name, port));
-        match tcp.map_err(|error| connecting(Phase::Connect, error))? {
-            Some(Either::B(tcp)) => Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.deadlines)))),
-            _ => Err(connecting(Phase::Connect, Error::ConnectionFailed)),
-        }
+        let tcp = Tcp::connect(&addresses, details);
+        let tcp = tcp.inspect_err(|_| self.resolver.forget(name, port));
+        let tcp = tcp.map_err(|error| connecting(Phase::Connect, error))?;
+        Ok(Box::new(HeldWrites::new(tcp, Arc::clone(&self.deadlines))))
     }
 }
 
@@ -95,9 +90,6 @@ impl Connector for EndpointConnector {
         }))
     }
 }
-
-/// The capacity of ureq's list of addresses.
-const MAX_ADDRESSES: usize = 16;
 
 /// With a configuration of one request, ureq's TLS connectors would build a new configuration each time and lose the
 /// sessions of the server.

@@ -15,6 +15,9 @@ const MAX_HELD_BYTES: usize = 16 * 1024;
 /// Longest wait for the peer's answer after a write has failed. The peer sent it before it closed, so it is usually there.
 const LAST_WORDS_LIMIT: UreqDuration = UreqDuration::from_millis(250);
 
+/// Divisor of the limit for progress that gives the wait for a response after a stalled write.
+const PART_OF_STALL_LIMIT: u32 = 8;
+
 /// The shortest wait of a socket, a tick of the kernel's clock. Given no time at all, ureq does not read.
 const ONE_TICK: UreqDuration = UreqDuration::from_millis(1);
 
@@ -88,6 +91,18 @@ impl<T: Transport> HeldWrites<T> {
         self.has_lost_request |= is_request && self.failed.is_some();
     }
 
+    /// A stalled peer closes nothing, so its response is there or does not come. The limit for progress has passed
+    /// already, and the wait adds a small part to it only.
+    fn last_words_limit(&self, timeout: NextTimeout) -> UreqDuration {
+        match (&self.failed, timeout.per_write) {
+            (Some(Error::Timeout(_)), Some(stall_limit)) => {
+                let part = UreqDuration::Exact(*stall_limit / PART_OF_STALL_LIMIT);
+                part.clamp(ONE_TICK, LAST_WORDS_LIMIT)
+            }
+            _ => LAST_WORDS_LIMIT,
+        }
+    }
+
     /// Reads the response that the peer sent before the write failed; the failure, when there is none.
     fn last_words(&mut self, mut timeout: NextTimeout) -> Result<bool, Error> {
         if timeout.after.is_zero() && self.late_reads < MAX_LATE_READS {
@@ -95,8 +110,9 @@ impl<T: Transport> HeldWrites<T> {
             self.late_reads += 1;
             timeout.after = ONE_TICK;
         }
-        if timeout.after > LAST_WORDS_LIMIT {
-            timeout.after = LAST_WORDS_LIMIT;
+        let limit = self.last_words_limit(timeout);
+        if timeout.after > limit {
+            timeout.after = limit;
         }
         if let Ok(true) = self.inner.await_input(timeout) {
             return Ok(true);

@@ -28,10 +28,10 @@ ureq::tls: parse_pem
 ureq::typestate: AgentScope
 ureq::unversioned::resolver: ResolvedSocketAddrs Resolver
 ureq::unversioned::transport: Buffers ConnectProxyConnector ConnectProxyConnector::default ConnectionDetails Connector
-ureq::unversioned::transport: Either Either::B NativeTlsConnector NextTimeout NextTimeout::default RustlsConnector
-ureq::unversioned::transport: TcpConnector TcpConnector::default Transport
+ureq::unversioned::transport: Either Either::B LazyBuffers LazyBuffers::new NativeTlsConnector NextTimeout
+ureq::unversioned::transport: NextTimeout::default RustlsConnector ShutdownHandle Transport
 ureq::unversioned::transport::time: Duration Duration::Exact Duration::from_millis Duration::from_secs Instant
-ureq::unversioned::transport::time: Instant::Exact
+ureq::unversioned::transport::time: Duration::NotHappening Instant::Exact
 methods: accept accept_encoding append authority build clone configure_request headers_mut http_status_as_error
 methods: input_buffer_size max_idle_age max_idle_connections max_idle_connections_per_host max_redirects
 methods: max_redirects_will_error method_mut output_buffer_size path_and_query provider proxy root_certs run scheme

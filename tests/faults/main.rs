@@ -9,6 +9,7 @@ mod shutdown;
 #[path = "../support/mod.rs"]
 mod support;
 mod time_limits;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
