@@ -7,7 +7,14 @@ use super::{
 use crate::error::ConfigError;
 use crate::http::Limits;
 
-/// Time limits of the steps of a call. `None` is no limit; zero is refused. Made with update syntax: a new field is a
+/// A longer limit is no limit: an instant that far away is beyond the clock of some systems.
+const MAX_LIMIT: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+fn bounded(limit: Option<Duration>) -> Option<Duration> {
+    limit.filter(|limit| *limit <= MAX_LIMIT)
+}
+
+/// Time limits of the steps of a call. `None` is no limit, like more than 100 years; zero is refused. Made with update syntax: a new field is a
 /// minor release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
@@ -62,18 +69,11 @@ impl Timeouts {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let Self {
-            connect,
-            send,
-            response,
-            read,
-            ..
-        } = *self;
         Limits {
-            connect,
-            send,
-            response,
-            read,
+            connect: bounded(self.connect),
+            send: bounded(self.send),
+            response: bounded(self.response),
+            read: bounded(self.read),
             streamed: false,
         }
     }
@@ -81,7 +81,7 @@ impl Timeouts {
     /// The limits of a streamed response.
     pub(crate) fn stream_limits(&self) -> Limits {
         Limits {
-            response: self.stream,
+            response: bounded(self.stream),
             streamed: true,
             ..self.limits()
         }

@@ -115,9 +115,9 @@ fn certificates_in(pem: &[u8]) -> Result<ureq::tls::RootCerts, SettingError> {
     let mut certificates = Vec::new();
     let mut blocks = 0;
     for item in ureq::tls::parse_pem(text.as_bytes()) {
-        let item = item
-            .map_err(|error| SettingError::new(SETTING, "is not in PEM form").with_source(error))?;
         blocks += 1;
+        // The parser's error repeats bytes of the file, which may be a private key.
+        let item = item.map_err(|_| SettingError::new(SETTING, unreadable(text, blocks)))?;
         if let PemItem::Certificate(certificate) = item {
             let der = first_der_value(certificate.der());
             if !is_usable(der) {
@@ -141,6 +141,15 @@ fn certificates_in(pem: &[u8]) -> Result<ureq::tls::RootCerts, SettingError> {
         ));
     }
     Ok(certificates.into())
+}
+
+/// Names the block that is not PEM, without its content.
+#[cfg(feature = "_tls")]
+fn unreadable(text: &str, block: usize) -> String {
+    if !text.trim().contains('\n') {
+        return "is not in PEM form: the file has no line breaks".to_owned();
+    }
+    format!("is not in PEM form, in its block {block}")
 }
 
 /// The bytes without what follows the first value of DER, whose length is in the bytes behind its tag (X.690, 8.1.3).
@@ -246,6 +255,21 @@ mod tests {
         }
         assert_eq!(first_der_value(&[0x30]), [0x30]);
         assert_eq!(first_der_value(&[0x30, 9, 1]), [0x30, 9, 1]);
+    }
+
+    #[test]
+    fn a_bundle_on_one_line_is_refused_without_its_bytes() {
+        let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        let pem = format!("{}{key}", certificate());
+        for bundle in [pem.replace('\n', "\\n"), pem.replace('\n', " ")] {
+            let error = certificates_in(bundle.as_bytes()).unwrap_err();
+            let source = std::error::Error::source(&error);
+            assert!(
+                source.is_none() && error.to_string().contains("no line breaks"),
+                "{error}"
+            );
+            assert!(format!("{error:?}").len() < 200, "{error:?}");
+        }
     }
 
     #[test]

@@ -256,3 +256,26 @@ fn the_call_limit_applies_to_everything_that_needs_credentials() {
         );
     }
 }
+
+#[test]
+fn a_limit_over_100_years_is_no_limit() {
+    let peer = Peer::responding(response(200, &[], "answer"));
+    for limit in [Duration::MAX, Duration::from_secs(u64::MAX / 2)] {
+        let timeouts = Timeouts {
+            connect: Some(limit),
+            send: Some(limit),
+            response: Some(limit),
+            read: Some(limit),
+            stream: Some(limit),
+            call: Some(limit),
+        };
+        let client = Client::new(Config {
+            timeouts,
+            ..peer.config()
+        })
+        .unwrap();
+        let body = vec![0; 1024 * 1024];
+        let received = client.invoke(&InvokeEndpoint::new("e", &body)).unwrap();
+        assert_eq!(received.body, b"answer");
+    }
+}
