@@ -112,3 +112,35 @@ fn an_error_response_before_the_end_of_the_body_is_read() {
         "{error}"
     );
 }
+
+#[test]
+fn a_shutdown_during_a_write_counts_a_response_that_has_begun() {
+    for (response, may_have_run) in [
+        ("HTTP/1.1 500 Status\r\ncontent-length: 9\r\n\r\nhalf", true),
+        ("", false),
+    ] {
+        let peer = Peer::new(move |mut connection| {
+            connection.read_bytes(100_000);
+            connection.send(response);
+            stop_reading(&connection);
+        });
+        let client = Client::new(peer.config()).unwrap();
+        let caller = thread::spawn({
+            let client = client.clone();
+            move || {
+                let body = vec![0; LARGE_BODY_BYTES];
+                client.invoke(&InvokeEndpoint::new("e", &body)).unwrap_err()
+            }
+        });
+        while peer.connections() == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        // The write stalls, and the response has arrived.
+        thread::sleep(Duration::from_millis(500));
+        client.shutdown();
+        let error = caller.join().unwrap();
+        assert!(matches!(error, Error::ShutDown(_)), "{error:?}");
+        assert_eq!(error.may_have_run(), may_have_run, "{error:?}");
+        assert_eq!(peer.connections(), 1);
+    }
+}
