@@ -327,12 +327,8 @@ fn run(seed: u64) -> Vec<String> {
     let peer = Peer::new({
         let stage = Arc::clone(&stage);
         move |connection| {
-            let connection = if case.is_tls {
-                connection.accept_tls(&CERTIFICATES.server)
-            } else {
-                Some(connection)
-            };
-            if let Some(connection) = connection {
+            let server = case.is_tls.then_some(&CERTIFICATES.server);
+            if let Some(connection) = connection.accept(server) {
                 serve(connection, &stage);
             }
         }

@@ -13,9 +13,9 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, LazyBuffers, NextTimeout, ShutdownHandle, Transport,
 };
 
-/// A stalled write is checked this many times within its limit. A socket does not tell when it took the last byte, so
-/// the stall lasts up to one check longer than the limit.
-const CHECKS_PER_LIMIT: u32 = 8;
+/// A stalled write is checked this many times within its limit. A socket does not tell when it took the last byte, and its
+/// buffer grows a few times before a stall, so that a stall lasts up to a few checks longer than the limit.
+const CHECKS_PER_LIMIT: u32 = 32;
 
 /// Longest time between two checks of a stalled write.
 const MAX_CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -106,6 +106,10 @@ impl Transport for Tcp {
     }
 
     /// `timeout.after` limits the write as a unit, `timeout.per_write` the time without progress.
+    #[expect(
+        clippy::expect_used,
+        reason = "ureq fills no more than the buffer that it was given"
+    )]
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let limit = exact(timeout.after);
         let stall_limit = timeout.per_write.and_then(exact);
@@ -114,9 +118,7 @@ impl Transport for Tcp {
         let mut now = begun_at;
         let mut progress_at = begun_at;
         let mut written = 0;
-        while let Some(rest) = self.buffers.output().get(written..amount)
-            && !rest.is_empty()
-        {
+        while written < amount {
             let left = limit.map(|it| it.saturating_sub(elapsed(begun_at, now)));
             let stall_left = stall_limit.map(|it| it.saturating_sub(elapsed(progress_at, now)));
             let left = [left, stall_left].into_iter().flatten().min();
@@ -125,6 +127,8 @@ impl Transport for Tcp {
             }
             let wait = left.map(|left| left.min(interval));
             self.write_timeout.set(&self.stream, wait)?;
+            let output = self.buffers.output().get(written..amount);
+            let rest = output.expect("ureq fills no more than the buffer that it was given");
             let outcome = (&*self.stream).write(rest);
             now = (self.clock)();
             match outcome {

@@ -81,6 +81,14 @@ pub(crate) fn url(peer: &Peer) -> String {
 }
 
 impl Connection {
+    /// Does the TLS handshake if there is a configuration for it; `None` if it fails.
+    pub(crate) fn accept(self, server: Option<&Arc<ServerConfig>>) -> Option<Self> {
+        match server {
+            Some(server) => self.accept_tls(server),
+            None => Some(self),
+        }
+    }
+
     /// Does the TLS handshake; `None` if it fails.
     pub(crate) fn accept_tls(mut self, server: &Arc<ServerConfig>) -> Option<Self> {
         let mut stream = self.stream.try_clone().unwrap();
