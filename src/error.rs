@@ -70,20 +70,20 @@ pub enum Error {
     Connect(Box<TransportError>),
 
     /// A time limit has passed, that of [`TransportError::phase`] or of the whole call. The inference may have run if
-    /// the request had been sent whole. Raise the limit in [`Timeouts`](crate::Timeouts), or look at the model:
+    /// the request had been sent completely or a response had begun. Raise the limit in [`Timeouts`](crate::Timeouts), or look at the model:
     /// SageMaker itself gives up after 60 s.
     Timeout(Box<TransportError>),
 
     /// The connection was lost while the request was sent or the response read. The inference may have run if the
-    /// request had been sent whole. Send it again if it may run twice.
+    /// request had been sent completely or a response had begun. Send it again if it may run twice.
     ConnectionLost(Box<TransportError>),
 
     /// [`Client::shutdown`](crate::Client::shutdown) ended the call. The inference may have run if the request had been
-    /// sent whole.
+    /// sent completely or a response had begun.
     ShutDown(Box<TransportError>),
 
     /// The answer is not HTTP, or its head is over 64 KiB or 128 headers. The inference may have run if the request had
-    /// been sent whole. Check what is between this program and SageMaker.
+    /// been sent completely or a response had begun. Check what is between this program and SageMaker.
     InvalidResponse(Box<TransportError>),
 
     /// The response is larger than [`Config::max_response_bytes`](crate::Config::max_response_bytes). The inference has
@@ -258,7 +258,8 @@ impl Error {
         match error {
             BodyError::Transport(error) => of_head(error, head, is_container, redactor).into(),
             BodyError::TooLarge(announced) => {
-                Self::ResponseTooLarge(Box::new(ResponseTooLarge::new(head, limit, announced)))
+                let error = ResponseTooLarge::new(head, limit, announced, redactor);
+                Self::ResponseTooLarge(Box::new(error))
             }
         }
     }
@@ -277,18 +278,6 @@ impl Error {
                 Some(ServiceErrorKind::Unknown)
             }
         }
-    }
-
-    /// Removes the secrets of the request from what the server wrote. Errors of the service are made without them.
-    pub(crate) fn redacted(mut self, redactor: &Redactor) -> Self {
-        match &mut self {
-            Self::ResponseTooLarge(error) => {
-                error.request_id = error.request_id.take().map(|id| redactor.redact(&id));
-            }
-            Self::Stream(error) => error.redact(redactor),
-            _ => {}
-        }
-        self
     }
 
     /// The error again, for a stream that has failed before.

@@ -104,9 +104,13 @@ pub(crate) mod sealed {
     impl ReadOptions<'_> {
         /// The error of a response body that could not be read completely.
         pub(crate) fn body_error(&self, failed: BodyError, head: &ResponseHead) -> Error {
-            let redactor = self.redactor();
-            Error::of_body(failed, head, self.max_bytes, self.is_container, &redactor)
-                .redacted(&redactor)
+            Error::of_body(
+                failed,
+                head,
+                self.max_bytes,
+                self.is_container,
+                &self.redactor(),
+            )
         }
 
         /// Removes the secrets of the request from what a server writes about it.

@@ -16,7 +16,7 @@
 //!
 //! | a failure | `Never` | `NotSent` | `Rejected` | `Any` |
 //! | --- | --- | --- | --- | --- |
-//! | no connection, or lost before the request was sent whole | error | retried | retried | retried |
+//! | no connection, or lost before the request was complete and a response began | error | retried | retried | retried |
 //! | throttling, model not ready, wrong clock, expired credentials | error | error | retried | retried |
 //! | 500, 502, 503, 504; a timeout or a lost connection after the request was sent | error | error | error | retried |
 //! | any other refusal; a rejected certificate or proxy password | error | error | error | error |
@@ -106,7 +106,8 @@ impl Default for RetryPolicy {
 pub enum Resend {
     /// No retries. The model runs at most once.
     Never,
-    /// Retry if no connection could be made, or if the request was not written completely. Not retried: an untrusted
+    /// Retry if no connection could be made, or if it was lost before the request was
+    /// complete and before a response began. Not retried: an untrusted
     /// certificate and a rejected proxy password. The model runs at most once.
     NotSent,
     /// Also retry if the service answered without running the model: throttling, a model not ready, a wrong clock,
@@ -121,7 +122,7 @@ pub enum Resend {
 /// Why an attempt failed, as far as retries are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureKind {
-    /// The service did not receive the complete request.
+    /// The service did not receive the complete request, and did not begin to respond.
     NotSent,
     /// The service rejected the request because there are too many.
     Throttled,

@@ -136,7 +136,7 @@ fn read<O: Output>(
     let framing = body.check_framing().map_err(BodyError::Transport);
     framing.map_err(|failed| options.body_error(failed, &head))?;
     if is_success(head.status) {
-        return O::read(head, body, options).map_err(|error| error.redacted(&options.redactor()));
+        return O::read(head, body, options);
     }
     let content = body.read_whole(options.max_bytes);
     let content = content.map_err(|failed| options.body_error(failed, &head))?;

@@ -1,5 +1,7 @@
 //! Classifies error responses.
 
+use serde_json::{Map, Value};
+
 use super::is_success;
 use super::model_error::ModelError;
 use super::refusal;
@@ -71,9 +73,7 @@ impl ServiceErrorKind {
             log_stream_arn: error.log_stream_arn.map(|arn| redactor.redact(&arn)),
         })
     }
-}
 
-impl ServiceErrorKind {
     /// The kind of a response of which only the head arrived; `None` for a success.
     pub(super) fn of_head(status: u16, code: Option<&str>) -> Option<Self> {
         if is_success(status) {
@@ -83,25 +83,29 @@ impl ServiceErrorKind {
             name: name.to_owned(),
             is_in_header: true,
         });
-        let named = code.and_then(|code| code.kind(status, None));
-        Some(match status {
-            424 => Self::Model(ModelError::default()),
-            _ => named.unwrap_or_else(|| kind_of_status(status)),
-        })
+        Some(kind_with(status, code.as_ref(), None))
     }
 }
 
 fn kind_of(response: &ErrorResponse) -> ServiceErrorKind {
-    // 424 is the container's response, whatever code comes with it.
-    if response.status == 424 {
-        return ServiceErrorKind::Model(ModelError::of(response.members()));
-    }
-    let code = response.code.as_ref();
-    let kind = code.and_then(|code| code.kind(response.status, response.members()));
-    if kind == Some(ServiceErrorKind::Validation) && is_scaled_to_zero(response) {
+    let kind = kind_with(response.status, response.code.as_ref(), response.members());
+    if kind == ServiceErrorKind::Validation && is_scaled_to_zero(response) {
         return ServiceErrorKind::ModelNotReady;
     }
-    kind.unwrap_or_else(|| kind_of_status(response.status))
+    kind
+}
+
+fn kind_with(
+    status: u16,
+    code: Option<&ErrorCode>,
+    members: Option<&Map<String, Value>>,
+) -> ServiceErrorKind {
+    // 424 is the container's response, whatever code comes with it.
+    if status == 424 {
+        return ServiceErrorKind::Model(ModelError::of(members));
+    }
+    code.and_then(|code| code.kind(status, members))
+        .unwrap_or_else(|| kind_of_status(status))
 }
 
 /// Whether an inference component has no copy: the request starts one, and a later one finds it.

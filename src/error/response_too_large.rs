@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::is_success;
 use crate::http::ResponseHead;
 use crate::service::request_id;
 use crate::text::Redactor;
@@ -21,8 +22,13 @@ pub struct ResponseTooLarge {
 }
 
 impl ResponseTooLarge {
-    pub(super) fn new(head: &ResponseHead, limit: u64, announced: Option<u64>) -> Self {
-        let request_id = request_id(&head.headers, &Redactor::default());
+    pub(super) fn new(
+        head: &ResponseHead,
+        limit: u64,
+        announced: Option<u64>,
+        redactor: &Redactor,
+    ) -> Self {
+        let request_id = request_id(&head.headers, redactor);
         Self {
             limit,
             announced,
@@ -43,7 +49,7 @@ impl fmt::Display for ResponseTooLarge {
         if let Some(announced) = self.announced {
             write!(f, ": it announced {announced}")?;
         }
-        let has_run = if (200..300).contains(&self.status) {
+        let has_run = if is_success(self.status) {
             "has run"
         } else {
             "may have run"

@@ -103,7 +103,7 @@ impl fmt::Debug for StreamError {
 
 impl StreamError {
     /// Removes the secrets of the request from what the server wrote, and names, codes and ids that are not one word.
-    pub(super) fn redact(&mut self, redactor: &Redactor) {
+    pub(crate) fn redact(&mut self, redactor: &Redactor) {
         for text in [&mut self.name, &mut self.code, &mut self.request_id] {
             *text = text.take().and_then(|text| word(&redactor.redact(&text)));
         }

@@ -63,7 +63,7 @@ impl<T: Transport> HeldWrites<T> {
         }
     }
 
-    /// Writes what is held; drops it after a failure.
+    /// Writes what is held; drops it after a failure. `timeout` has the deadline of the thread, here and in `write`.
     fn flush(&mut self, timeout: NextTimeout) {
         let mut written = 0;
         while let Some(rest) = self.held.get(written..).filter(|rest| !rest.is_empty()) {
@@ -81,7 +81,6 @@ impl<T: Transport> HeldWrites<T> {
 
     fn write(&mut self, amount: usize, timeout: NextTimeout, is_request: bool) {
         if self.failed.is_none() {
-            let timeout = self.deadlines.limit(timeout);
             self.failed = if timeout.after.is_zero() {
                 Some(Error::Timeout(timeout.reason))
             } else {
@@ -153,7 +152,7 @@ impl<T: Transport> Transport for HeldWrites<T> {
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         let is_request = timeout.reason == REQUEST;
         if self.held.is_empty() && amount > MAX_HELD_BYTES {
-            self.write(amount, timeout, is_request);
+            self.write(amount, self.deadlines.limit(timeout), is_request);
             return Ok(());
         }
         self.holds_request |= is_request;
@@ -164,7 +163,7 @@ impl<T: Transport> Transport for HeldWrites<T> {
                 .expect("the output is inside its buffer"),
         );
         if self.held.len() > MAX_HELD_BYTES {
-            self.flush(timeout);
+            self.flush(self.deadlines.limit(timeout));
         }
         Ok(())
     }

@@ -309,13 +309,14 @@ impl Parts {
     fn stream_error(&self, error: StreamError) -> Error {
         let request_id = self.options.request_id.clone();
         let (bytes_delivered, attempts) = (self.summary.bytes, self.options.attempts);
-        let error = StreamError {
+        let mut error = StreamError {
             request_id,
             bytes_delivered,
             attempts,
             ..error
         };
-        Error::Stream(Box::new(error)).redacted(&self.options.redactor)
+        error.redact(&self.options.redactor);
+        Error::Stream(Box::new(error))
     }
 
     fn transport_error(&self, error: TransportError) -> Error {

@@ -138,11 +138,11 @@ fn header_value(token: Vec<u8>, setting: &str) -> Result<String, CredentialsErro
 
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt> {
     let what = "its answer";
-    let document = JsonDocument::parse(&response.body, what);
     if response.status != 200 {
         let problem = refusal(&response.error());
         return Err(FailedAttempt::refused(response.status, problem));
     }
+    let document = JsonDocument::parse(&response.body, what);
     let document = document.map_err(FailedAttempt::retryable)?;
     match document.text(&["Code"]) {
         Some(code) if code != "Success" => {

@@ -76,11 +76,11 @@ impl Sso {
 }
 
 fn credentials_in(response: &HttpResponse) -> Result<Credentials, FailedAttempt> {
-    let document = JsonDocument::parse(&response.body, "its answer");
     if response.status != 200 {
         let problem = refusal(&response.error());
         return Err(FailedAttempt::refused(response.status, problem));
     }
+    let document = JsonDocument::parse(&response.body, "its answer");
     document
         .and_then(|document| role_credentials(&document))
         .map_err(FailedAttempt::retryable)
